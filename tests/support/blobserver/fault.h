@@ -1,0 +1,72 @@
+/*
+ * Scripted misbehaviour. One rule a line, words in any order, '#' starts a comment:
+ *
+ *   op=NAME|*  [blob=PART] [nth=N | every=N] [times=N]  action=WHAT[:VALUE]  [code=C]
+ * [retry-after=S]
+ *
+ * A rule counts the requests that fit op and blob, and fires at the nth (default the first) or at
+ * every Nth of them, at most `times` times (default once for nth, without end for every). Where
+ * several rules would fire, the first one does. Actions:
+ *
+ *   status:N         read the body, do nothing, answer N (code= and retry-after= go into it)
+ *   early-status:N   answer N before the body is read and close
+ *   reset:head       reset the connection before the body
+ *   reset:N          reset it after N bytes of the body
+ *   reset:end        read the body, do nothing, reset
+ *   hang             read the body, never answer
+ *   commit-status:N  do it, then answer N
+ *   commit-reset     do it, then reset
+ *   delay:MS         answer later
+ *   drip:BYTES       this exchange at so many bytes a second, both ways
+ *   truncate:N       send N bytes of the answer's body, then close
+ *   flip:N           change the bits of byte N: of the answer's body, or of the body stored
+ *   etag             answer with an ETag that fits nothing
+ *   length:N         say that the blob has N bytes (HEAD, and the total of Content-Range)
+ */
+#ifndef BLOBSERVER_FAULT_H
+#define BLOBSERVER_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ops.h"
+
+enum fault_action {
+    FAULT_NONE,
+    FAULT_STATUS,
+    FAULT_EARLY_STATUS,
+    FAULT_RESET, /* value: body bytes before it; FAULT_AT_END */
+    FAULT_HANG,
+    FAULT_COMMIT_STATUS,
+    FAULT_COMMIT_RESET,
+    FAULT_DELAY,
+    FAULT_DRIP,
+    FAULT_TRUNCATE,
+    FAULT_FLIP,
+    FAULT_ETAG,
+    FAULT_LENGTH
+};
+
+#define FAULT_AT_END UINT64_MAX
+
+struct fault {
+    enum fault_action action;
+    uint64_t value;
+    int retry_after_s; /* -1: none */
+    char code[64];
+};
+
+struct faults;
+
+struct faults *faults_new(void);
+void faults_free(struct faults *f);
+void faults_clear(struct faults *f);
+
+/* Adds the rules of `text`; all or none. On failure `line` is the number of the bad line. */
+bool faults_add(struct faults *f, const char *text, unsigned *line);
+
+/* Counts this request against every rule and returns what shall happen to it. */
+struct fault faults_take(struct faults *f, enum bs_op op, const char *blob);
+
+#endif

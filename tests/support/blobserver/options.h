@@ -1,0 +1,27 @@
+/* The command line. */
+#ifndef BLOBSERVER_OPTIONS_H
+#define BLOBSERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTIONS_CONTAINERS_MAX 16
+
+struct options {
+    uint16_t port;
+    unsigned threads;
+    bool discard, worm, require_sas, with_parent;
+    uint64_t latency_ms, rate_bytes;
+    const char *account, *account_key, *bearer;
+    const char *tls_cert, *tls_key;
+    const char *scenario;
+    const char *containers[OPTIONS_CONTAINERS_MAX];
+    unsigned ncontainers;
+    const char *sas_permissions; /* --make-sas: print one and exit */
+    long sas_minutes;
+};
+
+/* Fills `o`; prints the usage and ends the program when it must. */
+void options_parse(struct options *o, int argc, char **argv);
+
+#endif
