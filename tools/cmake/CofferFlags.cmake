@@ -1,6 +1,8 @@
 # cf_flags: warnings, hardening and the sanitizer choice, for every object of ours.
 set(CF_SANITIZE "" CACHE STRING "address,undefined or thread; empty for none")
 
+option(CF_FUZZ "build the libFuzzer targets (clang)" OFF)
+
 add_library(cf_flags INTERFACE)
 target_compile_options(cf_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -16,6 +18,10 @@ if(CF_SANITIZE)
     target_link_options(cf_flags INTERFACE -fsanitize=${CF_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_definitions(cf_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(CF_FUZZ)
+    target_compile_options(cf_flags INTERFACE -fsanitize=fuzzer-no-link)
+    add_custom_target(fuzzers)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     # Recorders that tests read (key and nonce pairs, plaintext leaving the token) exist only here.

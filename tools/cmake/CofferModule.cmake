@@ -6,6 +6,8 @@
 #   A program in build/bin.
 # cf_test(<name> LABEL <unit|contract|fault|system> SOURCES <c...> [DEPS <modules>] [LIBS ...] [ARGS ...] [TIMEOUT s])
 #   A cmocka program that ctest runs under that label; exit code 77 means "skipped, aloud".
+# cf_fuzz(<name> SOURCES <c...> [DEPS <modules>])
+#   A libFuzzer target, built only by `tools/dev fuzz`: build/fuzz/fuzz/fuzz_<name>; seeds in tests/fuzz/corpus/<name>.
 
 set(CF_DEFAULT_TIMEOUT_S 120)
 
@@ -58,4 +60,17 @@ function(cf_test name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${name} ${T_ARGS})
     set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77)
+endfunction()
+
+function(cf_fuzz name)
+    cmake_parse_arguments(F "" "" "SOURCES;DEPS" ${ARGN})
+    if(NOT CF_FUZZ)
+        return()
+    endif()
+    list(TRANSFORM F_DEPS PREPEND cf_)
+    add_executable(fuzz_${name} ${F_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE ${F_DEPS} cf_flags cf_test_flags)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers fuzz_${name})
 endfunction()

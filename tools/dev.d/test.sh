@@ -1,0 +1,21 @@
+# The tests: the sanitizer tree first, the release tree last, so that its summary ends the run.
+
+run_module_contract() {
+    build_tree release
+    build/tests/token_contract_test "$@"
+}
+
+run_tests() {
+    setup_packages test
+    case "${1:-}" in
+    --module) run_module_contract "$@" && return ;;
+    esac
+    setup_node
+    if [ $# -eq 0 ]; then
+        build_tree asan
+        ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure --no-tests=error -j2 \
+            -L 'unit|contract|fault' -LE 'release-only'
+    fi
+    build_tree release
+    ctest --test-dir build --output-on-failure --no-tests=error -j2 "$@"
+}
