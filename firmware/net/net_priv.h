@@ -1,0 +1,56 @@
+/* What the .c files of net share. */
+#ifndef NET_NET_PRIV_H
+#define NET_NET_PRIV_H
+
+#include <curl/curl.h>
+
+#include "net/net.h"
+
+#define NET_SHOWN_URL_MAX 160
+
+/* One exchange. Its easy handle outlives it: the lane keeps both for the next. */
+struct net_transfer {
+    struct net_transfer *next; /* in the lane's list of free or of open ones */
+    struct net_transfer *prev; /* open ones only */
+    struct net_lane *lane;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct net_request req; /* url and headers are not kept */
+    struct net_result result;
+    char shown_url[NET_SHOWN_URL_MAX];
+    char curl_text[CURL_ERROR_SIZE];
+    uint64_t pulled;
+    bool canceled, headed;
+};
+
+struct net_lane {
+    CURLM *multi;
+    struct net_transfer *spare, *open;
+    unsigned nopen, connections;
+    uint32_t connect_timeout_ms, stall_timeout_ms;
+    char *ca_file, *client_cert_file, *client_key_file, *proxy, *user_agent;
+    struct curl_slist *resolve;
+};
+
+extern const char *const net_method_names[];
+
+/* request.c. A handle with everything that is the same for all transfers of the lane. */
+CF_CHECK enum cf_rc net_transfer_new(struct net_lane *lane, struct net_transfer **out,
+                                     struct cf_err *e);
+void net_transfer_free(struct net_transfer *t);
+
+/* lane.c. Ends it without calling done. */
+void net_abandon(struct net_transfer *t);
+
+/* result.c: the class and text of what curl said at the end. */
+void net_result_finish(struct net_transfer *t, CURLcode code);
+bool net_is_success(int status);
+
+/* callbacks.c */
+size_t net_on_read(char *buf, size_t size, size_t n, void *arg);
+size_t net_on_write(char *data, size_t size, size_t n, void *arg);
+size_t net_on_header(char *line, size_t size, size_t n, void *arg);
+int net_on_seek(void *arg, curl_off_t offset, int origin);
+void net_call_head(struct net_transfer *t); /* once; a failure is in t->result.rc */
+
+#endif
