@@ -1,0 +1,264 @@
+#include "live_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* --- files
+ * ----------------------------------------------------------------------------------------- */
+
+char *live_path(const struct store_live *l, uint64_t number)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/keys-%" PRIu64 ".db", l->dir, number) < 0 ? NULL : path;
+}
+
+void live_remove(const struct store_live *l, uint64_t number)
+{
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/keys-%" PRIu64 ".db%s", l->dir, number, ends[i]) < 0)
+            continue;
+        if (unlink(path) != 0 && errno != ENOENT)
+            cf_log(CF_LOG_WARN, "store", "stale-file-stays", "errno=%d", errno);
+        free(path);
+    }
+}
+
+void live_sweep(const struct store_live *l)
+{
+    DIR *d = opendir(l->dir);
+    if (!d)
+        return;
+    for (const struct dirent *f = readdir(d); f; f = readdir(d)) {
+        uint64_t n;
+        int end = 0;
+        if (sscanf(f->d_name, "keys-%" SCNu64 ".db%n", &n, &end) == 1 && end > 0 &&
+            n != l->locked.sel.number && n != l->locked.sel.former)
+            live_remove(l, n);
+        if (strncmp(f->d_name, "selector.", 9) == 0) /* written, not renamed */
+            unlinkat(dirfd(d), f->d_name, 0);
+    }
+    closedir(d);
+}
+
+static enum cf_rc open_with(const struct store_live *l, const struct live_file *f, const char *path,
+                            const struct store_keys *keys, struct store **out, struct cf_err *e)
+{
+    struct store_options o = { .path = path,
+                               .page_key = keys->page,
+                               .row_key = keys->row,
+                               .anchor = l->anchor,
+                               .readers = l->readers };
+    if (f->fresh)
+        return store_create(&o, out, e);
+    return f->anchored ? store_open(&o, out, e) : store_open_former(&o, out, e);
+}
+
+enum cf_rc live_open_file(struct store_live *l, const struct live_file *f, struct store **out,
+                          struct cf_err *e)
+{
+    char *path = live_path(l, f->number);
+    struct cf_err first = { 0 };
+    enum cf_rc rc = path ? CF_E_AUTH : CF_FAIL(e, CF_E_LIMIT, "no memory for a path");
+    /* A store of the generation before is met while a rekey has not flipped. */
+    for (unsigned attempt = 0; path && rc == CF_E_AUTH; attempt++) {
+        struct store_keys keys = { 0 };
+        struct cf_err now = { 0 };
+        rc = l->derive(l->derive_arg, f->epoch, attempt, &keys, &now);
+        bool none_left = rc == CF_E_ABSENT && attempt;
+        if (rc == CF_OK)
+            rc = open_with(l, f, path, &keys, out, &now);
+        cf_secret_free(keys.page);
+        cf_secret_free(keys.row);
+        if (rc != CF_OK && first.rc == CF_OK)
+            first = now;
+        if (none_left) {
+            rc = first.rc;
+            break;
+        }
+    }
+    if (rc != CF_OK && first.rc != CF_OK) {
+        rc = cf_err_set(e, first.rc, first.src, first.native, first.where, "%s", first.text);
+    }
+    free(path);
+    return rc;
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+static void live_free(struct store_live *l)
+{
+    if (!l)
+        return;
+    store_close(l->locked.store);
+    pthread_cond_destroy(&l->drained);
+    pthread_mutex_destroy(&l->lock);
+    free(l->dir);
+    free(l);
+}
+
+static enum cf_rc live_new(const struct store_live_options *o, struct store_live **out,
+                           struct cf_err *e)
+{
+    if (!o->dir || !o->derive)
+        return CF_FAIL(e, CF_E_ARG, "live store options incomplete");
+    struct store_live *l = calloc(1, sizeof *l);
+    if (!l)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for the live store");
+    l->derive = o->derive;
+    l->derive_arg = o->derive_arg;
+    l->anchor = o->anchor;
+    l->readers = o->readers;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->drained, NULL);
+    l->dir = strdup(o->dir);
+    if (!l->dir) {
+        live_free(l);
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for a path");
+    }
+    *out = l;
+    return CF_OK;
+}
+
+static enum cf_rc new_epoch(uint8_t out[STORE_EPOCH_SIZE], struct cf_err *e)
+{
+    if (getrandom(out, STORE_EPOCH_SIZE, 0) != STORE_EPOCH_SIZE)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "no random bytes");
+    return CF_OK;
+}
+
+enum cf_rc store_live_create(const struct store_live_options *o, struct store_live **out,
+                             struct cf_err *e)
+{
+    struct store_live *l = NULL;
+    struct cf_err none = { 0 };
+    enum cf_rc rc = live_new(o, &l, e);
+    if (rc != CF_OK)
+        return rc;
+    struct store_selector *sel = &l->locked.sel;
+    rc = selector_read(l->dir, sel, &none);
+    if (rc != CF_E_ABSENT) {
+        live_free(l);
+        return CF_FAIL(e, CF_E_STATE, "%s has a selector already", o->dir);
+    }
+    *sel = (struct store_selector){ .number = 1 };
+    struct live_file f = { .number = 1, .epoch = sel->epoch, .fresh = true };
+    live_remove(l, 1); /* of an attempt that was cut before its selector */
+    rc = new_epoch(sel->epoch, e);
+    if (rc == CF_OK)
+        rc = live_open_file(l, &f, &l->locked.store, e);
+    if (rc == CF_OK)
+        rc = selector_write(l->dir, sel, e);
+    if (rc == CF_OK)
+        *out = l;
+    else
+        live_free(l);
+    return rc;
+}
+
+enum cf_rc store_live_open(const struct store_live_options *o, struct store_live **out,
+                           struct cf_err *e)
+{
+    struct store_live *l = NULL;
+    enum cf_rc rc = live_new(o, &l, e);
+    if (rc != CF_OK)
+        return rc;
+    struct store_selector *sel = &l->locked.sel;
+    rc = selector_read(l->dir, sel, e);
+    struct live_file f = { .number = sel->number, .epoch = sel->epoch, .anchored = true };
+    if (rc == CF_OK)
+        rc = live_open_file(l, &f, &l->locked.store, e);
+    if (rc == CF_E_ABSENT && sel->number)
+        rc = CF_E_CORRUPT; /* the file a selector names is missing: not the same as no store yet */
+    if (rc == CF_OK) {
+        live_sweep(l);
+        *out = l;
+    } else {
+        live_free(l);
+    }
+    return rc;
+}
+
+void store_live_close(struct store_live *l)
+{
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    while (l->locked.users || l->locked.switching)
+        pthread_cond_wait(&l->drained, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+    live_free(l);
+}
+
+/* --- use
+ * ------------------------------------------------------------------------------------------- */
+
+static enum cf_rc enter(struct store_live *l, struct store **out, struct cf_err *e)
+{
+    enum cf_rc rc = CF_OK;
+    pthread_mutex_lock(&l->lock);
+    while (l->locked.switching)
+        pthread_cond_wait(&l->drained, &l->lock);
+    if (l->locked.store) {
+        *out = l->locked.store;
+        l->locked.users++;
+    } else {
+        rc = CF_FAIL(e, CF_E_IO, "the key store is down since its medium failed in a switch");
+    }
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+static void leave(void *arg)
+{
+    struct store_live *l = arg;
+    pthread_mutex_lock(&l->lock);
+    l->locked.users--;
+    pthread_cond_broadcast(&l->drained);
+    pthread_mutex_unlock(&l->lock);
+}
+
+enum cf_rc store_live_read(struct store_live *l, struct store_view **out, struct cf_err *e)
+{
+    struct store *s;
+    enum cf_rc rc = enter(l, &s, e);
+    if (rc != CF_OK)
+        return rc;
+    rc = store_read(s, out, e);
+    if (rc == CF_OK)
+        store_view_on_end(*out, (struct hold){ .ended = leave, .arg = l });
+    else
+        leave(l);
+    return rc;
+}
+
+enum cf_rc store_live_write(struct store_live *l, struct store_txn **out, struct cf_err *e)
+{
+    struct store *s;
+    enum cf_rc rc = enter(l, &s, e);
+    if (rc != CF_OK)
+        return rc;
+    rc = store_write(s, out, e);
+    if (rc == CF_OK)
+        store_txn_on_end(*out, (struct hold){ .ended = leave, .arg = l });
+    else
+        leave(l);
+    return rc;
+}
+
+void store_live_selector(struct store_live *l, struct store_selector *out)
+{
+    pthread_mutex_lock(&l->lock);
+    *out = l->locked.sel;
+    pthread_mutex_unlock(&l->lock);
+}
