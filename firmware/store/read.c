@@ -208,11 +208,8 @@ static struct crypto_bytes lower_bound(const struct store_range *r, uint8_t next
         return r->prefix;
     memcpy(next, r->after.p, r->after.len);
     next[r->after.len] = 0;
-    size_t len = r->after.len + 1, common = len < r->prefix.len ? len : r->prefix.len;
-    int cmp = common ? memcmp(next, r->prefix.p, common) : 0;
-    if (cmp < 0 || (cmp == 0 && len < r->prefix.len))
-        return r->prefix;
-    return crypto_bytes_of(next, len);
+    struct crypto_bytes low = crypto_bytes_of(next, r->after.len + 1);
+    return key_order(low, r->prefix) < 0 ? r->prefix : low;
 }
 
 enum cf_rc store_scan(struct store_view *v, enum store_table t, const struct store_range *r,

@@ -1,5 +1,7 @@
 #include "store_priv.h"
 
+#include <string.h>
+
 void store_row_clear(struct store_row *r)
 {
     if (!r)
@@ -61,4 +63,13 @@ enum cf_rc row_copy(const struct tagged *from, struct store_row *to, struct cf_e
         rc = set(&to->blob, from->c.blob, e);
     to->revision = from->revision;
     return rc;
+}
+
+int key_order(struct crypto_bytes a, struct crypto_bytes b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int cmp = common ? memcmp(a.p, b.p, common) : 0;
+    if (cmp)
+        return cmp;
+    return a.len < b.len ? -1 : a.len > b.len;
 }

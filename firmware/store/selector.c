@@ -34,7 +34,7 @@ enum cf_rc selector_decode(const uint8_t *in, size_t len, struct store_selector 
 {
     uint8_t sum[32];
     struct store_selector s = { 0 };
-    if (len != SELECTOR_SIZE || memcmp(in, MAGIC, 8) != 0)
+    if (len != SELECTOR_SIZE || !cf_equal(in, MAGIC, 8))
         return CF_FAIL(e, CF_E_CORRUPT, "not a selector");
     enum cf_rc rc = crypto_digest(HAL_SHA256, in, SUMMED, sum, e);
     if (rc != CF_OK)

@@ -147,6 +147,8 @@ CF_CHECK enum cf_rc row_columns(sqlite3_stmt *st, struct tagged *out, const uint
 /* As above, and the tag verified. Borrowed until the statement moves. */
 CF_CHECK enum cf_rc row_verified(struct conn *c, sqlite3_stmt *st, struct tagged *out,
                                  struct cf_err *e);
+/* As SQLite orders blobs: by bytes, the shorter one first. Negative: a comes before b. */
+int key_order(struct crypto_bytes a, struct crypto_bytes b);
 CF_CHECK enum cf_rc row_copy(const struct tagged *from, struct store_row *to, struct cf_err *e);
 
 /* --- verify.c: reads everything; fills `s->locked.root`. ----------------------------------------

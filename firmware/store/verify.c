@@ -16,9 +16,7 @@ static enum cf_rc in_order(struct sweep *w, const struct tagged *row, struct cf_
     size_t len = 1 + row->c.key.len;
     now[0] = (uint8_t)row->table;
     memcpy(now + 1, row->c.key.p, row->c.key.len);
-    size_t common = len < w->last_len ? len : w->last_len;
-    int cmp = common ? memcmp(w->last, now, common) : -1;
-    if (cmp > 0 || (cmp == 0 && w->last_len >= len))
+    if (key_order(crypto_bytes_of(w->last, w->last_len), crypto_bytes_of(now, len)) >= 0)
         return CF_FAIL(e, CF_E_AUTH, "table %d is out of order", (int)row->table);
     memcpy(w->last, now, len);
     w->last_len = len;

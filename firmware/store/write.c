@@ -32,7 +32,7 @@ static enum cf_rc txn_begin(struct store_txn *t, struct cf_err *e)
     enum cf_rc rc = conn_run(s->writer, SQL_BEGIN_WRITE, e);
     if (rc == CF_OK)
         rc = conn_root(s->writer, bytes, e);
-    if (rc == CF_OK && memcmp(bytes, s->locked.root_bytes, sizeof bytes) != 0)
+    if (rc == CF_OK && !cf_equal(bytes, s->locked.root_bytes, sizeof bytes))
         rc = CF_FAIL(e, CF_E_AUTH, "the store was changed behind our back");
     t->root = s->locked.root; /* stable: only the writer changes it */
     t->view.counter = t->root.counter;
