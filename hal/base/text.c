@@ -121,6 +121,44 @@ enum cf_rc cf_unbase64(const char *text, size_t len, struct cf_buf *out, struct 
     return rc;
 }
 
+/* Bytes of the character at `p`, or 0 where none is well-formed (RFC 3629, section 4). */
+static size_t utf8_len(const uint8_t *p, size_t left)
+{
+    uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte */
+    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (n == 1)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+        return 0;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+bool cf_utf8_valid(const void *text, size_t len)
+{
+    const uint8_t *p = text;
+    while (len) {
+        size_t n = utf8_len(p, len);
+        if (n == 0)
+            return false;
+        p += n;
+        len -= n;
+    }
+    return true;
+}
+
 enum cf_rc cf_parse_u64(const char *text, uint64_t max, uint64_t *out, struct cf_err *e)
 {
     uint64_t v = 0;

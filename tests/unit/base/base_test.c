@@ -237,6 +237,22 @@ static void a_value_cannot_forge_a_log_line(void **state)
     close(pipe_fd[1]);
 }
 
+static void utf8_is_taken_in_its_one_form(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf" };
+    static const char *const bad[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41",
+                                       "\xe0\x9f\x80", "\xed\xa0\x80", "\xe2\x82", "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xfe" };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(cf_utf8_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(cf_utf8_valid(bad[i], strlen(bad[i])));
+    assert_true(cf_utf8_valid("a\0b", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_verdict_opens_only_when_both_halves_say_so),
         cmocka_unit_test(a_file_is_replaced_whole_with_its_mode),
         cmocka_unit_test(a_value_cannot_forge_a_log_line),
+        cmocka_unit_test(utf8_is_taken_in_its_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ void cf_base64url(const void *data, size_t len, char *out);
 /* Appends the decoded bytes. Takes either alphabet, with or without padding (API document 1.1);
  * refuses (CF_E_INPUT) any other byte, a length of 1 mod 4, and bits set behind the last byte. */
 CF_CHECK enum cf_rc cf_unbase64(const char *text, size_t len, struct cf_buf *out, struct cf_err *e);
+
+/* Well-formed UTF-8 (RFC 3629): shortest forms, no surrogates, up to U+10FFFF. NUL is a character. */
+bool cf_utf8_valid(const void *text, size_t len);
 
 /* Decimal digits only, no sign, at most `max`. CF_E_INPUT otherwise. */
 CF_CHECK enum cf_rc cf_parse_u64(const char *text, uint64_t max, uint64_t *out, struct cf_err *e);
