@@ -7,7 +7,8 @@ add_library(cf_flags INTERFACE)
 target_compile_options(cf_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wpointer-arith -Wformat=2 -Wundef -Wvla -Wcast-qual -Wwrite-strings -Wswitch-enum
-    -Wimplicit-fallthrough -Wno-format-truncation -Werror # error texts are cut to fit, knowingly
+    -Wimplicit-fallthrough -Werror
+    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> # error texts are cut to fit, knowingly
     -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-common -fPIE
     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 target_compile_definitions(cf_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
