@@ -242,16 +242,16 @@ def do_extract(args, out):
     stream, slots, _ = backup.stream(args.stream)
     if stream[3] != RAW:
         raise Refused(MISSING, f"stream {args.stream!r} holds records; see `inspect list`")
+    if os.path.exists(args.out):
+        raise FileExistsError(f"{args.out} exists")
     part = args.out + ".part"
-    try:
-        if os.path.exists(args.out):
-            raise FileExistsError(f"{args.out} exists")
-        with open(part, "xb") as f:
+    with open(part, "xb") as f:
+        try:
             total = walk.read_raw(backup, stream, slots, f.write)
-        os.rename(part, args.out)
-    except Refused:
-        os.unlink(part)
-        raise
+        except BaseException:
+            os.unlink(part)
+            raise
+    os.rename(part, args.out)
     result = summary(backup, document)
     result.update(stream=args.stream, bytes=total, out=args.out)
     out.result(result, lambda r: [f"extracted {r['bytes']} bytes of {r['stream']} to {r['out']}"])

@@ -67,7 +67,8 @@ def key_record(value, keyring, unwrap):
     need(_ascii_lower(key[1]) == name, CORRUPT, "spelling of the name is another name")
     need((4 in key) == (5 in key), CORRUPT, "deletion dates: one without the other")
     need(1 <= len(key.get(6, b"x")) <= 8192, CORRUPT, "rotation policy length")
-    need(1 <= len(value[3]) <= 100, LIMIT, f"{len(value[3])} versions")
+    need(value[3], CORRUPT, "no version")
+    need(len(value[3]) <= 100, LIMIT, f"{len(value[3])} versions")
     versions, ids = [], set()
     for number, entry in enumerate(value[3]):
         with Place(f"version {number + 1}"):

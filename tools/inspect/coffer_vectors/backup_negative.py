@@ -429,7 +429,7 @@ def _key_cases(c):
     change("name-upper", "corrupt", "upper case in the record's name", (1,), "delta-D")
     change("name-spelling", "corrupt", "spelling of another key", (2, 1), "delta-5")
     change("deleted-alone", "corrupt", "deleted without purge date", (2, 4), NOW)
-    change("no-version", "limit", "no version", (3,), [])
+    change("no-version", "corrupt", "no version", (3,), [])
     change("unknown-key", "corrupt", "key 7 in the key row", (2, 7), 0)
     change("row-unknown-key", "corrupt", "key 11 in the version row", row + (11,), 0)
     change("row-ops", "corrupt", "key_ops bit 8", row + (5,), 256)

@@ -58,7 +58,7 @@ def writers(sd):
         "empty": (Writer(RING2, empty, seed="c", seq=3, folder="mhsm-vec-20260101000002"), []),
         "hundred": (Writer(RING2, hundred(sd), seed="d", seq=4, record_block=65536, part=1,
                            meta_block=4096, folder="mhsm-vec-20260101000003"), []),
-        "generations": (Writer(RING2, two_generations(sd), seed="e", seq=5, generation=2,
+        "generations": (Writer(RING2, two_generations(sd), seed="e", seq=5, generation=2, extension=True,
                                signers=[IDENTITY, SECOND],
                                folder="mhsm-vec-20260101000004"), []),
     }

@@ -1,12 +1,20 @@
 """Negative cases of domain-v1/negative: one file each, with its expected class."""
 import json
+import os
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from coffer_inspect import cbor, domain, jwe, sharing
-from coffer_inspect.kdf import sha256
+from coffer_inspect.errors import AUTH, DENIED, need
+from coffer_inspect.kdf import kdf512, sha256
 
 from . import domains
 from .fixed import fixed, lines, sign_p256, write
 from .material import FOREIGN, NOW, OTHER, keyring_plain
+
+SD = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "tests",
+                  "vectors", "sd")
 
 
 def _words(share):
@@ -248,7 +256,7 @@ def judge(base, case, read_document):
         return domains.class_of(
             lambda: domain.Document(case["document"].encode()).open(officers))
     if kind == "restore-blob":
-        return domains.class_of(lambda: open_restore_blob(base, case["blob"]))
+        return domains.class_of(lambda: open_restore_blob(case["blob"]))
     document = read_document(case["document"])
     if kind == "share":
         return domains.class_of(lambda: document.open([_Given(s) for s in shares]))
@@ -270,20 +278,15 @@ class _Given:
         return self._share, ""
 
 
-def open_restore_blob(base, text):
+def open_restore_blob(text):
     """domain/FORMAT.md 3.8 with the exchange key of tests/vectors/sd."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
-    from coffer_inspect.errors import AUTH, DENIED, need
-    from coffer_inspect.kdf import kdf512
     blob = jwe.json_strict(text, "restore blob")
-    with open(f"{base}/../sd/sde.cer", "rb") as f:
+    with open(f"{SD}/sde.cer", "rb") as f:
         cert = x509.load_pem_x509_certificate(f.read())
     wrapped = blob["WrappedKey"]
     need(wrapped["x5t_256"] == jwe.b64u(cert.fingerprint(hashes.SHA256())), DENIED,
          "for another exchange key")
-    key = domains.load_jwk(f"{base}/../sd/sde.jwk")
+    key = domains.load_jwk(f"{SD}/sde.jwk")
     master = jwe.open_rsa(wrapped["enc_key"], key, "master key")
     need(len(master) == 32, AUTH, "master key is not 32 bytes")
     items = {i["tag"]: jwe.open_dir(i["compact_jwe"], kdf512(master, i["tag"]), i["tag"],

@@ -1,4 +1,5 @@
 """The domain, its generations and the user keys of all vectors."""
+import functools
 import os
 from uuid import UUID
 
@@ -34,6 +35,7 @@ RING1, RING2 = Keyring(keyring_plain(1)), Keyring(keyring_plain(2))
 OTHER = Keyring(keyring_plain(2, fixed("other domain", 16), "other"))
 
 
+@functools.lru_cache(maxsize=None)
 def user_keys(sd):
     """{name: (class, type, size, material, spki)}; `sd` = tests/vectors/sd."""
     rsa_key = load_jwk(os.path.join(sd, "sde.jwk"))

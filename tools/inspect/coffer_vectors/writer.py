@@ -29,13 +29,13 @@ class Stream:
 
 class Writer:
     """Options: layout, log2, record_block, raw_block, digests, segment, part (blocks a blob),
-    seq, seed, signers, folder, generation; hooks: {step: function}."""
+    seq, seed, signers, folder, generation, extension; hooks: {step: function}."""
 
     def __init__(self, ring, content, hooks=None, **options):
         self.o = {"layout": 0, "log2": 12, "record_block": 8192, "raw_block": 16384,
                   "digests": False, "segment": 64, "part": 2, "seq": 1, "seed": "a",
                   "signers": [IDENTITY], "required": None, "folder": "mhsm-vec-20260101000000",
-                  "generation": 1, "meta_block": 8 << 20}
+                  "generation": 1, "meta_block": 8 << 20, "extension": False}
         self.o.update(options)
         self.ring, self.content, self.hooks = ring, content, hooks or {}
         self.blobs, self.values = {}, []
@@ -220,7 +220,8 @@ class Writer:
         mk = self.ring.generations[self.o["generation"]]["mk"]
         mac = self.hook("endorsement", endorsement(mk, APPLIANCE, IDENTITY.spki, SINCE))
         required = self.o["required"] or self.o["signers"]
-        return {1: self.o["seq"], 2: bytes(32), 3: APPLIANCE, 4: [17, self.rnd("audit", 32)],
+        more = {99: {7: "ignored"}} if self.o["extension"] else {}
+        return {**more, 1: self.o["seq"], 2: bytes(32), 3: APPLIANCE, 4: [17, self.rnd("audit", 32)],
                 5: [EPOCH, 42, NOW, [[n, 3 + i] for i, (n, _) in enumerate(partitions)]],
                 6: self.stream_values, 7: meta, 8: self.o["layout"],
                 10: [IDENTITY.spki, SINCE, mac],
