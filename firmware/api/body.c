@@ -1,0 +1,62 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "server_priv.h"
+
+enum cf_rc api_body(const struct api_request *rq, struct json **out, struct cf_err *e)
+{
+    *out = NULL;
+    if (!rq->body.len)
+        return API_BAD(e, "A JSON body is expected");
+    enum cf_rc rc = json_parse(rq->body.data, rq->body.len, NULL, out, e);
+    if (rc == CF_OK && json_type_of(*out) != JSON_OBJECT) {
+        json_free(*out);
+        *out = NULL;
+        return API_BAD(e, "The body must be a JSON object");
+    }
+    return rc;
+}
+
+static enum cf_rc url_va(const struct api_request *rq, struct cf_buf *out, struct cf_err *e,
+                         const char *fmt, va_list ap)
+{
+    char path[API_URI_MAX];
+    int n = vsnprintf(path, sizeof path, fmt, ap);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return CF_FAIL(e, CF_E_LIMIT, "a URL over %zu bytes", sizeof path);
+    return cf_buf_printf(out, e, "https://%s%s", rq->host, path);
+}
+
+enum cf_rc api_url(const struct api_request *rq, struct cf_buf *out, struct cf_err *e,
+                   const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    enum cf_rc rc = url_va(rq, out, e, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name,
+                 const char *fmt, ...)
+{
+    struct cf_buf url = { 0 };
+    va_list ap;
+    va_start(ap, fmt);
+    enum cf_rc rc = url_va(rq, &url, w->e, fmt, ap);
+    va_end(ap);
+    if (rc == CF_OK)
+        json_put_text_n(w, name, url.data, url.len);
+    else if (w->rc == CF_OK)
+        w->rc = rc;
+    cf_buf_clear(&url);
+}
+
+enum cf_rc api_keystore(struct api *a, struct keystore **out, struct cf_err *e)
+{
+    *out = atomic_load(&a->keystore);
+    if (*out)
+        return CF_OK;
+    return cf_err_code(e, CF_FAIL(e, CF_E_TOKEN, "The key store is not open yet"),
+                       "ServiceUnavailable");
+}

@@ -1,0 +1,42 @@
+/*
+ * The handlers that the table names, one file a subject.
+ */
+#ifndef API_HANDLERS_PRIV_H
+#define API_HANDLERS_PRIV_H
+
+#include "server_priv.h"
+
+/* public.c: no token */
+api_handler api_get_health, api_get_openid, api_get_openid_adfs, api_get_jwks, api_get_instances,
+    api_post_token;
+
+/* keys.c, import.c, lists.c */
+api_handler api_post_key_create, api_put_key, api_patch_key, api_get_key, api_delete_key,
+    api_get_deleted_key, api_delete_deleted_key, api_post_key_recover, api_post_key_backup,
+    api_post_key_restore, api_post_key_release, api_get_keys, api_get_deleted_keys,
+    api_get_versions;
+
+/* use.c */
+api_handler api_post_sign, api_post_verify, api_post_encrypt, api_post_decrypt, api_post_wrapkey,
+    api_post_unwrapkey, api_post_rng;
+
+/* backups.c */
+api_handler api_post_backup, api_post_prebackup, api_put_restore, api_put_prerestore,
+    api_put_key_restore, api_get_backup_pending, api_get_restore_pending, api_get_restore,
+    api_get_key_restore;
+
+/* roles.c, assignments.c, settings.c */
+api_handler api_get_definitions, api_get_definition, api_put_definition, api_delete_definition,
+    api_get_assignments, api_get_assignment, api_put_assignment, api_delete_assignment,
+    api_get_settings, api_get_setting, api_patch_setting;
+
+/* domains.c */
+api_handler api_post_domain_download, api_get_domain_upload, api_post_domain_upload,
+    api_get_domain_pending;
+
+/* local.c */
+api_handler api_local_status, api_local_create, api_local_update, api_local_pin,
+    api_local_add_administrator, api_local_recovery, api_local_token, api_local_client,
+    api_local_undo, api_local_audit;
+
+#endif

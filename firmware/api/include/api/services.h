@@ -1,0 +1,70 @@
+/*
+ * What the server asks of the parts that act on the whole HSM: long-running operations and the
+ * security domain. Written for its caller; app fills it from backup/run and domain.
+ */
+#ifndef API_SERVICES_H
+#define API_SERVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "jobs/jobs.h"
+
+/* What key bundles show of the HSM. */
+struct api_hsm_facts {
+    unsigned retention_days; /* 7..90 */
+    bool purge_protection;
+    char platform[64];       /* hsmPlatform; "" leaves it out */
+};
+
+/* A start request, as its body had it: a "?" before the SAS and a "/" behind the URI are gone. */
+struct api_job_order {
+    enum jobs_kind kind;
+    const char *who;         /* oid of the principal */
+    const char *storage_uri; /* NULL: not given (pre-checks only) */
+    const char *sas;         /* NULL: none. A secret */
+    bool managed_identity;
+    const char *folder;      /* restores; may have slashes. NULL: not given */
+    const char *key;         /* selective restore */
+};
+
+/* Certificates of a security-domain download, DER, in the order of the request. */
+#define API_OFFICERS_MAX 10
+struct api_officers {
+    size_t count;
+    struct cf_buf der[API_OFFICERS_MAX];
+    unsigned required;
+};
+
+enum api_domain_state { API_DOMAIN_SUCCESS, API_DOMAIN_IN_PROGRESS, API_DOMAIN_FAILED };
+
+struct api_domain_status {
+    enum api_domain_state state;
+    char details[256];
+};
+
+/* All set. Threads: called from any number at once. */
+struct api_services {
+    void *ctx;
+    void (*facts)(void *ctx, struct api_hsm_facts *out);
+
+    /* Starts the job and returns at once; `out` is its record. CF_E_STATE "Conflict": one runs, or
+     * the 30-minute rule; CF_E_INPUT "BadRequest": storage or SAS unusable at sight. */
+    enum cf_rc (*start)(void *ctx, const struct api_job_order *o, struct jobs_record *out,
+                        struct cf_err *e);
+
+    /* Activates, or wraps the same domain for other officers. Appends the document's text. */
+    enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,
+                                  struct cf_err *e);
+    /* Makes the exchange key if there is none (recovery begins). Appends the JWK's JSON text. */
+    enum cf_rc (*domain_transfer_key)(void *ctx, struct cf_buf *jwk, struct cf_err *e);
+    /* Installs the domain of a restore blob (JSON text). */
+    enum cf_rc (*domain_upload)(void *ctx, const char *blob, size_t len, struct cf_err *e);
+    /* Of the last download or upload; success when there was none. */
+    void (*domain_status)(void *ctx, struct api_domain_status *out);
+};
+
+#endif
