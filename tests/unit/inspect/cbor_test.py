@@ -1,9 +1,11 @@
 """The strict CBOR subset of backup/FORMAT.md 3.6."""
+import os
 import unittest
 
-import place  # noqa: F401
+import place
 from coffer_inspect import cbor
 from coffer_inspect.errors import CORRUPT, Refused
+from coffer_vectors import casefile
 
 
 class Cbor(unittest.TestCase):
@@ -31,6 +33,16 @@ class Cbor(unittest.TestCase):
             with self.subTest(name), self.assertRaises(Refused) as caught:
                 cbor.decode(bytes.fromhex(text))
             self.assertEqual(caught.exception.cls, CORRUPT)
+
+    def test_the_vectors_are_taken_and_refused(self):
+        path = os.path.join(place.VECTORS, "backup-v1", "cbor.txt")
+        for verb, text in casefile.load(path):
+            data = bytes.fromhex(text.strip())
+            with self.subTest(item=text):
+                if verb == "ok":
+                    self.assertEqual(cbor.encode(cbor.decode(data)), data)
+                else:
+                    self.assertRaises(Refused, cbor.decode, data)
 
     def test_six_deep_is_taken(self):
         self.assertEqual(cbor.decode(bytes.fromhex("818181818180")), [[[[[[]]]]]])

@@ -3,9 +3,9 @@ import os
 import unittest
 
 import place
-from coffer_inspect import walk
+from coffer_inspect import blocks, walk
 from coffer_inspect.errors import Refused
-from coffer_vectors import judge
+from coffer_vectors import casefile, judge
 from coffer_vectors.material import RING1, RING2, SECOND
 
 
@@ -34,6 +34,19 @@ class Reader(unittest.TestCase):
                     blobs[name] = bytes(raw)
                 with self.subTest(blob=name, at=at), self.assertRaises(Refused):
                     judge.verify(self.held("generations", flip))
+
+    def test_single_blocks_open_to_their_plain_bytes(self):
+        base = os.path.join(place.VECTORS, "backup-v1", "blocks")
+        for name in sorted(os.listdir(base)):
+            v = {k: t.strip() for k, t in casefile.load(os.path.join(base, name))}
+            wire = bytes.fromhex(v["wire"])
+            slot = blocks.Slot(int(v["stream"]), int(v["block"]), bytes.fromhex(v["salt"]),
+                               int(v["place"]), int(v["plain_bytes"]), len(wire), bytes(32),
+                               int(v["log2"]), v["last"] == "1", v["raw"] == "1")
+            opened = b"".join(p for _, p in blocks.open_block(
+                bytes.fromhex(v["dk"]), bytes.fromhex(v["backup_id"]), slot, wire))
+            want = bytes.fromhex(v["plain"]) or bytes(int(v["plain_bytes"]))
+            self.assertEqual(opened, want, name)
 
     def test_a_manifest_cut_anywhere_is_refused(self):
         good = judge.load_folder(self.folders["empty"])["manifest"]

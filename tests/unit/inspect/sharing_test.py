@@ -9,7 +9,9 @@ from coffer_inspect import sharing
 from coffer_inspect.errors import Refused
 from coffer_inspect.jwe import open_dir, open_rsa
 from coffer_inspect.kdf import kdf512
+from coffer_vectors.domain_negative import open_restore_blob
 from coffer_vectors.fixed import fixed, load_jwk
+from coffer_vectors.material import RING2
 
 SD = os.path.join(place.VECTORS, "sd")
 
@@ -41,6 +43,11 @@ class Sharing(unittest.TestCase):
                 tag = item["tag"]
                 plain = open_dir(item["compact_jwe"], kdf512(master, tag), tag, tag)
                 self.assertEqual(plain.hex(), want["plaintexts"][tag])
+
+    def test_what_az_made_of_our_document_holds_the_keyring(self):
+        with open(os.path.join(SD, "restore-blob-domain-v1.json"), encoding="utf-8") as f:
+            keyring = open_restore_blob(f.read())
+        self.assertEqual(keyring.generations, RING2.generations)
 
     def test_a_share_opens_with_no_other_key(self):
         entry = load("sd-2of3.json")["SharedKeys"]["enc_shares"][0]

@@ -77,6 +77,49 @@ def _kdf_text():
     return lines(*out, head="KDF of backup/FORMAT.md 4")
 
 
+def _block_texts():
+    """{name: text} of single blocks: every input, the block key, the bytes on the wire."""
+    c = 4096
+    noise = fixed("block plain", 4 * c)
+    shapes = {  # name: (plain, raw, last)
+        "one-byte": (b"\x5a", True, True), "one-chunk": (noise[:c], False, False),
+        "four-full": (noise, False, True), "four-short": (noise[:3 * c + 100], True, True),
+        "map": (noise[:c] + bytes(c) + b"\xff" * c + noise[c:2 * c] + bytes(c), True, False),
+        "left-out": (b"\xff" * 4 * c, True, False),
+        "left-out-65": (bytes(65 * c), True, True)}
+    out = {}
+    for i, (name, (plain, raw, last)) in enumerate(shapes.items()):
+        writer = Writer(RING2, {}, seed=f"block {name}")
+        writer.envelope()
+        place = i * (1 << 20)
+        salt, wire = writer.seal(7 + i, i, place, plain, last, raw)
+        keep = plain if len(plain) <= 5 * c else b""
+        out[name] = lines(
+            ("dk", writer.dk), ("backup_id", writer.backup_id), ("stream", 7 + i), ("block", i),
+            ("place", place), ("log2", 12), ("last", int(last)), ("raw", int(raw)),
+            ("salt", salt), ("plain_bytes", len(plain)), ("plain", keep),
+            ("kb", dict(writer.values)[f"kb {7 + i}.{i}"]), ("wire", wire),
+            head=f"block {name}: backup/FORMAT.md 3.1"
+                 + ("" if keep else "; plain is zeros, left out here"))
+    return out
+
+
+def _cbor_text():
+    """Items that readers take and items that they refuse."""
+    good = ("00", "17", "1818", "18ff", "190100", "1a00010000", "1b0000000100000000",
+            "1bffffffffffffffff", "40", "43616263", "60", "63616263", "62c3bc", "80", "8100",
+            "a0", "a10000", "a200011818f4", "f4", "f5", "818181818180")
+    bad = ("", "0000", "1800", "1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff",
+           "1c", "1f", "20", "3818", "5800", "580161", "5f4161ff", "61ff", "62c080", "63eda080",
+           "6100", "64f4908080", "7f6161ff", "8000", "9800", "9f00ff", "9b8000000000000000",
+           "a1", "a100", "a200000000", "a201000000", "a12000", "a1610000", "b80100", "bf0000ff",
+           "c000", "c11a00000000", "e0", "f0", "f6", "f7", "f814", "f820", "f90000",
+           "fa00000000", "fb0000000000000000", "ff", "81", "4261", "5affffffff", "6261",
+           "81818181818180")
+    return lines(*(("ok", g) for g in good), *(("refuse", b) for b in bad),
+                 head="CBOR subset of backup/FORMAT.md 3.6: one item a line")
+
+
 def domain_text(ring):
     """Keys of the domain for C tests."""
     out = [("domain_id", DOMAIN), ("appliance_id", APPLIANCE), ("store_epoch", EPOCH),
@@ -102,6 +145,9 @@ def make(root, sd):
     base = os.path.join(root, "backup-v1")
     write(f"{base}/kdf.txt", _kdf_text())
     write(f"{base}/domain.txt", domain_text(RING2))
+    write(f"{base}/cbor.txt", _cbor_text())
+    for name, text in _block_texts().items():
+        write(f"{base}/blocks/{name}.txt", text)
     golden = {}
     for case, (writer, parts) in writers(sd).items():
         golden[case] = (writer.o["folder"], writer.build(parts))
