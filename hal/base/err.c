@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum cf_rc record(struct cf_err *e, const struct cf_err *head, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static enum cf_rc
+record(struct cf_err *e, const struct cf_err *head, const char *fmt, va_list ap)
 {
     if (!e || e->rc != CF_OK)
         return head->rc;

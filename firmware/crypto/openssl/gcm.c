@@ -90,7 +90,7 @@ enum cf_rc crypto_gcm_open(struct crypto_gcm *g, const struct crypto_gcm_op *op,
         EVP_CIPHER_CTX_ctrl(g->ctx, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_SIZE, want) != 1)
         rc = OSSL_FAIL(e, CF_E_LIMIT, "AES-256-GCM open");
     else if (EVP_CipherFinal_ex(g->ctx, rest, &n) != 1)
-        rc = OSSL_FAIL(e, CF_E_AUTH, "the tag does not verify");
+        rc = CF_FAIL(e, CF_E_AUTH, "the tag does not verify");
     if (rc != CF_OK && op->len)
         cf_wipe(op->out, op->len);
     return rc;
