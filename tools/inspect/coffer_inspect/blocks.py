@@ -24,9 +24,13 @@ class Slot:
 
     def check(self):
         """Limits that hold before a byte is read."""
-        need(1 <= self.plain <= MAX_PLAIN and self.chunks() <= MAX_CHUNKS, LIMIT,
+        need(self.plain, CORRUPT, "covers nothing", self.name)
+        need(self.plain <= MAX_PLAIN and self.chunks() <= MAX_CHUNKS, LIMIT,
              f"covers {self.plain} bytes", self.name)
-        need(self.wire <= MAX_PLAIN + 70000, LIMIT, f"{self.wire} bytes on the wire", self.name)
+        head = 112 + self.map_bytes()
+        full = head + self.plain + 16 * self.chunks()
+        need((head if self.mapped else full) <= self.wire <= full, CORRUPT,
+             f"{self.wire} bytes on the wire cannot cover {self.plain}", self.name)
 
     def chunks(self):
         return -(-self.plain // self.chunk)
@@ -75,7 +79,6 @@ def open_block(dk, backup_id, slot, data):
     """Yields (number, plain bytes) of each chunk in order, each only after its tag."""
     slot.backup_id = backup_id
     need(len(data) == slot.wire, CORRUPT, "length is not the table's", slot.name)
-    need(len(data) >= 112 + slot.map_bytes(), CORRUPT, "block is cut", slot.name)
     fault = head_fault(data[:96])
     need(fault is None, CORRUPT, fault, slot.name)
     need(data[7] & MAP == (MAP if slot.mapped else 0), CORRUPT, "flag of the map", slot.name)

@@ -138,7 +138,9 @@ def row(value, what, *kinds):
 
 
 def bounded_text(value, what, low, high):
-    """Text whose UTF-8 form has low..high bytes."""
+    """Text whose UTF-8 form has low..high bytes, without control characters."""
     need(_is(value, str) and low <= len(value.encode()) <= high, CORRUPT,
          f"{what} is not text of {low}..{high} bytes")
+    need(all(ord(c) >= 0x20 and ord(c) != 0x7F for c in value), CORRUPT,
+         f"{what} holds a control character")
     return value

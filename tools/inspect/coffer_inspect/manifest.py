@@ -123,7 +123,7 @@ def sealed_map(value):
     cbor.row(value[10], "identity", bytes, int, 32)
     cbor.row(value[11], "counts", int, int, int, int, list)
     for name in value[11][4]:
-        cbor.typed(name, "name of what was left out", str)
+        cbor.bounded_text(name, "name of what was left out", 1, 255)
     need(1 <= len(value[12]) <= 8, CORRUPT, "no required signer, or too many")
     for entry in value[12]:
         cbor.row(entry, "required signer", int, 32)

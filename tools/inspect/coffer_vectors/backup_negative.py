@@ -182,6 +182,8 @@ def cbor_cases(c):
             raw(lambda b: b[:1] + b"\x61\x01" + b[2:]))
     c.built("cbor-bad-utf8", "corrupt", "HSM name is not UTF-8",
             {"public bytes": lambda b: b.replace(b"\x63vec", b"\x63v\xff\xfe")})
+    c.built("cbor-control-in-text", "corrupt", "HSM name holds a line feed",
+            {"public bytes": lambda b: b.replace(b"\x63vec", b"\x63v\nc")})
     c.built("cbor-nul-in-text", "corrupt", "HSM name holds NUL",
             {"public bytes": lambda b: b.replace(b"\x63vec", b"\x63v\0c")})
 
@@ -266,12 +268,13 @@ def meta_cases(c):
           row(0, 0, fixed("salt", 32)), "auth")
     table("place", "place + 1", 2, row(1, 1, lambda v: v + 1))
     table("place-huge", "place 2^63", 2, row(1, 1, 1 << 63))
-    table("plain-0", "P = 0", 2, row(0, 2, 0), "limit")
+    table("plain-0", "P = 0", 2, row(0, 2, 0))
     table("plain-huge", "P = 2^32 - 1", 2, row(0, 2, (1 << 32) - 1), "limit")
     table("plain-uneven", "P not a multiple of C inside the stream", 2,
           row(0, 2, lambda v: v - 1))
     table("wire", "W + 1", 2, row(0, 3, lambda v: v + 1))
-    table("wire-huge", "W = 2^32 - 1", 2, row(0, 3, (1 << 32) - 1), "limit")
+    table("wire-huge", "W = 2^32 - 1", 2, row(0, 3, (1 << 32) - 1))
+    table("wire-small", "W = 127: less than header, map and tag", 2, row(1, 3, 127))
     table("digest", "another digest of a record block", 1, row(0, 4, fixed("y", 32)), "auth")
     table("digest-zero", "no digest of a record block", 1, row(0, 4, bytes(32)))
     table("digest-some", "digest in one row of a partition", 2, row(0, 4, fixed("z", 32)))
