@@ -40,8 +40,9 @@ struct audit_head {
     uint8_t hash[AUDIT_HASH_SIZE];
 };
 
-/* Finds the head and checks the chain of what is kept. Partition and clock are borrowed.
- * CF_E_CORRUPT or CF_E_AUTH: records are damaged or do not chain; the text says from where. */
+/* Finds the head: reads the newest segment, so it costs the same whatever the size; audit_read
+ * checks everything kept. A blank partition begins a new log. Partition and clock are borrowed.
+ * CF_E_CORRUPT: a committed record is damaged, the text says which. CF_E_LIMIT: too small. */
 CF_CHECK enum cf_rc audit_open(struct hal_partition *p, struct hal_clock *clock,
                                struct audit **out, struct cf_err *e);
 void audit_close(struct audit *a); /* NULL is a no-op; the partition stays open */
@@ -52,8 +53,9 @@ CF_CHECK enum cf_rc audit_append(struct audit *a, const struct audit_record *r, 
 /* For the manifest of a backup (sealed map, key 4). */
 struct audit_head audit_head(struct audit *a);
 
-/* Oldest kept first, from sequence `from`. `each` borrows; anything but CF_OK stops and is
- * returned. It must not call audit. */
+/* Oldest kept first, from sequence `from` (0: all), checking the whole chain on the way; appends
+ * wait meanwhile. CF_E_AUTH: it does not chain, the text says where. `each` borrows; anything but
+ * CF_OK stops and is returned. It must not call audit. */
 CF_CHECK enum cf_rc audit_read(struct audit *a, uint64_t from,
                                enum cf_rc (*each)(void *ctx, const struct audit_record *r,
                                                   struct cf_err *e),
