@@ -107,7 +107,7 @@ CF_CHECK enum cf_rc jobs_get(struct jobs *j, const char *id, struct jobs_record 
 CF_CHECK enum cf_rc jobs_last(struct jobs *j, enum jobs_kind kind, struct jobs_record *out,
                               struct cf_err *e);
 
-/* Newest first. `each` borrows; anything but CF_OK stops and is returned. */
+/* Newest first. `each` borrows; anything but CF_OK stops and is returned. It must not call jobs. */
 CF_CHECK enum cf_rc jobs_list(struct jobs *j,
                               enum cf_rc (*each)(void *ctx, const struct jobs_record *r,
                                                  struct cf_err *e),

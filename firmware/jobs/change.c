@@ -1,0 +1,236 @@
+/* Start, note, finish: each one transaction. */
+#include "jobs_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+/* --- pruning --------------------------------------------------------------------------------- */
+
+struct past {
+    size_t kept;
+    char oldest[JOBS_ID_SIZE]; /* of the finished ones that are kept */
+    int64_t oldest_end_s;
+};
+
+/* Only finds: a cursor must not be open over its own changes. */
+static enum cf_rc find_past(void *ctx, const struct jobs_record *r, struct cf_err *e)
+{
+    struct past *p = ctx;
+
+    (void)e;
+    if (r->state == JOBS_IN_PROGRESS)
+        return CF_OK;
+    p->kept++;
+    if (p->oldest[0] == '\0' || r->end_s < p->oldest_end_s) {
+        memcpy(p->oldest, r->id, sizeof p->oldest);
+        p->oldest_end_s = r->end_s;
+    }
+    return CF_OK;
+}
+
+/* Takes out at most one record a start, the oldest: starts are as many as records. */
+static enum cf_rc prune(struct jobs *j, struct store_txn *t, struct cf_err *e)
+{
+    struct past p = { .kept = 0 };
+
+    enum cf_rc rc = jobs_row_each(store_txn_view(t), find_past, &p, e);
+    if (rc != CF_OK || p.oldest[0] == '\0')
+        return rc;
+    if (p.oldest_end_s >= jobs_now_s(j) - JOBS_KEEP_S && p.kept < JOBS_KEEP_MAX)
+        return CF_OK;
+    return store_del(t, STORE_JOB, crypto_bytes_of(p.oldest, strlen(p.oldest)), e);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static enum cf_rc another_runs(struct jobs *j, struct cf_err *e)
+{
+    struct jobs_record r;
+    struct store_view *v = NULL;
+
+    enum cf_rc rc = store_read(j->store, &v, e);
+    if (rc == CF_OK)
+        rc = jobs_row_get(v, j->locked.running, &r, e);
+    store_view_end(v);
+    if (rc != CF_OK)
+        return rc;
+    rc = r.kind == JOBS_RESTORE ? CF_FAIL(e, CF_E_STATE,
+                                          "User triggered Restore operation is in progress. "
+                                          "Retry after the restore operation")
+                                : CF_FAIL(e, CF_E_STATE, "Another %s operation is in progress",
+                                          jobs_kind_name(r.kind));
+    return cf_err_code(e, rc, "Conflict");
+}
+
+static enum cf_rc new_record(struct jobs *j, const struct jobs_record *in, struct jobs_record *r,
+                             struct cf_err *e)
+{
+    uint8_t id[16];
+
+    enum cf_rc rc = hal_entropy_fill(j->entropy, id, sizeof id, e);
+    if (rc != CF_OK)
+        return rc;
+    *r = *in;
+    cf_hex(id, sizeof id, r->id);
+    r->state = JOBS_IN_PROGRESS;
+    r->start_s = jobs_now_s(j);
+    r->end_s = 0;
+    r->error_code[0] = r->error[0] = r->warning[0] = '\0';
+    r->bytes = r->elapsed_ms = 0;
+    return CF_OK;
+}
+
+static enum cf_rc start_locked(struct jobs *j, const struct jobs_record *in,
+                               struct jobs_record *out, struct cf_err *e)
+{
+    struct jobs_record r;
+    struct store_txn *t = NULL;
+
+    if (j->locked.running[0] != '\0')
+        return another_runs(j, e);
+    enum cf_rc rc = new_record(j, in, &r, e);
+    if (rc == CF_OK)
+        rc = store_write(j->store, &t, e);
+    if (rc == CF_OK)
+        rc = prune(j, t, e);
+    if (rc == CF_OK)
+        rc = jobs_row_put(t, &r, e);
+    if (rc == CF_OK)
+        rc = store_commit(t, e);
+    store_end(t);
+    if (rc != CF_OK)
+        return rc;
+    memcpy(j->locked.running, r.id, sizeof r.id);
+    atomic_store(&j->cancel, false);
+    jobs_set_progress(j, 0, 0);
+    *out = r;
+    return CF_OK;
+}
+
+enum cf_rc jobs_start(struct jobs *j, const struct jobs_record *in, struct jobs_record *out,
+                      struct cf_err *e)
+{
+    if (in->kind < JOBS_BACKUP || in->kind > JOBS_PRE_RESTORE)
+        return CF_FAIL(e, CF_E_ARG, "no such kind of job");
+    if (strchr(in->uri, '?') != NULL)
+        return CF_FAIL(e, CF_E_ARG, "a job's URI must not carry a query: it may be a secret");
+    pthread_mutex_lock(&j->lock);
+    enum cf_rc rc = start_locked(j, in, out, e);
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}
+
+/* --- note and finish ------------------------------------------------------------------------- */
+
+static void set_text(char *to, size_t size, const char *text)
+{
+    if (text != NULL)
+        snprintf(to, size, "%s", text);
+}
+
+enum cf_rc jobs_note(struct jobs *j, const char *id, const char *folder, const char *details,
+                     struct cf_err *e)
+{
+    struct jobs_record r;
+    struct store_txn *t = NULL;
+
+    pthread_mutex_lock(&j->lock);
+    enum cf_rc rc = store_write(j->store, &t, e);
+    if (rc == CF_OK)
+        rc = jobs_row_get(store_txn_view(t), id, &r, e);
+    if (rc == CF_OK && r.state != JOBS_IN_PROGRESS)
+        rc = CF_FAIL(e, CF_E_STATE, "the job has ended already as %s", jobs_state_name(r.state));
+    if (rc == CF_OK) {
+        set_text(r.folder, sizeof r.folder, folder);
+        set_text(r.details, sizeof r.details, details);
+        rc = jobs_row_put(t, &r, e);
+    }
+    if (rc == CF_OK)
+        rc = store_commit(t, e);
+    store_end(t);
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}
+
+static enum cf_rc apply_end(struct jobs *j, struct jobs_record *r, const struct jobs_end *end,
+                            struct cf_err *e)
+{
+    enum cf_rc rc = jobs_next_state(r->state, end->event, &r->state, e);
+    if (rc != CF_OK)
+        return rc;
+    r->end_s = jobs_now_s(j);
+    if (r->end_s <= 0)
+        r->end_s = 1; /* a clock that was never set: clients wait for an end that is not 0 */
+    set_text(r->details, sizeof r->details, end->details);
+    set_text(r->error_code, sizeof r->error_code, end->error_code);
+    set_text(r->error, sizeof r->error, end->error);
+    set_text(r->warning, sizeof r->warning, end->warning);
+    r->bytes = end->bytes;
+    r->elapsed_ms = end->elapsed_ms;
+    return CF_OK;
+}
+
+static void count_backup(struct jobs_facts *f, const struct jobs_record *r)
+{
+    if (r->kind != JOBS_BACKUP || r->state != JOBS_SUCCEEDED)
+        return;
+    if (f->backups.count == 0 || r->end_s < f->backups.first_s)
+        f->backups.first_s = r->end_s;
+    f->backups.last_s = r->end_s;
+    f->backups.count++;
+}
+
+enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *end, struct cf_err *e)
+{
+    struct jobs_record r = { .kind = JOBS_BACKUP };
+    struct store_txn *t = NULL;
+
+    pthread_mutex_lock(&j->lock);
+    struct jobs_facts facts = j->locked.facts;
+    enum cf_rc rc = store_write(j->store, &t, e);
+    if (rc == CF_OK)
+        rc = jobs_row_get(store_txn_view(t), id, &r, e);
+    if (rc == CF_OK)
+        rc = apply_end(j, &r, end, e);
+    if (rc == CF_OK)
+        rc = jobs_row_put(t, &r, e);
+    if (rc == CF_OK) {
+        count_backup(&facts, &r);
+        rc = jobs_facts_put(t, &facts, e);
+    }
+    if (rc == CF_OK)
+        rc = store_commit(t, e);
+    store_end(t);
+    if (rc == CF_OK) {
+        j->locked.facts = facts;
+        j->locked.running[0] = '\0';
+        cf_log(CF_LOG_INFO, "jobs", "ended", "job=%s kind=\"%s\" state=%s", r.id,
+               jobs_kind_name(r.kind), jobs_state_name(r.state));
+    }
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}
+
+enum cf_rc jobs_set_restore_mode(struct jobs *j, bool on, struct cf_err *e)
+{
+    struct store_txn *t = NULL;
+
+    pthread_mutex_lock(&j->lock);
+    struct jobs_facts facts = j->locked.facts;
+    facts.restore_mode = on;
+    enum cf_rc rc = store_write(j->store, &t, e);
+    if (rc == CF_OK)
+        rc = jobs_facts_put(t, &facts, e);
+    if (rc == CF_OK)
+        rc = store_commit(t, e);
+    store_end(t);
+    if (rc == CF_OK) {
+        j->locked.facts = facts;
+        atomic_store(&j->restore_mode, on);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}

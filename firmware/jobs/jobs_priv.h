@@ -1,0 +1,57 @@
+/*
+ * Inside jobs: rows in the appliance's store. See jobs/jobs.h.
+ */
+#ifndef JOBS_PRIV_H
+#define JOBS_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "crypto/crypto.h"
+#include "jobs/jobs.h"
+#include "store/store.h"
+
+#define JOBS_KEEP_MAX 10000 /* finished records, whatever their age: bounds the store */
+
+/* What is known of completed backups and of restore mode; one row of STORE_STATE. */
+struct jobs_facts {
+    struct jobs_backups backups;
+    bool restore_mode;
+};
+
+struct jobs {
+    struct store *store;
+    struct hal_clock *clock;
+    struct hal_entropy *entropy;
+    pthread_mutex_t lock; /* one change at a time; also over `locked` */
+    struct {
+        char running[JOBS_ID_SIZE]; /* "" while none runs */
+        struct jobs_facts facts;
+    } locked;
+    atomic_bool restore_mode; /* mirror of locked.facts, for every request */
+    atomic_bool cancel;
+    atomic_uint_fast64_t done_bytes, total_bytes;
+};
+
+/* Rows of STORE_JOB: key = id, value = CBOR map (jobs/README.md). */
+CF_CHECK enum cf_rc jobs_row_put(struct store_txn *t, const struct jobs_record *r,
+                                 struct cf_err *e);
+CF_CHECK enum cf_rc jobs_row_parse(struct crypto_bytes key, struct crypto_bytes value,
+                                   struct jobs_record *out, struct cf_err *e);
+/* CF_E_ABSENT "NotFound" with the text clients know. */
+CF_CHECK enum cf_rc jobs_row_get(struct store_view *v, const char *id, struct jobs_record *out,
+                                 struct cf_err *e);
+/* Every row, by id. */
+CF_CHECK enum cf_rc jobs_row_each(struct store_view *v,
+                                  enum cf_rc (*each)(void *ctx, const struct jobs_record *r,
+                                                     struct cf_err *e),
+                                  void *ctx, struct cf_err *e);
+
+CF_CHECK enum cf_rc jobs_facts_put(struct store_txn *t, const struct jobs_facts *f,
+                                   struct cf_err *e);
+CF_CHECK enum cf_rc jobs_facts_get(struct store_view *v, struct jobs_facts *out, struct cf_err *e);
+
+int64_t jobs_now_s(struct jobs *j);
+
+#endif

@@ -1,0 +1,301 @@
+/* Jobs: the state table, records that last, what a restart finds, the rule about an earlier backup.
+ */
+#include "support/test.h"
+
+#include <stdbool.h>
+
+#include "base/secret.h"
+#include "hal_sim/hal_sim.h"
+#include "jobs/jobs.h"
+#include "store/store.h"
+#include "support/scratch.h"
+
+#define START_S INT64_C(1700000000)
+
+struct fixture {
+    char dir[64];
+    struct cf_secret *key;
+    struct store_options options;
+    struct store *store;
+    struct hal_clock *clock;
+    struct hal_entropy *entropy;
+    struct jobs *j;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    static const uint8_t key[32] = { 1 };
+    memset(&f, 0, sizeof f);
+    scratch_make(f.dir);
+    assert_int_equal(cf_secret_copy(key, sizeof key, &f.key, NULL), CF_OK);
+    f.options = (struct store_options){ .path = scratch_path(f.dir, "appliance.db"),
+                                        .page_key = f.key,
+                                        .row_key = f.key };
+    assert_int_equal(store_create(&f.options, &f.store, NULL), CF_OK);
+    f.clock = hal_sim_clock_new(START_S * 1000);
+    f.entropy = hal_sim_entropy_new(7, 0);
+    assert_int_equal(jobs_open(f.store, f.clock, f.entropy, &f.j, NULL), CF_OK);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    jobs_close(f->j);
+    store_close(f->store);
+    cf_secret_free(f->key);
+    hal_sim_clock_free(f->clock);
+    hal_sim_entropy_free(f->entropy);
+    scratch_remove(f->dir);
+    return 0;
+}
+
+static void restart(struct fixture *f)
+{
+    jobs_close(f->j);
+    store_close(f->store);
+    f->options.path = scratch_path(f->dir, "appliance.db");
+    assert_int_equal(store_open(&f->options, &f->store, NULL), CF_OK);
+    assert_int_equal(jobs_open(f->store, f->clock, f->entropy, &f->j, NULL), CF_OK);
+}
+
+static struct jobs_record start(struct fixture *f, enum jobs_kind kind)
+{
+    struct jobs_record r = { .kind = kind, .who = "oid", .uri = "https://a/c", .folder = "mhsm-x" };
+    struct cf_err err;
+    EXPECT_OK(jobs_start(f->j, &r, &r, &err));
+    return r;
+}
+
+static void finish(struct fixture *f, const char *id, enum jobs_event event)
+{
+    struct jobs_end end = { .event = event, .bytes = 10 };
+    struct cf_err err;
+    EXPECT_OK(jobs_finish(f->j, id, &end, &err));
+}
+
+static void the_state_table_has_one_beginning_and_three_ends(void **state)
+{
+    (void)state;
+    static const enum jobs_state after[JOBS_EVENTS] = { [JOBS_EV_DONE] = JOBS_SUCCEEDED,
+                                                        [JOBS_EV_ERROR] = JOBS_FAILED,
+                                                        [JOBS_EV_CANCEL] = JOBS_CANCELED,
+                                                        [JOBS_EV_INTERRUPTED] = JOBS_FAILED };
+    struct cf_err err;
+    for (int s = JOBS_IN_PROGRESS; s <= JOBS_CANCELED; s++) {
+        for (int ev = 0; ev < JOBS_EVENTS; ev++) {
+            enum jobs_state next = (enum jobs_state)99;
+            if (s == JOBS_IN_PROGRESS) {
+                EXPECT_OK(jobs_next_state((enum jobs_state)s, (enum jobs_event)ev, &next, &err));
+                assert_int_equal(next, after[ev]);
+            } else {
+                EXPECT_RC(CF_E_STATE,
+                          jobs_next_state((enum jobs_state)s, (enum jobs_event)ev, &next, &err));
+                assert_int_equal(next, 99);
+            }
+        }
+    }
+    assert_string_equal(jobs_state_name(JOBS_IN_PROGRESS), "InProgress");
+    assert_string_equal(jobs_state_name(JOBS_SUCCEEDED), "Succeeded");
+    assert_string_equal(jobs_state_name(JOBS_FAILED), "Failed");
+    assert_string_equal(jobs_state_name(JOBS_CANCELED), "Canceled");
+}
+
+static void a_record_lasts_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = start(f, JOBS_BACKUP), again;
+    assert_int_equal(strlen(r.id), 32);
+    assert_int_equal(r.start_s, START_S);
+    EXPECT_OK(jobs_note(f->j, r.id, "mhsm-y", NULL, &err));
+    hal_sim_clock_step(f->clock, 8000);
+    struct jobs_end end = {
+        .event = JOBS_EV_DONE, .warning = "slow", .bytes = 77, .elapsed_ms = 8
+    };
+    EXPECT_OK(jobs_finish(f->j, r.id, &end, &err));
+    restart(f);
+    EXPECT_OK(jobs_get(f->j, r.id, &again, &err));
+    assert_int_equal(again.kind, JOBS_BACKUP);
+    assert_int_equal(again.state, JOBS_SUCCEEDED);
+    assert_int_equal(again.end_s, START_S + 8);
+    assert_string_equal(again.folder, "mhsm-y");
+    assert_string_equal(again.who, "oid");
+    assert_string_equal(again.uri, "https://a/c");
+    assert_string_equal(again.warning, "slow");
+    assert_int_equal(again.bytes, 77);
+    assert_int_equal(jobs_backups(f->j).last_s, START_S + 8);
+    assert_int_equal(jobs_backups(f->j).count, 1);
+}
+
+static void a_job_found_running_has_failed(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = start(f, JOBS_RESTORE), again;
+    EXPECT_OK(jobs_set_restore_mode(f->j, true, &err));
+    hal_sim_clock_step(f->clock, 3000);
+    restart(f);
+    EXPECT_OK(jobs_get(f->j, r.id, &again, &err));
+    assert_int_equal(again.state, JOBS_FAILED);
+    assert_string_equal(again.error_code, "Interrupted");
+    assert_int_equal(again.end_s, START_S + 3);
+    assert_true(jobs_restore_mode(f->j)); /* whoever settles the restore sets it back */
+    EXPECT_OK(jobs_set_restore_mode(f->j, false, &err));
+    restart(f);
+    assert_false(jobs_restore_mode(f->j));
+    start(f, JOBS_BACKUP);
+}
+
+static void one_runs_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = { .kind = JOBS_BACKUP }, first = start(f, JOBS_BACKUP);
+    EXPECT_RC(CF_E_STATE, jobs_start(f->j, &r, &r, &err));
+    assert_string_equal(err.code, "Conflict");
+    assert_string_equal(err.text, "Another backup operation is in progress");
+    finish(f, first.id, JOBS_EV_ERROR);
+    first = start(f, JOBS_RESTORE);
+    EXPECT_RC(CF_E_STATE, jobs_start(f->j, &r, &r, &err));
+    assert_non_null(strstr(err.text, "User triggered Restore operation is in progress"));
+}
+
+static void an_ended_job_stays_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = start(f, JOBS_SELECTIVE);
+    struct jobs_end end = { .event = JOBS_EV_DONE };
+    finish(f, r.id, JOBS_EV_ERROR);
+    EXPECT_RC(CF_E_STATE, jobs_finish(f->j, r.id, &end, &err));
+    EXPECT_RC(CF_E_STATE, jobs_note(f->j, r.id, "x", NULL, &err));
+    EXPECT_RC(CF_E_STATE, jobs_cancel(f->j, r.id, &err));
+    EXPECT_OK(jobs_get(f->j, r.id, &r, &err));
+    assert_int_equal(r.state, JOBS_FAILED);
+}
+
+static void an_unknown_id_is_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r;
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, "0123456789abcdef0123456789abcdef", &r, &err));
+    assert_string_equal(err.code, "NotFound");
+    assert_string_equal(err.text, "The given jobId is not found");
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, "", &r, &err));
+    EXPECT_RC(CF_E_ABSENT, jobs_last(f->j, JOBS_RESTORE, &r, &err));
+}
+
+static void a_uri_with_a_query_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = { .kind = JOBS_BACKUP, .uri = "https://a/c?sig=secret" };
+    EXPECT_RC(CF_E_ARG, jobs_start(f->j, &r, &r, &err));
+}
+
+static void a_restore_waits_for_a_backup_that_is_old_enough(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    EXPECT_OK(jobs_restore_allowed(f->j, 0, &err));
+    EXPECT_RC(CF_E_STATE, jobs_restore_allowed(f->j, 1800, &err));
+    assert_string_equal(err.code, "Conflict");
+    assert_non_null(strstr(err.text, "There is none yet"));
+
+    struct jobs_record r = start(f, JOBS_BACKUP);
+    finish(f, r.id, JOBS_EV_ERROR); /* a failed one does not count */
+    EXPECT_RC(CF_E_STATE, jobs_restore_allowed(f->j, 1800, &err));
+    r = start(f, JOBS_PRE_BACKUP); /* nor does a check */
+    finish(f, r.id, JOBS_EV_DONE);
+    EXPECT_RC(CF_E_STATE, jobs_restore_allowed(f->j, 1800, &err));
+    r = start(f, JOBS_BACKUP);
+    finish(f, r.id, JOBS_EV_DONE);
+
+    hal_sim_clock_step(f->clock, 1799 * 1000);
+    EXPECT_RC(CF_E_STATE, jobs_restore_allowed(f->j, 1800, &err));
+    assert_non_null(strstr(err.text, "2023-11-14T22:43:20Z")); /* START_S + 1800 */
+    r = start(f, JOBS_BACKUP); /* a newer one does not start the wait again */
+    finish(f, r.id, JOBS_EV_DONE);
+    hal_sim_clock_step(f->clock, 1000);
+    EXPECT_OK(jobs_restore_allowed(f->j, 1800, &err));
+    restart(f);
+    EXPECT_OK(jobs_restore_allowed(f->j, 1800, &err));
+}
+
+static enum cf_rc note_start(void *ctx, const struct jobs_record *r, struct cf_err *e)
+{
+    int64_t *last = ctx;
+    (void)e;
+    assert_true(*last == 0 || r->start_s <= *last);
+    *last = r->start_s;
+    return CF_OK;
+}
+
+static void records_are_listed_newest_first_and_kept_for_thirty_days(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record oldest = start(f, JOBS_BACKUP), r = oldest;
+    finish(f, r.id, JOBS_EV_DONE);
+    for (int i = 0; i < 5; i++) {
+        hal_sim_clock_step(f->clock, INT64_C(5) * 86400 * 1000);
+        r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+    }
+    int64_t last = 0;
+    EXPECT_OK(jobs_list(f->j, note_start, &last, &err));
+    assert_int_equal(last, START_S);
+    struct jobs_record newest;
+    EXPECT_OK(jobs_last(f->j, JOBS_BACKUP, &newest, &err));
+    assert_string_equal(newest.id, r.id);
+
+    hal_sim_clock_step(f->clock, INT64_C(5) * 86400 * 1000); /* day 30: to the second */
+    r = start(f, JOBS_BACKUP);
+    finish(f, r.id, JOBS_EV_DONE);
+    EXPECT_OK(jobs_get(f->j, oldest.id, &newest, &err));
+    hal_sim_clock_step(f->clock, 1000);
+    r = start(f, JOBS_BACKUP);
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, oldest.id, &newest, &err));
+    assert_int_equal(jobs_backups(f->j).first_s, START_S);
+}
+
+static void progress_and_cancel_reach_the_running_job(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = start(f, JOBS_BACKUP);
+    jobs_set_progress(f->j, 5, 9);
+    assert_int_equal(jobs_get_progress(f->j).done_bytes, 5);
+    assert_int_equal(jobs_get_progress(f->j).total_bytes, 9);
+    assert_false(jobs_cancel_asked(f->j));
+    EXPECT_RC(CF_E_ABSENT, jobs_cancel(f->j, "0123456789abcdef0123456789abcdef", &err));
+    EXPECT_OK(jobs_cancel(f->j, r.id, &err));
+    assert_true(jobs_cancel_asked(f->j));
+    finish(f, r.id, JOBS_EV_CANCEL);
+    start(f, JOBS_BACKUP);
+    assert_false(jobs_cancel_asked(f->j));
+    assert_int_equal(jobs_get_progress(f->j).done_bytes, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_table_has_one_beginning_and_three_ends),
+        TEST(a_record_lasts_over_a_restart),
+        TEST(a_job_found_running_has_failed),
+        TEST(one_runs_at_a_time),
+        TEST(an_ended_job_stays_as_it_is),
+        TEST(an_unknown_id_is_not_found),
+        TEST(a_uri_with_a_query_is_refused),
+        TEST(a_restore_waits_for_a_backup_that_is_old_enough),
+        TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
+        TEST(progress_and_cancel_reach_the_running_job),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
