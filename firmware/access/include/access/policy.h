@@ -14,10 +14,11 @@
 #include "base/err.h"
 
 struct store_txn;
+struct store_view;
 struct access_export;
 
-/* Walks the rows that `snapshot` (a read transaction, borrowed until access_export_free) sees. */
-CF_CHECK enum cf_rc access_export_new(struct store_txn *snapshot, struct access_export **out,
+/* Walks the rows that `snapshot` (borrowed until access_export_free) sees. */
+CF_CHECK enum cf_rc access_export_new(struct store_view *snapshot, struct access_export **out,
                                       struct cf_err *e);
 
 /* Appends the CBOR of the next record to `record`, or appends nothing and sets `done`.
