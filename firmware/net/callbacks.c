@@ -7,6 +7,7 @@
 static void note_failure(struct net_transfer *t, enum cf_rc rc)
 {
     t->result.rc = t->result.err.rc != CF_OK ? t->result.err.rc : rc;
+    t->result.by_caller = true;
 }
 
 size_t net_on_read(char *buf, size_t size, size_t n, void *arg)
@@ -57,12 +58,8 @@ static size_t keep(struct net_transfer *t, const char *data, size_t len)
 {
     bool success = net_is_success(t->result.status);
     size_t room = success ? SIZE_MAX : NET_KEPT_MAX - t->result.body.len;
-    enum cf_rc rc = cf_buf_put(&t->result.body, data, len < room ? len : room, &t->result.err);
-    if (rc != CF_OK) {
-        note_failure(t, rc);
-        return 0;
-    }
-    return len;
+    t->result.rc = cf_buf_put(&t->result.body, data, len < room ? len : room, &t->result.err);
+    return t->result.rc == CF_OK ? len : 0;
 }
 
 size_t net_on_write(char *data, size_t size, size_t n, void *arg)
@@ -76,8 +73,8 @@ size_t net_on_write(char *data, size_t size, size_t n, void *arg)
     if (t->result.rc != CF_OK)
         return 0;
     if (t->result.received_bytes > t->req.max_answer) {
-        note_failure(t, CF_FAIL(&t->result.err, CF_E_LIMIT, "answer longer than %llu bytes",
-                                (unsigned long long)t->req.max_answer));
+        t->result.rc = CF_FAIL(&t->result.err, CF_E_LIMIT, "answer longer than %llu bytes",
+                               (unsigned long long)t->req.max_answer);
         return 0;
     }
     if (t->req.push == NULL)

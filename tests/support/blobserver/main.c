@@ -70,7 +70,7 @@ static int print_sas(const struct options *o)
 {
     char sas[1024];
     struct store_target t = { o->account, o->containers[0], "" };
-    struct sas_wish w = { o->sas_permissions, o->sas_minutes, false };
+    struct sas_wish w = { o->sas_permissions, o->sas_minutes, o->sas_account };
     if (!sas_make(&t, &w, o->account_key, sas, sizeof sas))
         return 1;
     puts(sas);

@@ -20,6 +20,7 @@ enum {
     KEY_SCENARIO,
     KEY_MAKE_SAS,
     KEY_MINUTES,
+    KEY_ACCOUNT_SAS,
 };
 
 static const struct argp_option table[] = {
@@ -39,6 +40,7 @@ static const struct argp_option table[] = {
     { "scenario", KEY_SCENARIO, "FILE", 0, "Faults to play from the start", 0 },
     { "with-parent", KEY_PARENT, 0, 0, "Stop when standard input closes", 0 },
     { "make-sas", KEY_MAKE_SAS, "SP", 0, "Print a SAS for the first container and exit", 0 },
+    { "account-sas", KEY_ACCOUNT_SAS, 0, 0, "Make it an account SAS (ss=b, srt=sco)", 0 },
     { "minutes", KEY_MINUTES, "N", 0, "Its life from now (default 60; may be negative)", 0 },
     { 0 },
 };
@@ -100,6 +102,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORM:
         o->worm = true;
+        return 0;
+    case KEY_ACCOUNT_SAS:
+        o->sas_account = true;
         return 0;
     case KEY_DISCARD:
         o->discard = true;

@@ -19,6 +19,7 @@ struct options {
     unsigned ncontainers;
     const char *sas_permissions; /* --make-sas: print one and exit */
     long sas_minutes;
+    bool sas_account;
 };
 
 /* Fills `o`; prints the usage and ends the program when it must. */

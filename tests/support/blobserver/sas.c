@@ -156,10 +156,10 @@ bool sas_make(const struct store_target *t, const struct sas_wish *w, const char
     char se[64] = "", sig[64] = "bWFkZS11cC1zaWduYXR1cmU=", query[512];
     time_t end = time(NULL) + 60 * w->minutes;
     struct tm tm;
-    if (!w->without_expiry &&
-        strftime(se, sizeof se, "&se=%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm)) == 0)
+    if (strftime(se, sizeof se, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm)) == 0)
         return false;
-    int n = snprintf(query, sizeof query, "sv=2021-12-02&sr=c&sp=%s%s", w->permissions, se);
+    int n = snprintf(query, sizeof query, "sv=2021-12-02&%s&sp=%s&se=%s",
+                     w->account ? "ss=b&srt=sco" : "sr=c", w->permissions, se);
     if (n < 0 || (size_t)n >= sizeof query)
         return false;
     if (key_base64 != NULL && !sign(query, t, key_base64, sig))

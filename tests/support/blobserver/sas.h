@@ -16,10 +16,11 @@ enum bs_error sas_judge(const char *query, enum bs_op op, const struct store_tar
 struct sas_wish {
     const char *permissions; /* "crdw" */
     long minutes;            /* from now; negative makes an expired one */
-    bool without_expiry;
+    bool account;            /* an account SAS: all resource types of the blob service */
 };
 
-/* Writes a container SAS, without '?', signed with `key_base64` (NULL: a made-up signature). */
+/* Writes a SAS of that container, without '?', signed with `key_base64` (NULL: a made-up
+ * signature). */
 bool sas_make(const struct store_target *t, const struct sas_wish *w, const char *key_base64,
               char *out, size_t cap);
 

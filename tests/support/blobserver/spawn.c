@@ -145,13 +145,34 @@ void test_blobserver_no_stats(const struct test_blobserver *s)
     exchange(s, "DELETE", "/_stats", "", answer, sizeof answer);
 }
 
-void test_blobserver_sas(const char *sp, const char *minutes, char out[512])
+static void make_sas(const char *const *args, char out[512])
 {
-    const char *const args[] = { "--make-sas", sp, "--minutes", minutes, NULL };
     int to, from, status;
     pid_t pid = start(args, &to, &from);
     read_line(from, out, 512);
     close(to);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+}
+
+void test_blobserver_sas(const char *sp, const char *minutes, const char *key, char out[512])
+{
+    const char *const args[] = {
+        "--make-sas", sp, "--minutes", minutes, key != NULL ? "--account-key" : NULL, key, NULL
+    };
+    make_sas(args, out);
+}
+
+void test_blobserver_account_sas(const char *sp, const char *minutes, const char *key,
+                                 char out[512])
+{
+    const char *const args[] = { "--account-sas",
+                                 "--make-sas",
+                                 sp,
+                                 "--minutes",
+                                 minutes,
+                                 key != NULL ? "--account-key" : NULL,
+                                 key,
+                                 NULL };
+    make_sas(args, out);
 }

@@ -101,6 +101,7 @@ struct net_result {
     uint64_t sent_bytes, received_bytes; /* of bodies */
     uint32_t retry_after_s;              /* the header, either form; 0: absent */
     bool connected;                      /* false: no byte can have reached the server */
+    bool by_caller;                      /* a pull, push or head failed */
     size_t nwant;
     const char *const *want;
     char values[NET_WANT_MAX][NET_VALUE_MAX + 1];

@@ -29,7 +29,15 @@ void test_blobserver_no_faults(const struct test_blobserver *s);
 uint64_t test_blobserver_stat(const struct test_blobserver *s, const char *name);
 void test_blobserver_no_stats(const struct test_blobserver *s);
 
-/* Writes a container SAS with permissions `sp` that ends `minutes` from now. */
-void test_blobserver_sas(const char *sp, const char *minutes, char out[512]);
+/* The emulator's well-known key of devstoreaccount1; no secret. */
+#define TEST_ACCOUNT_KEY                                                                           \
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+/* Writes a SAS of the container `coffer` with permissions `sp` that ends `minutes` from now, signed
+ * with `key` (NULL: a made-up signature, for a server that does not check it). */
+void test_blobserver_sas(const char *sp, const char *minutes, const char *key, char out[512]);
+/* The same for the whole account. */
+void test_blobserver_account_sas(const char *sp, const char *minutes, const char *key,
+                                 char out[512]);
 
 #endif

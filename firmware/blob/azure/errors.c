@@ -1,0 +1,162 @@
+/* What the service's refusals mean (azure-api.md, 7.6), as a table. */
+#include <string.h>
+
+#include "azure_priv.h"
+
+#define ASK_SAS "ask for a new SAS (backup sp=crdw, restore sp=rl)"
+
+static const struct row {
+    const char *code;
+    enum blob_why why;
+    const char *text;
+} rows[] = {
+    { "ServerBusy", BLOB_TRANSIENT, "the storage service is busy" },
+    { "InternalError", BLOB_TRANSIENT, "the storage service failed" },
+    { "OperationTimedOut", BLOB_TRANSIENT, "the storage service ran out of time" },
+    { "Md5Mismatch", BLOB_TRANSIENT, "the bytes were damaged on the way" },
+    { "Crc64Mismatch", BLOB_TRANSIENT, "the bytes were damaged on the way" },
+    { "AuthenticationFailed", BLOB_CREDENTIAL,
+      "the storage service does not accept the SAS; is it whole, and of this container?" },
+    { "AuthorizationFailure", BLOB_CREDENTIAL,
+      "the storage service refuses the SAS or this network; check SAS and firewall" },
+    { "InvalidAuthenticationInfo", BLOB_CREDENTIAL,
+      "the storage service does not accept the credential; " ASK_SAS },
+    { "NoAuthenticationInformation", BLOB_CREDENTIAL,
+      "the storage service sees no credential; " ASK_SAS },
+    { "KeyBasedAuthenticationNotPermitted", BLOB_CREDENTIAL,
+      "the storage account accepts no SAS; allow it there or use a managed identity" },
+    { "AccountIsDisabled", BLOB_CREDENTIAL, "the storage account is disabled" },
+    { "AccountRequiresHttps", BLOB_CREDENTIAL, "the storage account wants https" },
+    { "AuthorizationPermissionMismatch", BLOB_PERMISSION,
+      "the SAS does not allow this operation; " ASK_SAS },
+    { "AuthorizationResourceTypeMismatch", BLOB_PERMISSION,
+      "the SAS does not reach this; it needs srt=co" },
+    { "AuthorizationServiceMismatch", BLOB_PERMISSION,
+      "the SAS is not for the blob service; it needs ss=b" },
+    { "AuthorizationProtocolMismatch", BLOB_PERMISSION,
+      "the SAS allows https only; use an https URI" },
+    { "AuthorizationSourceIPMismatch", BLOB_PERMISSION,
+      "the SAS is limited to other addresses (sip)" },
+    { "InsufficientAccountPermissions", BLOB_PERMISSION, "the account may not do this" },
+    { "PublicAccessNotPermitted", BLOB_PERMISSION, "the storage service saw no credential" },
+    { "ContainerNotFound", BLOB_NO_PLACE, "the container does not exist; create it first" },
+    { "ContainerBeingDeleted", BLOB_NO_PLACE, "the container is being deleted" },
+    { "ContainerDisabled", BLOB_NO_PLACE, "the container is disabled" },
+    { "ResourceNotFound", BLOB_NO_PLACE,
+      "the container does not exist, or the SAS does not reach it" },
+    { "AccountBeingCreated", BLOB_NO_PLACE, "the storage account is not ready yet" },
+    { "BlobNotFound", BLOB_ABSENT, "no such blob" },
+    { "BlobAlreadyExists", BLOB_EXISTS, "a blob of that name exists" },
+    { "BlobOverwritten", BLOB_CHANGED, "somebody else wrote the blob meanwhile" },
+    { "BlobImmutableDueToPolicy", BLOB_IMMUTABLE,
+      "an immutability policy of the container forbids it; use a container whose policy allows "
+      "new blobs" },
+    { "BlobImmutableDueToLegalHold", BLOB_IMMUTABLE, "a legal hold on the container forbids it" },
+    { "BlobArchived", BLOB_REFUSED, "the blob is in the archive tier; rehydrate it first" },
+    { "BlobBeingRehydrated", BLOB_REFUSED, "the blob is still being rehydrated" },
+    { "InvalidBlockList", BLOB_BLOCK_LOST, "a block of the list is not there any more" },
+    { "InvalidBlobOrBlock", BLOB_REFUSED,
+      "the blob already has blocks with ids of another length, from another program" },
+    { "BlockCountExceedsLimit", BLOB_FULL, "too many uncommitted blocks" },
+    { "BlockListTooLong", BLOB_FULL, "too many blocks in one blob" },
+    { "RequestBodyTooLarge", BLOB_FULL, "the storage service takes no body of this size" },
+    { "RequestEntityTooLarge", BLOB_FULL, "the storage service takes no body of this size" },
+    { "ConditionNotMet", BLOB_CHANGED, "the blob is not the version that was asked for" },
+    { "InvalidRange", BLOB_RANGE, "the range lies outside the blob" },
+    { "LeaseIdMissing", BLOB_REFUSED, "somebody holds a lease on the blob; break it" },
+    { "InvalidHeaderValue", BLOB_REFUSED,
+      "the storage service refuses a header; it may not know this x-ms-version" },
+    { "UnsupportedHeader", BLOB_REFUSED, "the storage service does not know a header" },
+    { "InvalidUri", BLOB_REFUSED, "the storage service refuses the URI; check storageResourceUri" },
+    { "InvalidResourceName", BLOB_REFUSED, "the storage service refuses the container's name" },
+    { "OutOfRangeInput", BLOB_REFUSED, "the storage service refuses the container's name" },
+};
+
+static const struct row *by_status(int status)
+{
+    static const struct {
+        int status;
+        struct row row;
+    } table[] = {
+        { 401, { "", BLOB_CREDENTIAL, "the storage service does not accept the credential" } },
+        { 403, { "", BLOB_PERMISSION, "the storage service does not allow this operation" } },
+        { 404, { "", BLOB_ABSENT, "no such blob" } },
+        { 408, { "", BLOB_TRANSIENT, "the storage service ran out of time" } },
+        { 412, { "", BLOB_CHANGED, "the blob is not the version that was asked for" } },
+        { 413, { "", BLOB_FULL, "the storage service takes no body of this size" } },
+        { 416, { "", BLOB_RANGE, "the range lies outside the blob" } },
+        { 429, { "", BLOB_TRANSIENT, "the storage service asks to slow down" } },
+        { 500, { "", BLOB_TRANSIENT, "the storage service failed" } },
+        { 502, { "", BLOB_TRANSIENT, "a gateway before the storage service failed" } },
+        { 503, { "", BLOB_TRANSIENT, "the storage service is busy" } },
+        { 504, { "", BLOB_TRANSIENT, "a gateway before the storage service gave up" } },
+    };
+    static const struct row other = { "", BLOB_REFUSED, "the storage service refuses" };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].status == status)
+            return &table[i].row;
+    return &other;
+}
+
+static const struct row *find(const struct azure_answer *a)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].code, a->code) == 0)
+            return &rows[i];
+    return by_status(a->status);
+}
+
+static enum cf_rc class_of(enum blob_why why)
+{
+    static const enum cf_rc classes[] = {
+        [BLOB_OK] = CF_OK,
+        [BLOB_TRANSIENT] = CF_E_IO,
+        [BLOB_ABSENT] = CF_E_ABSENT,
+        [BLOB_EXISTS] = CF_E_STATE,
+        [BLOB_BLOCK_LOST] = CF_E_STATE,
+        [BLOB_CHANGED] = CF_E_STATE,
+        [BLOB_RANGE] = CF_E_REMOTE,
+        [BLOB_IMMUTABLE] = CF_E_DENIED,
+        [BLOB_NO_PLACE] = CF_E_DENIED,
+        [BLOB_EXPIRED] = CF_E_DENIED,
+        [BLOB_CREDENTIAL] = CF_E_DENIED,
+        [BLOB_PERMISSION] = CF_E_DENIED,
+        [BLOB_FULL] = CF_E_LIMIT,
+        [BLOB_CALLER] = CF_E_ARG,
+        [BLOB_REFUSED] = CF_E_REMOTE,
+    };
+    return classes[why];
+}
+
+/* The ones the client can mend: its job fails with code BadRequest (azure-api.md, 5.5). */
+static bool clients_to_mend(enum blob_why why)
+{
+    return why == BLOB_IMMUTABLE || why == BLOB_NO_PLACE || why == BLOB_EXPIRED ||
+           why == BLOB_CREDENTIAL || why == BLOB_PERMISSION;
+}
+
+void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
+{
+    static const char *const doing[] = { "writing", "committing",        "writing", "looking at",
+                                         "reading", "listing blocks of", "listing" };
+    const struct row *row = find(a);
+    const char *text = row->text;
+    bool creates = a->verb == BLOB_DO_PUT || a->verb == BLOB_DO_COMMIT;
+    r->why = row->why;
+    if ((r->why == BLOB_CREDENTIAL || r->why == BLOB_PERMISSION) && a->out_of_time) {
+        r->why = BLOB_EXPIRED;
+        text = "the SAS has ended or is not valid yet; " ASK_SAS;
+    }
+    /* create-only writes carry If-None-Match: *, and services differ in what they answer */
+    if (creates && (r->why == BLOB_CHANGED ||
+                    (a->status == 409 && r->why == BLOB_REFUSED && a->code[0] == '\0'))) {
+        r->why = BLOB_EXISTS;
+        text = "a blob of that name exists";
+    }
+    enum cf_rc rc = class_of(r->why);
+    rc = cf_err_set(&r->err, rc, CF_SRC_HTTP, (uint64_t)a->status, CF_HERE,
+                    "%s %.80s: %s (%s%sHTTP %d)", doing[a->verb], a->name, text, a->code,
+                    a->code[0] != '\0' ? ", " : "", a->status);
+    if (clients_to_mend(r->why))
+        cf_err_code(&r->err, rc, "BadRequest");
+}

@@ -1,0 +1,284 @@
+/* Shared access signatures, judged before a job starts (azure-api.md, 7.5). */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "azure_priv.h"
+
+#define SKEW_S      (15 * 60)
+#define GOOD_LIFE_S (24 * 3600)
+
+/* What of a SAS is looked at; "" where a field is absent. Nothing here is secret. */
+struct sas {
+    char se[40], st[40], sp[32], sr[8], ss[8], srt[8], spr[16], si[80];
+    bool has_sig, damaged;
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes %XX of one value. False: badly encoded or too long. */
+static bool decode(const char *in, size_t len, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = in[i];
+        if (c == '%') {
+            int hi = len - i > 2 ? hex_digit(in[i + 1]) : -1;
+            int lo = len - i > 2 ? hex_digit(in[i + 2]) : -1;
+            if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
+                return false;
+            c = (char)(hi << 4 | lo);
+            i += 2;
+        }
+        if (n + 1 >= cap)
+            return false;
+        out[n++] = c;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static void take_field(struct sas *s, const char *name, size_t name_len, const char *value,
+                       size_t len)
+{
+    const struct {
+        const char *name;
+        char *out;
+        size_t cap;
+    } fields[] = { { "se", s->se, sizeof s->se },    { "st", s->st, sizeof s->st },
+                   { "sp", s->sp, sizeof s->sp },    { "sr", s->sr, sizeof s->sr },
+                   { "ss", s->ss, sizeof s->ss },    { "srt", s->srt, sizeof s->srt },
+                   { "spr", s->spr, sizeof s->spr }, { "si", s->si, sizeof s->si } };
+    if (name_len == 3 && strncmp(name, "sig", 3) == 0) {
+        s->damaged = s->damaged || s->has_sig;
+        s->has_sig = len > 0;
+        return;
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (strlen(fields[i].name) != name_len || strncmp(name, fields[i].name, name_len) != 0)
+            continue;
+        bool twice = fields[i].out[0] != '\0';
+        if (twice || !decode(value, len, fields[i].out, fields[i].cap))
+            s->damaged = true;
+    }
+}
+
+static void parse(const char *token, struct sas *s)
+{
+    *s = (struct sas){ 0 };
+    for (const char *c = token; *c != '\0'; c++)
+        if (*c <= 0x20 || *c > 0x7e || *c == '#' || *c == '?')
+            s->damaged = true;
+    for (const char *at = token; *at != '\0';) {
+        size_t len = strcspn(at, "&"), name = strcspn(at, "=&");
+        if (name < len)
+            take_field(s, at, name, at + name + 1, len - name - 1);
+        at += len;
+        at += *at == '&' ? 1 : 0;
+    }
+}
+
+/* Two or four digits at s. */
+static int digits(const char *s, size_t n)
+{
+    int v = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return -1;
+        v = 10 * v + (s[i] - '0');
+    }
+    return v;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar (March-based years; the usual civil
+ * calendar arithmetic). */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t shifted = month > 2 ? month - 3 : month + 9;
+    int64_t day_of_year = (153 * shifted + 2) / 5 + day - 1;
+    return 365 * y + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
+}
+
+static bool clock_time(const char *s, int64_t *seconds)
+{
+    size_t len = strlen(s);
+    if (len < 7 || s[0] != 'T' || s[3] != ':' || s[len - 1] != 'Z')
+        return false;
+    int h = digits(s + 1, 2), m = digits(s + 4, 2), sec = 0;
+    if (len > 7) {
+        if (len < 10 || s[6] != ':')
+            return false;
+        sec = digits(s + 7, 2);
+        if (len > 10 && (s[9] != '.' || strspn(s + 10, "0123456789") != len - 11 || len == 11))
+            return false;
+    }
+    if (h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 59)
+        return false;
+    *seconds = h * 3600 + m * 60 + sec;
+    return true;
+}
+
+bool blob_azure_time(const char *s, int64_t *unix_s)
+{
+    static const int month_days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int64_t seconds = 0;
+    size_t len = strlen(s);
+    if (len < 10 || s[4] != '-' || s[7] != '-')
+        return false;
+    int year = digits(s, 4), month = digits(s + 5, 2), day = digits(s + 8, 2);
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > month_days[month - 1])
+        return false;
+    if (len > 10 && !clock_time(s + 10, &seconds))
+        return false;
+    *unix_s = days_of(year, month, day) * 86400 + seconds;
+    return true;
+}
+
+#define MALFORMED "The customer provided SAS token is malformed. The SAS token "
+
+static enum cf_rc check_shape(const struct sas *s, struct cf_err *e)
+{
+    if (s->se[0] == '\0' && s->si[0] == '\0')
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the expiry field");
+    if (!s->has_sig)
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the signature field");
+    if (s->damaged)
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "has a field twice, or characters that no SAS has");
+    if (s->sr[0] == '\0' && s->ss[0] == '\0')
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the resource field (sr)");
+    if (s->sp[0] == '\0' && s->si[0] == '\0')
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the permissions field (sp)");
+    return CF_OK;
+}
+
+static enum cf_rc check_time(const struct sas *s, int64_t now, int64_t *ends, struct cf_err *e)
+{
+    int64_t t;
+    *ends = 0;
+    if (s->se[0] != '\0') {
+        if (!blob_azure_time(s->se, &t))
+            return CF_FAIL(e, CF_E_INPUT, MALFORMED "has an expiry (se) that is no UTC time: %s",
+                           s->se);
+        if (t <= now)
+            return CF_FAIL(e, CF_E_INPUT,
+                           "The customer provided SAS token has expired: it ended at %s", s->se);
+        *ends = t;
+    }
+    if (s->st[0] != '\0') {
+        if (!blob_azure_time(s->st, &t))
+            return CF_FAIL(e, CF_E_INPUT, MALFORMED "has a start (st) that is no UTC time: %s",
+                           s->st);
+        if (t > now + SKEW_S)
+            return CF_FAIL(e, CF_E_INPUT,
+                           "The customer provided SAS token is not valid yet: it begins at %s",
+                           s->st);
+    }
+    return CF_OK;
+}
+
+static enum cf_rc check_scope(const struct sas *s, const struct blob_uri *u, struct cf_err *e)
+{
+    if (u->kind == BLOB_URI_HTTP && strcmp(s->spr, "https") == 0)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "The customer provided SAS token allows https only, but "
+                       "storageResourceUri says http");
+    if (s->sr[0] != '\0') {
+        if (strcmp(s->sr, "c") == 0 || strcmp(s->sr, "d") == 0)
+            return CF_OK;
+        return CF_FAIL(e, CF_E_INPUT,
+                       "The customer provided SAS token is for a single blob (sr=%s); one for the "
+                       "container '%s' is needed (sr=c)",
+                       s->sr, u->container);
+    }
+    if (strchr(s->ss, 'b') == NULL)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "The customer provided SAS token is not for the blob service (ss=%s)",
+                       s->ss);
+    if (strchr(s->srt, 'o') == NULL)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "The customer provided SAS token does not reach blobs (srt=%s); srt=co is "
+                       "needed",
+                       s->srt);
+    return CF_OK;
+}
+
+static void warn(struct blob_report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct blob_report *r, const char *fmt, ...)
+{
+    if (r->nwarnings == BLOB_WARNINGS_MAX)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(r->warnings[r->nwarnings++], sizeof r->warnings[0], fmt, ap);
+    va_end(ap);
+}
+
+static void fill_report(const struct sas *s, struct blob_report *r)
+{
+    bool told = s->sp[0] != '\0';
+    bool reach_container = s->ss[0] == '\0' || strchr(s->srt, 'c') != NULL;
+    r->can_read = !told || strchr(s->sp, 'r') != NULL;
+    r->can_list = (!told || strchr(s->sp, 'l') != NULL) && reach_container;
+    r->can_create = !told || strchr(s->sp, 'c') != NULL;
+    r->can_write = !told || strchr(s->sp, 'w') != NULL;
+    if (!told)
+        warn(r, "the SAS names a stored access policy (si): its permissions show only in use");
+    if (strcmp(s->sr, "d") == 0)
+        warn(r, "the SAS is for a directory (sr=d): it must hold all of the backup's folder");
+}
+
+static enum cf_rc check_permissions(const struct sas *s, enum blob_need need, struct blob_report *r,
+                                    struct cf_err *e)
+{
+    fill_report(s, r);
+    if (need == BLOB_TO_READ) {
+        if (!r->can_read)
+            return CF_FAIL(e, CF_E_INPUT,
+                           "The customer provided SAS token does not allow to read (sp=%s); a "
+                           "restore needs sp=rl",
+                           s->sp);
+        if (!r->can_list)
+            warn(r, "the SAS does not allow to list: foreign blobs in the folder go unreported");
+        return CF_OK;
+    }
+    if (!r->can_create && !r->can_write)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "The customer provided SAS token does not allow to create or write blobs "
+                       "(sp=%s); a backup needs sp=crdw",
+                       s->sp);
+    if (!r->can_write)
+        warn(r, "the SAS allows to create but not to write: some services refuse blocks then");
+    if (!r->can_read)
+        warn(r, "the SAS does not allow to read: sizes are not verified, and an interrupted "
+                "upload or a lost answer cannot be sorted out");
+    return CF_OK;
+}
+
+enum cf_rc blob_azure_check(const struct blob_uri *u, const char *token, enum blob_need need,
+                            int64_t now_unix_s, struct blob_report *report, struct cf_err *e)
+{
+    struct sas s;
+    if (strnlen(token, BLOB_TOKEN_MAX + 1) > BLOB_TOKEN_MAX)
+        return CF_FAIL(e, CF_E_INPUT, MALFORMED "is longer than %d characters", BLOB_TOKEN_MAX);
+    parse(token, &s);
+    enum cf_rc rc = check_shape(&s, e);
+    if (rc == CF_OK)
+        rc = check_time(&s, now_unix_s, &report->ends_unix_s, e);
+    if (rc == CF_OK)
+        rc = check_scope(&s, u, e);
+    if (rc == CF_OK)
+        rc = check_permissions(&s, need, report, e);
+    if (rc == CF_OK && report->ends_unix_s != 0 && report->ends_unix_s - now_unix_s < GOOD_LIFE_S)
+        warn(report, "the SAS ends in %lld minutes: a job that lasts longer fails",
+             (long long)((report->ends_unix_s - now_unix_s) / 60));
+    return rc;
+}

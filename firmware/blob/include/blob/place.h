@@ -1,0 +1,73 @@
+/*
+ * Where a job's blobs shall go, as the client named it: a storage URI and a token. What can be
+ * judged before the first request is judged here, by pure functions; then the store is opened.
+ * URIs: https://HOST/CONTAINER[/PREFIX], https://HOST/ACCOUNT/CONTAINER[/PREFIX] (path style),
+ * http the same where allowed, dir:/ABSOLUTE/PATH. A token is a shared access signature (SAS).
+ * Threads: any.
+ */
+#ifndef BLOB_PLACE_H
+#define BLOB_PLACE_H
+
+#include "base/secret.h"
+#include "blob/blob.h"
+#include "hal/clock.h"
+
+#define BLOB_URI_MAX      2048
+#define BLOB_TOKEN_MAX    4096
+#define BLOB_WARNINGS_MAX 6
+
+/* What the appliance's configuration says about storage. Strings are borrowed until open returns.
+ */
+struct blob_options {
+    const char *const *dir_roots; /* absolute, trusted; dir: places lie beneath one of them */
+    size_t ndir_roots;
+    bool allow_http;                     /* bench only */
+    const char *const *path_style_hosts; /* beside IP addresses, localhost and one-label names */
+    size_t npath_style_hosts;
+    const char *ca_file;         /* PEM; NULL: the system's */
+    const char *proxy;           /* NULL: none */
+    const char *service_version; /* x-ms-version; NULL: the built-in one */
+    unsigned connections;        /* of one lane; 0: 16 */
+    uint32_t stall_timeout_ms;   /* 0: 60,000 */
+};
+
+/* The two members of a client's request. */
+struct blob_place {
+    const char *uri;
+    const char *token; /* may begin with '?'; NULL or "": none */
+};
+
+enum blob_need { BLOB_TO_READ, BLOB_TO_WRITE };
+
+/* What a token allows, and what will not be possible with it. */
+struct blob_report {
+    bool can_read, can_list, can_create, can_write;
+    int64_t ends_unix_s; /* 0: not told */
+    size_t nwarnings;
+    char warnings[BLOB_WARNINGS_MAX][160];
+};
+
+/* Judges a place for a job. CF_E_INPUT with code BadRequest: the text tells the client what is
+ * wrong. `report` may be NULL. */
+CF_CHECK enum cf_rc blob_place_check(const struct blob_place *p, enum blob_need need,
+                                     const struct blob_options *o, int64_t now_unix_s,
+                                     struct blob_report *report, struct cf_err *e);
+
+/* As above, then opens it. Asks nothing of the far side. `clock` is borrowed until the store is
+ * freed, `p` and `o` until this returns. A store opened BLOB_TO_READ gives no writers. */
+CF_CHECK enum cf_rc blob_store_open(const struct blob_place *p, enum blob_need need,
+                                    const struct blob_options *o, struct hal_clock *clock,
+                                    struct blob_store **out, struct cf_err *e);
+
+/* After its lanes. Wipes the token. NULL is a no-op. */
+void blob_store_free(struct blob_store *s);
+
+/* The place for people and receipts: scheme, host, container and prefix, never the token. */
+const char *blob_store_shown(const struct blob_store *s);
+
+/* The folder of a backup as clients send it (perhaps "a/b/", "/a") as a name relative to the store
+ * that its URI opens ("a/b", "a"). CF_E_INPUT with code BadRequest: not a folder name. */
+CF_CHECK enum cf_rc blob_folder_name(const char *folder, char out[BLOB_NAME_MAX + 1],
+                                     struct cf_err *e);
+
+#endif

@@ -1,0 +1,127 @@
+/* Storage URIs: what is the service, what the container, what lies below it. */
+#include <string.h>
+
+#include "blob_priv.h"
+
+static bool all_of(const char *s, size_t len, const char *allowed)
+{
+    for (size_t i = 0; i < len; i++)
+        if (s[i] == '\0' || strchr(allowed, s[i]) == NULL)
+            return false;
+    return len > 0;
+}
+
+/* Hosts that serve several accounts, told apart by the first part of the path. */
+static bool path_style(const char *host, size_t len, const struct blob_options *o)
+{
+    if (len > 0 && host[0] == '[')
+        return true; /* an IPv6 address */
+    if (all_of(host, len, "0123456789."))
+        return true;
+    if (memchr(host, '.', len) == NULL) /* localhost, a container's name */
+        return true;
+    for (size_t i = 0; i < o->npath_style_hosts; i++)
+        if (strlen(o->path_style_hosts[i]) == len &&
+            strncmp(o->path_style_hosts[i], host, len) == 0)
+            return true;
+    return false;
+}
+
+/* Container names, azure-api 7.1; also `$root` is none of ours. */
+static bool container_name(const char *s)
+{
+    size_t len = strlen(s);
+    if (len < 3 || len > 63 || s[0] == '-' || s[len - 1] == '-' || strstr(s, "--") != NULL)
+        return false;
+    return all_of(s, len, "abcdefghijklmnopqrstuvwxyz0123456789-");
+}
+
+static bool host_text(const char *s, size_t len)
+{
+    return all_of(s, len, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") &&
+           s[0] != ':' && s[0] != '.';
+}
+
+/* Cuts the next part off *at; "" at the end. */
+static char *cut_part(char **at)
+{
+    char *part = *at;
+    size_t len = strcspn(part, "/");
+    *at = part + len;
+    if (**at == '/')
+        *(*at)++ = '\0';
+    return part;
+}
+
+static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blob_options *o,
+                             struct cf_err *e)
+{
+    char *host = u->text + scheme;
+    size_t len = strcspn(host, "/");
+    size_t name = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    if (len == 0 || !host_text(host, len) || name > len)
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no host in it");
+    if (host[len] == '\0')
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no container in it");
+    bool by_path = path_style(host, name, o);
+    host[len] = '\0';
+    char *rest = host + len + 1;
+    u->origin = u->text;
+    u->account = by_path ? cut_part(&rest) : "";
+    u->container = cut_part(&rest);
+    u->prefix = rest;
+    if (by_path && (u->account[0] == '\0' || !all_of(u->account, strlen(u->account),
+                                                     "abcdefghijklmnopqrstuvwxyz0123456789-")))
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no account in it");
+    if (!container_name(u->container))
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: '%.63s' is no container name",
+                       u->container);
+    if (u->prefix[0] == '\0')
+        return CF_OK;
+    enum cf_rc rc = blob_check_name(u->prefix, e);
+    if (rc == CF_OK && strchr(u->prefix, '%') != NULL)
+        rc = CF_FAIL(e, CF_E_INPUT, "a percent sign below the container");
+    return cf_err_ctx(e, rc, "storageResourceUri");
+}
+
+static enum cf_rc parse_dir(struct blob_uri *u, char *path, struct cf_err *e)
+{
+    if (strncmp(path, "///", 3) == 0)
+        path += 2; /* dir:///srv is dir:/srv */
+    if (path[0] != '/' || path[1] == '/')
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: dir: wants an absolute path");
+    u->origin = u->account = u->prefix = "";
+    u->container = path;
+    return CF_OK;
+}
+
+enum cf_rc blob_uri_parse(const char *uri, const struct blob_options *o, struct blob_uri *out,
+                          struct cf_err *e)
+{
+    size_t len = uri == NULL ? 0 : strnlen(uri, BLOB_URI_MAX + 1);
+    if (len == 0 || len > BLOB_URI_MAX)
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri is missing or too long");
+    memcpy(out->text, uri, len + 1);
+    for (size_t i = 0; i < len; i++)
+        if (uri[i] <= 0x20 || uri[i] > 0x7e)
+            return CF_FAIL(e, CF_E_INPUT, "storageResourceUri has a character that no URI has");
+    if (strpbrk(uri, "?#@") != NULL)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storageResourceUri holds a query or user; the SAS goes into token");
+    while (len > 0 && out->text[len - 1] == '/')
+        out->text[--len] = '\0';
+    if (strncmp(out->text, "dir:", 4) == 0) {
+        out->kind = BLOB_URI_DIR;
+        return parse_dir(out, out->text + 4, e);
+    }
+    if (strncmp(out->text, "https://", 8) == 0) {
+        out->kind = BLOB_URI_HTTPS;
+        return parse_http(out, 8, o, e);
+    }
+    if (strncmp(out->text, "http://", 7) != 0)
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri is not an https URI");
+    if (!o->allow_http)
+        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: http is not allowed here, use https");
+    out->kind = BLOB_URI_HTTP;
+    return parse_http(out, 7, o, e);
+}
