@@ -29,6 +29,7 @@ static enum cf_rc take_options(struct net_lane *lane, const struct net_options *
         o->connect_timeout_ms != 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_DEFAULT;
     lane->stall_timeout_ms = o->stall_timeout_ms != 0 ? o->stall_timeout_ms : STALL_TIMEOUT_DEFAULT;
     if (!copy(&lane->ca_file, o->ca_file) || !copy(&lane->proxy, o->proxy) ||
+        !copy(&lane->unix_socket, o->unix_socket) ||
         !copy(&lane->client_cert_file, o->client_cert_file) ||
         !copy(&lane->client_key_file, o->client_key_file) ||
         !copy(&lane->user_agent, o->user_agent != NULL ? o->user_agent : "coffer"))
@@ -107,6 +108,7 @@ void net_lane_free(struct net_lane *lane)
     free(lane->client_cert_file);
     free(lane->client_key_file);
     free(lane->proxy);
+    free(lane->unix_socket);
     free(lane->user_agent);
     free(lane);
     curl_global_cleanup();

@@ -28,7 +28,7 @@ struct net_lane {
     struct net_transfer *spare, *open;
     unsigned nopen, connections;
     uint32_t connect_timeout_ms, stall_timeout_ms;
-    char *ca_file, *client_cert_file, *client_key_file, *proxy, *user_agent;
+    char *ca_file, *client_cert_file, *client_key_file, *proxy, *unix_socket, *user_agent;
     struct curl_slist *resolve;
 };
 

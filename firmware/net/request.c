@@ -57,6 +57,8 @@ static bool set_transport(CURL *easy, const struct net_lane *lane)
     SET(ok, easy, CURLOPT_USERAGENT, lane->user_agent);
     if (lane->resolve != NULL)
         SET(ok, easy, CURLOPT_RESOLVE, lane->resolve);
+    if (lane->unix_socket != NULL)
+        SET(ok, easy, CURLOPT_UNIX_SOCKET_PATH, lane->unix_socket);
     return ok;
 }
 

@@ -33,6 +33,7 @@ struct net_options {
     const char *client_key_file;
     const char *proxy;   /* URL [none, whatever the environment says] */
     const char *resolve; /* "HOST:PORT:ADDRESS": that name is there [DNS] */
+    const char *unix_socket; /* path: every connection goes there instead of to the URL's host [none] */
     const char *user_agent;
     unsigned connections;        /* kept and at most open [16] */
     uint32_t connect_timeout_ms; /* [10,000] name, TCP and TLS */
