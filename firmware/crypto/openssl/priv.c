@@ -1,4 +1,5 @@
 /* A private key out of JWK members: checked as a whole, then shaped for the token. */
+#include <limits.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -121,22 +122,17 @@ static enum cf_rc put_pkcs8(EVP_PKEY *pkey, struct cf_secret **out, struct cf_er
     return rc;
 }
 
-enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_key_spec *spec,
-                             struct cf_buf *spki, struct cf_secret **out, struct cf_err *e)
+/* Checks the pair, then fills `spec`, `out` and, unless NULL, `spki`. */
+static enum cf_rc shape(EVP_PKEY *pkey, struct hal_key_spec *spec, struct cf_buf *spki,
+                        struct cf_secret **out, struct cf_err *e)
 {
     struct crypto_pkey kind = { 0 };
-    *out = NULL;
-    if (!members_fit(in))
-        return CF_FAIL(e, CF_E_INPUT, "a member of the private key is missing or too long");
-    EVP_PKEY *pkey = in->type == HAL_RSA ? rsa_pair(in) : ec_pair(in);
-    if (!pkey)
-        return OSSL_FAIL(e, CF_E_INPUT, "these members make no private key");
     enum cf_rc rc = ossl_pkey_kind(pkey, &kind, e);
     if (rc == CF_OK)
         rc = check_pair(pkey, e);
     if (rc == CF_OK)
         rc = put_pkcs8(pkey, out, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK && spki)
         rc = ossl_spki_of_pkey(pkey, spki, e);
     if (rc == CF_OK)
         *spec = (struct hal_key_spec){ .type = kind.type, .curve = kind.curve,
@@ -145,6 +141,37 @@ enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_key_spec *
         cf_secret_free(*out);
         *out = NULL;
     }
+    return rc;
+}
+
+enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_key_spec *spec,
+                             struct cf_buf *spki, struct cf_secret **out, struct cf_err *e)
+{
+    *out = NULL;
+    if (!members_fit(in))
+        return CF_FAIL(e, CF_E_INPUT, "a member of the private key is missing or too long");
+    EVP_PKEY *pkey = in->type == HAL_RSA ? rsa_pair(in) : ec_pair(in);
+    if (!pkey)
+        return OSSL_FAIL(e, CF_E_INPUT, "these members make no private key");
+    enum cf_rc rc = shape(pkey, spec, spki, out, e);
+    EVP_PKEY_free(pkey);
+    return rc;
+}
+
+enum cf_rc crypto_pkcs8_read(struct crypto_bytes der, struct hal_key_spec *spec,
+                             struct cf_secret **out, struct cf_err *e)
+{
+    const uint8_t *p = der.p;
+    EVP_PKEY *pkey = NULL;
+    *out = NULL;
+    PKCS8_PRIV_KEY_INFO *info =
+        der.len <= INT_MAX ? d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.len) : NULL;
+    if (info && p == (const uint8_t *)der.p + der.len)
+        pkey = EVP_PKCS82PKEY(info);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    if (!pkey)
+        return OSSL_FAIL(e, CF_E_INPUT, "no PKCS#8 private key");
+    enum cf_rc rc = shape(pkey, spec, NULL, out, e);
     EVP_PKEY_free(pkey);
     return rc;
 }

@@ -118,6 +118,36 @@ static void a_compressed_or_nameless_ec_key_is_refused(void **state)
     EXPECT_RC(CF_E_INPUT, crypto_pub_from_spki(crypto_bytes_of(der, sizeof der), &pub, &err));
 }
 
+static void pkcs8_from_elsewhere_is_checked_and_written_anew(void **state)
+{
+    (void)state;
+    struct cf_err err;
+    struct rsa_members m = load_rsa();
+    struct crypto_priv in = rsa_priv(&m);
+    struct hal_key_spec spec = { 0 };
+    struct cf_buf spki = { 0 };
+    struct cf_secret *der = NULL;
+    struct cf_secret *again = NULL;
+    EXPECT_OK(crypto_pkcs8_make(&in, &spec, &spki, &der, &err));
+    size_t len = cf_secret_len(der);
+    spec = (struct hal_key_spec){ 0 };
+    EXPECT_OK(crypto_pkcs8_read(crypto_bytes_of(cf_secret_view(der), len), &spec, &again, &err));
+    assert_int_equal(spec.type, HAL_RSA);
+    assert_int_equal(spec.bits, 2048);
+    assert_int_equal(cf_secret_len(again), len);
+    assert_memory_equal(cf_secret_view(again), cf_secret_view(der), len);
+    cf_secret_free(again);
+    for (size_t cut = 0; cut < len; cut += 97)
+        EXPECT_RC(CF_E_INPUT, crypto_pkcs8_read(crypto_bytes_of(cf_secret_view(der), cut), &spec,
+                                                &again, &err));
+    cf_secret_data(der)[len - 20] ^= 1; /* a bit of qInv */
+    EXPECT_RC(CF_E_INPUT,
+              crypto_pkcs8_read(crypto_bytes_of(cf_secret_view(der), len), &spec, &again, &err));
+    assert_null(again);
+    cf_secret_free(der);
+    cf_buf_clear(&spki);
+}
+
 static void private_members_make_pkcs8_for_import(void **state)
 {
     (void)state;
@@ -306,6 +336,7 @@ int main(void)
         cmocka_unit_test(weak_or_odd_rsa_keys_are_refused),
         cmocka_unit_test(a_compressed_or_nameless_ec_key_is_refused),
         cmocka_unit_test(private_members_make_pkcs8_for_import),
+        cmocka_unit_test(pkcs8_from_elsewhere_is_checked_and_written_anew),
         cmocka_unit_test(every_wrong_rsa_member_is_noticed),
         cmocka_unit_test(encryption_fits_the_key_and_differs_each_time),
         cmocka_unit_test(low_s_makes_one_of_two_valid_signatures),

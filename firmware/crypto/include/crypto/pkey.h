@@ -80,6 +80,11 @@ CF_CHECK enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_k
                                       struct cf_buf *spki, struct cf_secret **out,
                                       struct cf_err *e);
 
+/* The same from DER PKCS#8 that came from elsewhere (a BYOK transfer): checked as above, written
+ * anew. CF_E_INPUT: bytes behind it, too. */
+CF_CHECK enum cf_rc crypto_pkcs8_read(struct crypto_bytes der, struct hal_key_spec *spec,
+                                      struct cf_secret **out, struct cf_err *e);
+
 /* --- P-256 in particular --------------------------------------------------------------------- */
 
 #define CRYPTO_P256_SIG_SIZE   64
