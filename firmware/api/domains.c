@@ -185,6 +185,8 @@ enum cf_rc api_post_domain_upload(struct api *a, struct api_request *rq, struct 
     if (rc == CF_OK)
         rc = a->cfg.services->domain_upload(a->cfg.services->ctx, (const char *)blob.data,
                                             blob.len, e);
+    if (rc == CF_E_AUTH || rc == CF_E_CORRUPT) /* the caller's blob, not our store */
+        (void)cf_err_code(e, rc, "BadParameter");
     if (rc == CF_OK)
         rc = put_pending(a, rp, e);
     if (rc == CF_OK) {

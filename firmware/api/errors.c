@@ -41,7 +41,6 @@ static struct api_fault by_class(enum cf_rc rc)
     switch (rc) {
     case CF_E_INPUT:
     case CF_E_LIMIT:
-    case CF_E_AUTH: /* a tag or padding the caller brought */
         return (struct api_fault){ 400, "BadParameter", NULL };
     case CF_E_STATE:
     case CF_E_CANCEL:
@@ -57,6 +56,7 @@ static struct api_fault by_class(enum cf_rc rc)
     case CF_E_IO:
     case CF_E_REMOTE:
     case CF_E_CORRUPT:
+    case CF_E_AUTH: /* of what is stored: what a caller brought is CF_E_INPUT by then */
         break;
     }
     return (struct api_fault){ 500, "InternalError", NULL };

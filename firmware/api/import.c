@@ -166,19 +166,24 @@ static enum cf_rc material_byok(struct keystore *ks, const struct json *key,
     return rc;
 }
 
-/* What the transferred material is. An RSA key says its size itself; see the key store. */
-static enum cf_rc spec_byok(const struct json *key, const struct cf_secret *material,
-                            struct hal_key_spec *spec, struct cf_err *e)
+/* What the transferred bytes are: a whole private key says its size itself. */
+static enum cf_rc shape_byok(struct cf_secret **material, struct hal_key_spec *spec,
+                             struct cf_err *e)
 {
-    const char *crv = "P-256";
-    enum cf_rc rc = json_opt_text(key, "crv", &crv, e);
-    if (rc != CF_OK)
-        return rc;
-    if (spec->type == HAL_EC && !crypto_curve_from_name(crv, &spec->curve))
-        return API_BAD(e, "crv must be P-256, P-256K, P-384 or P-521");
-    if (spec->type == HAL_OCT)
-        spec->bits = (uint32_t)(8 * cf_secret_len(material));
-    return CF_OK;
+    struct cf_secret *raw = *material;
+    struct hal_key_spec found = { 0 };
+    if (spec->type == HAL_OCT) {
+        spec->bits = (uint32_t)(8 * cf_secret_len(raw));
+        return CF_OK;
+    }
+    *material = NULL;
+    enum cf_rc rc = crypto_pkcs8_read(crypto_bytes_of(cf_secret_view(raw), cf_secret_len(raw)),
+                                      &found, material, e);
+    if (rc == CF_OK && found.type != spec->type)
+        rc = API_BAD(e, "kty is not that of the transferred key");
+    *spec = found;
+    cf_secret_free(raw);
+    return rc;
 }
 
 static enum cf_rc read_material(struct keystore *ks, const struct json *key,
@@ -191,7 +196,7 @@ static enum cf_rc read_material(struct keystore *ks, const struct json *key,
     const struct json *hsm = json_member(key, "key_hsm");
     if (hsm && json_type_of(hsm) != JSON_NULL) {
         rc = material_byok(ks, key, out, e);
-        return rc == CF_OK ? spec_byok(key, *out, spec, e) : rc;
+        return rc == CF_OK ? shape_byok(out, spec, e) : rc;
     }
     if (spec->type == HAL_RSA)
         return material_rsa(key, spec, out, e);

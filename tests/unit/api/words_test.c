@@ -91,7 +91,7 @@ static void each_cause_has_its_status_and_codes(void **state)
         { CF_E_ABSENT, NULL, { 404, "NotFound", NULL } },
         { CF_E_INPUT, NULL, { 400, "BadParameter", NULL } },
         { CF_E_INPUT, "a cause of tomorrow", { 400, "BadParameter", NULL } },
-        { CF_E_AUTH, NULL, { 400, "BadParameter", NULL } },
+        { CF_E_AUTH, NULL, { 500, "InternalError", NULL } },
         { CF_E_TOKEN, NULL, { 503, "ServiceUnavailable", NULL } },
         { CF_E_IO, NULL, { 500, "InternalError", NULL } },
         { CF_E_ARG, NULL, { 500, "InternalError", NULL } },
