@@ -23,7 +23,7 @@ api_handler api_post_sign, api_post_verify, api_post_encrypt, api_post_decrypt, 
 /* backups.c */
 api_handler api_post_backup, api_post_prebackup, api_put_restore, api_put_prerestore,
     api_put_key_restore, api_get_backup_pending, api_get_restore_pending, api_get_restore,
-    api_get_key_restore;
+    api_get_key_restore, api_get_jobs;
 
 /* roles.c, assignments.c, settings.c */
 api_handler api_get_definitions, api_get_definition, api_put_definition, api_delete_definition,
