@@ -6,7 +6,7 @@
 
 /* Below the root, and hidden: names of blobs never begin with a dot. */
 #define DIR_STAGING     ".coffer-staging"
-#define DIR_PIECE_BYTES (256u * 1024)
+#define DIR_PIECE_BYTES BLOB_PIECE_BYTES
 
 struct dir_store {
     struct blob_store base;

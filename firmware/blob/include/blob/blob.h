@@ -25,6 +25,7 @@
 #define BLOB_SEGMENT_MAX  255   /* characters between two '/' */
 #define BLOB_BLOCKS_MAX   50000 /* blocks in one committed blob */
 #define BLOB_BLOCK_ID_LEN 48
+#define BLOB_PIECE_BYTES  (260u * 1024) /* a pull's room: a sealed chunk of 256 KiB in one piece */
 #define BLOB_ETAG_MAX     63
 
 struct blob_store;
@@ -74,7 +75,7 @@ struct blob_end {
     void *ctx;
 };
 
-/* The next 1..cap bytes of a body; at most 256 KiB are asked for at once. Each byte is asked for
+/* The next 1..cap bytes of a body; cap is BLOB_PIECE_BYTES, or what is left of it. Each byte is asked for
  * once: an attempt that would need one again fails with BLOB_TRANSIENT. The buffer is libcurl's
  * own, so what is sealed in place goes out without a copy. A failure ends the operation with that
  * class (BLOB_CALLER). Must not call into the lane. */
