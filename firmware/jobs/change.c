@@ -214,6 +214,27 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
     return rc;
 }
 
+enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_err *e)
+{
+    struct jobs_record r;
+    struct store_txn *t = NULL;
+
+    pthread_mutex_lock(&j->lock);
+    enum cf_rc rc = store_write(j->store, &t, e);
+    if (rc == CF_OK)
+        rc = jobs_row_get(store_txn_view(t), id, &r, e);
+    if (rc == CF_OK && r.state == JOBS_FAILED && strcmp(r.error_code, JOBS_INTERRUPTED) == 0) {
+        r.state = JOBS_SUCCEEDED;
+        r.error_code[0] = r.error[0] = '\0';
+        rc = jobs_row_put(t, &r, e);
+        if (rc == CF_OK)
+            rc = store_commit(t, e);
+    }
+    store_end(t);
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}
+
 enum cf_rc jobs_set_restore_mode(struct jobs *j, bool on, struct cf_err *e)
 {
     struct store_txn *t = NULL;

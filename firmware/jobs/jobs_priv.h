@@ -12,6 +12,7 @@
 #include "jobs/jobs.h"
 #include "store/store.h"
 
+#define JOBS_INTERRUPTED "Interrupted" /* error code of what jobs_open found running */
 #define JOBS_KEEP_MAX 10000 /* finished records, whatever their age: bounds the store */
 
 /* What is known of completed backups and of restore mode; one row of STORE_STATE. */

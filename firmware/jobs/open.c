@@ -36,7 +36,7 @@ static enum cf_rc end_interrupted(struct jobs *j, struct cf_err *e)
     if (rc != CF_OK)
         goto out;
     r.end_s = jobs_now_s(j);
-    snprintf(r.error_code, sizeof r.error_code, "Interrupted");
+    snprintf(r.error_code, sizeof r.error_code, JOBS_INTERRUPTED);
     snprintf(r.error, sizeof r.error, "The appliance stopped during the %s. Start it again.",
              jobs_kind_name(r.kind));
     rc = jobs_row_put(t, &r, e);
