@@ -1,0 +1,56 @@
+#include "run_priv.h"
+
+#include <string.h>
+
+static const char unfinished[] =
+    "folder %s holds no manifest: there is no finished backup of that name in this place";
+
+static enum cf_rc get_part(struct job *j, uint64_t first, uint64_t count, struct cf_buf *out,
+                           uint64_t *size, struct cf_err *e)
+{
+    struct far_range what = { .name = "manifest", .first = first, .count = count };
+    struct cf_err err = { 0 };
+    enum cf_rc rc = far_get(j, &what, out, size, &err);
+    if (rc == CF_E_ABSENT)
+        return CF_FAIL(e, CF_E_ABSENT, unfinished, j->folder);
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = err;
+    return rc;
+}
+
+static const char *last_segment(const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+    return slash ? slash + 1 : folder;
+}
+
+enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
+{
+    const struct manifest_domain *d = &j->r->o.domain;
+    struct manifest_judge judge = { .folder = last_segment(j->folder),
+                                    .accepted = j->accepts ? j->accepted : NULL };
+    struct cf_buf bytes = { 0 };
+    uint64_t size = 0;
+    b->j = j;
+    enum cf_rc rc = get_part(j, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
+    if (rc == CF_OK) /* no further byte is asked for before this */
+        rc = manifest_head_check(d, bytes.data, size, e);
+    if (rc == CF_OK) {
+        j->past_domain = true;
+        rc = get_part(j, MANIFEST_HEAD_SIZE, size - MANIFEST_HEAD_SIZE, &bytes, NULL, e);
+    }
+    if (rc == CF_OK)
+        rc = manifest_open(d, &bytes, &judge, &b->m, &b->dk, e);
+    b->seal = (struct seal_run){ .dk = b->dk };
+    memcpy(b->seal.backup_id, b->m.backup_id, FLOW_ID_SIZE);
+    atomic_fetch_add(&j->wire_bytes, bytes.len);
+    cf_buf_clear(&bytes);
+    return rc;
+}
+
+void backup_in_clear(struct backup_in *b)
+{
+    manifest_clear(&b->m);
+    cf_secret_free(b->dk);
+    cf_buf_clear(&b->meta);
+}

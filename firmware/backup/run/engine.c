@@ -1,0 +1,381 @@
+#include "run_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* One transfer thread: its lane, its connections, its cipher contexts. */
+struct mover {
+    struct engine *g;
+    pthread_t id;
+    bool started;
+    struct blob_lane *lane;
+    struct blob_writer *writer;
+    struct slot *slots;
+    unsigned count;
+    uint64_t looked_ms; /* when it last looked for a cancellation */
+};
+
+struct engine {
+    struct engine_options o;
+    unsigned attempts;
+    struct hal_clock *clock;
+    pthread_mutex_t lock;
+    pthread_cond_t work_cond; /* movers wait here */
+    pthread_cond_t done_cond; /* the coordinator waits here */
+    /* under the lock */
+    struct work work;
+    uint64_t next, ready, done;
+    bool stop;
+    struct cf_err err; /* the first failure */
+    /* fixed */
+    struct mover *movers;
+    unsigned count;
+};
+
+static void fail(struct engine *g, enum cf_rc rc, const struct cf_err *err)
+{
+    pthread_mutex_lock(&g->lock);
+    if (g->err.rc == CF_OK) {
+        g->err = *err;
+        if (g->err.rc == CF_OK)
+            (void)CF_FAIL(&g->err, rc, "a transfer failed");
+    }
+    pthread_cond_broadcast(&g->done_cond);
+    pthread_cond_broadcast(&g->work_cond);
+    pthread_mutex_unlock(&g->lock);
+    for (unsigned i = 0; i < g->count; i++)
+        blob_lane_wake(g->movers[i].lane);
+}
+
+static void begin_attempt(struct slot *s)
+{
+    struct engine *g = s->engine;
+    struct cf_err err = { 0 };
+    s->state = SLOT_BUSY;
+    enum cf_rc rc = g->work.begin(g->work.ctx, s, &err);
+    if (rc != CF_OK) {
+        s->state = SLOT_IDLE;
+        fail(g, rc, &err);
+    }
+}
+
+static void rest(struct slot *s, const struct upload_outcome *out)
+{
+    struct engine *g = s->engine;
+    uint32_t random = 0;
+    struct cf_err err = out->err;
+    if (++s->attempt >= g->attempts) {
+        (void)cf_err_ctx(&err, err.rc, "given up after %u attempts", s->attempt);
+        s->state = SLOT_IDLE;
+        fail(g, err.rc, &err);
+        return;
+    }
+    (void)!hal_entropy_fill(g->o.job->r->o.entropy, &random, sizeof random, NULL);
+    uint32_t delay = blob_retry_delay_ms(s->attempt, out->retry_after_ms, random);
+    s->due_ms = hal_clock_monotonic_ms(g->clock) + delay;
+    s->state = SLOT_RESTING;
+    cf_log(CF_LOG_WARN, "run", "retry", "block=%llu attempt=%u delay_ms=%u cause=%s",
+           (unsigned long long)s->number, s->attempt, delay, cf_rc_name(err.rc));
+}
+
+static void ended(void *ctx, const struct blob_result *r)
+{
+    struct slot *s = ctx;
+    struct engine *g = s->engine;
+    struct upload_outcome out;
+    upload_judge(r, &out);
+    if (out.verdict == UPLOAD_AGAIN) {
+        rest(s, &out);
+        return;
+    }
+    s->state = SLOT_IDLE;
+    s->blob_size = r->size;
+    enum cf_rc rc = out.err.rc;
+    if (out.verdict == UPLOAD_DONE) {
+        out.err = (struct cf_err){ 0 };
+        rc = g->work.end(g->work.ctx, s, &out.err);
+    }
+    if (rc != CF_OK) {
+        fail(g, rc, &out.err);
+        return;
+    }
+    pthread_mutex_lock(&g->lock);
+    g->done++;
+    pthread_cond_broadcast(&g->done_cond);
+    pthread_mutex_unlock(&g->lock);
+}
+
+struct blob_end slot_end(struct slot *s)
+{
+    return (struct blob_end){ .done = ended, .ctx = s };
+}
+
+static struct slot *idle_slot(struct mover *m, unsigned *working)
+{
+    struct slot *idle = NULL;
+    *working = 0;
+    for (unsigned i = 0; i < m->count; i++) {
+        if (m->slots[i].state == SLOT_IDLE)
+            idle = idle ? idle : &m->slots[i];
+        else
+            ++*working;
+    }
+    return idle;
+}
+
+/* Wakes what has rested enough; gives the time until the next one has. */
+static int wake_rested(struct mover *m)
+{
+    uint64_t now = hal_clock_monotonic_ms(m->g->clock);
+    int wait = RUN_POLL_MS;
+    for (unsigned i = 0; i < m->count; i++) {
+        struct slot *s = &m->slots[i];
+        if (s->state != SLOT_RESTING)
+            continue;
+        if (s->due_ms <= now)
+            begin_attempt(s);
+        else if (s->due_ms - now < (uint64_t)wait)
+            wait = (int)(s->due_ms - now);
+    }
+    return wait;
+}
+
+static void look_for_cancel(struct mover *m)
+{
+    struct cf_err err = { 0 };
+    uint64_t now = hal_clock_monotonic_ms(m->g->clock);
+    if (now - m->looked_ms < RUN_POLL_MS)
+        return;
+    m->looked_ms = now;
+    if (job_canceled(m->g->o.job))
+        fail(m->g, CF_FAIL(&err, CF_E_CANCEL, "canceled"), &err);
+}
+
+static void move(struct mover *m)
+{
+    struct cf_err err = { 0 };
+    unsigned open = 0;
+    int wait = wake_rested(m);
+    enum cf_rc rc = blob_lane_run(m->lane, wait, &open, &err);
+    if (rc != CF_OK)
+        fail(m->g, rc, &err);
+    look_for_cancel(m);
+}
+
+/* After a failure: nothing goes on, and no callback comes any more. */
+static void drop_all(struct mover *m)
+{
+    unsigned open = 1;
+    blob_lane_cancel(m->lane);
+    while (open > 0 && blob_lane_run(m->lane, RUN_POLL_MS, &open, NULL) == CF_OK)
+        continue;
+    for (unsigned i = 0; i < m->count; i++)
+        m->slots[i].state = SLOT_IDLE;
+}
+
+static void *mover_main(void *arg)
+{
+    struct mover *m = arg;
+    struct engine *g = m->g;
+    unsigned working = 0;
+    (void)setpriority(PRIO_PROCESS, 0, RUN_NICE); /* Linux: of this thread */
+    pthread_mutex_lock(&g->lock);
+    while (!g->stop) {
+        struct slot *s = idle_slot(m, &working);
+        bool failed = g->err.rc != CF_OK;
+        if ((failed && working == 0) || (!failed && working == 0 && g->next >= g->ready)) {
+            pthread_cond_wait(&g->work_cond, &g->lock);
+            continue;
+        }
+        bool take = !failed && s && g->next < g->ready;
+        if (take) {
+            s->number = g->next++;
+            s->attempt = 0;
+        }
+        pthread_mutex_unlock(&g->lock);
+        if (failed)
+            drop_all(m);
+        else if (take)
+            begin_attempt(s);
+        else
+            move(m);
+        pthread_mutex_lock(&g->lock);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+static enum cf_rc slot_new(struct mover *m, struct slot *s, struct cf_err *e)
+{
+    const struct engine_options *o = &m->g->o;
+    s->engine = m->g;
+    s->lane = m->lane;
+    s->writer = m->writer;
+    if (!o->write)
+        return seal_opener_new(o->chunk_log2, &s->opener, e);
+    s->scratch = malloc(CHUNK_SCRATCH);
+    if (!s->scratch)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    return seal_writer_new(&s->sealer, e);
+}
+
+static enum cf_rc mover_new(struct engine *g, struct mover *m, unsigned slots, struct cf_err *e)
+{
+    m->g = g;
+    m->slots = calloc(slots, sizeof *m->slots);
+    if (!m->slots)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    m->count = slots;
+    enum cf_rc rc = blob_lane_new(g->o.job->store, &m->lane, e);
+    if (rc == CF_OK && g->o.write)
+        rc = blob_writer_new(m->lane, &m->writer, e);
+    for (unsigned i = 0; rc == CF_OK && i < slots; i++)
+        rc = slot_new(m, &m->slots[i], e);
+    return rc;
+}
+
+static void mover_free(struct mover *m)
+{
+    blob_writer_free(m->writer);
+    blob_lane_free(m->lane);
+    for (unsigned i = 0; i < m->count; i++) {
+        seal_writer_free(m->slots[i].sealer);
+        seal_opener_free(m->slots[i].opener);
+        free(m->slots[i].scratch);
+    }
+    free(m->slots);
+}
+
+unsigned run_threads(const struct run_options *o)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
+    unsigned connections = o->connections ? o->connections : RUN_CONNECTIONS;
+    return threads < connections ? threads : connections;
+}
+
+unsigned run_connections_each(const struct run_options *o)
+{
+    unsigned threads = run_threads(o);
+    unsigned connections = o->connections ? o->connections : RUN_CONNECTIONS;
+    return (connections + threads - 1) / threads;
+}
+
+enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struct cf_err *e)
+{
+    const struct run_options *ro = &o->job->r->o;
+    struct engine *g = calloc(1, sizeof *g);
+    if (!g)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    g->o = *o;
+    g->attempts = ro->attempts ? ro->attempts : RUN_ATTEMPTS;
+    g->clock = ro->clock;
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->work_cond, NULL);
+    pthread_cond_init(&g->done_cond, NULL);
+    g->count = run_threads(ro);
+    g->movers = calloc(g->count, sizeof *g->movers);
+    enum cf_rc rc = g->movers ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory");
+    for (unsigned i = 0; rc == CF_OK && i < g->count; i++)
+        rc = mover_new(g, &g->movers[i], run_connections_each(ro), e);
+    for (unsigned i = 0; rc == CF_OK && i < g->count; i++) {
+        struct mover *m = &g->movers[i];
+        m->started = pthread_create(&m->id, NULL, mover_main, m) == 0;
+        if (!m->started)
+            rc = CF_FAIL(e, CF_E_LIMIT, "cannot start a transfer thread");
+    }
+    if (rc != CF_OK) {
+        engine_free(g);
+        return rc;
+    }
+    *out = g;
+    return CF_OK;
+}
+
+void engine_stop(struct engine *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->stop = true;
+    pthread_cond_broadcast(&g->work_cond);
+    pthread_mutex_unlock(&g->lock);
+    for (unsigned i = 0; g->movers && i < g->count; i++)
+        if (g->movers[i].started) {
+            blob_lane_wake(g->movers[i].lane);
+            pthread_join(g->movers[i].id, NULL);
+            g->movers[i].started = false;
+        }
+}
+
+void engine_free(struct engine *g)
+{
+    if (!g)
+        return;
+    engine_stop(g);
+    for (unsigned i = 0; g->movers && i < g->count; i++)
+        mover_free(&g->movers[i]);
+    free(g->movers);
+    pthread_cond_destroy(&g->done_cond);
+    pthread_cond_destroy(&g->work_cond);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+void engine_begin(struct engine *g, const struct work *w, uint64_t ready)
+{
+    pthread_mutex_lock(&g->lock);
+    g->work = *w;
+    g->next = 0;
+    g->ready = 0;
+    g->done = 0;
+    pthread_mutex_unlock(&g->lock);
+    if (ready)
+        engine_ready(g, ready);
+}
+
+void engine_ready(struct engine *g, uint64_t ready)
+{
+    pthread_mutex_lock(&g->lock);
+    g->ready = ready;
+    pthread_cond_broadcast(&g->work_cond);
+    pthread_mutex_unlock(&g->lock);
+    for (unsigned i = 0; i < g->count; i++) /* one that moves bytes may have a slot free */
+        blob_lane_wake(g->movers[i].lane);
+}
+
+enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e)
+{
+    if (g->err.rc == CF_OK)
+        pthread_cond_wait(&g->done_cond, &g->lock);
+    if (g->err.rc != CF_OK && e && e->rc == CF_OK)
+        *e = g->err;
+    return g->err.rc;
+}
+
+enum cf_rc engine_wait(struct engine *g, struct cf_err *e)
+{
+    enum cf_rc rc = CF_OK;
+    pthread_mutex_lock(&g->lock);
+    while (rc == CF_OK && (g->done < g->ready || g->err.rc != CF_OK))
+        rc = engine_sleep_locked(g, e);
+    pthread_mutex_unlock(&g->lock);
+    return rc;
+}
+
+void engine_lock(struct engine *g)
+{
+    pthread_mutex_lock(&g->lock);
+}
+
+void engine_unlock(struct engine *g)
+{
+    pthread_mutex_unlock(&g->lock);
+}
+
+void engine_notify_locked(struct engine *g)
+{
+    pthread_cond_broadcast(&g->done_cond);
+}

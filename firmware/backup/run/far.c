@@ -1,0 +1,199 @@
+#include "run_priv.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* False: canceled meanwhile. */
+static bool pause_ms(struct job *j, uint32_t ms)
+{
+    while (ms > 0 && !job_canceled(j)) {
+        uint32_t step = ms < RUN_POLL_MS ? ms : RUN_POLL_MS;
+        (void)poll(NULL, 0, (int)step);
+        ms -= step;
+    }
+    return !job_canceled(j);
+}
+
+enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct cf_err *e)
+{
+    struct upload_far f = { .lane = j->lane, .writer = j->writer, .can_read = j->report.can_read };
+    unsigned most = j->r->o.attempts ? j->r->o.attempts : RUN_ATTEMPTS;
+    struct upload_outcome out = { .verdict = UPLOAD_AGAIN };
+    for (unsigned n = 1; n <= most && out.verdict == UPLOAD_AGAIN; n++) {
+        uint32_t random = 0;
+        if (job_canceled(j))
+            return CF_FAIL(e, CF_E_CANCEL, "canceled");
+        attempt(ctx, &f, &out);
+        if (out.verdict != UPLOAD_AGAIN || n == most)
+            break;
+        (void)!hal_entropy_fill(j->r->o.entropy, &random, sizeof random, NULL);
+        uint32_t delay = blob_retry_delay_ms(n, out.retry_after_ms, random);
+        cf_log(CF_LOG_WARN, "run", "retry", "attempt=%u delay_ms=%u cause=%s", n, delay,
+               cf_rc_name(out.err.rc));
+        if (!pause_ms(j, delay))
+            return CF_FAIL(e, CF_E_CANCEL, "canceled");
+    }
+    if (out.verdict == UPLOAD_DONE)
+        return CF_OK;
+    if (e && e->rc == CF_OK)
+        *e = out.err;
+    return out.err.rc;
+}
+
+struct commit_call {
+    const char *blob;
+    const struct upload_list *list;
+};
+
+static void try_commit(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    const struct commit_call *c = ctx;
+    upload_commit(f, c->blob, c->list, out);
+}
+
+enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list *list,
+                      struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    struct commit_call c = { .blob = blob, .list = list };
+    job_blob(j, name, blob);
+    return far_repeat(j, try_commit, &c, e);
+}
+
+struct put_call {
+    const char *blob;
+    const void *data;
+    size_t len;
+};
+
+static void try_put(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    const struct put_call *c = ctx;
+    upload_put(f, c->blob, c->data, c->len, out);
+}
+
+enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len, struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    struct put_call c = { .blob = blob, .data = data, .len = len };
+    job_blob(j, name, blob);
+    return far_repeat(j, try_put, &c, e);
+}
+
+/* --- the probe ------------------------------------------------------------------------------------ */
+
+static const char probe_text[] = "This folder belongs to a backup; readers ignore this blob.\n";
+
+struct probe_call {
+    const char *blob;
+    uint8_t row[FLOW_ROW_SIZE];
+    bool taken;
+};
+
+static void try_probe(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    struct probe_call *c = ctx;
+    struct blob_body body = { .data = probe_text, .len = sizeof probe_text - 1 };
+    struct upload_list list = { .stream = FLOW_META, .rows = c->row, .count = 1,
+                                .bytes = sizeof probe_text - 1 };
+    struct blob_block_id id;
+    struct blob_wait w = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    blob_block_id_make(FLOW_META, 0, c->row, &id);
+    upload_wait(f, blob_put_block(f->writer, c->blob, &id, &body, blob_wait_end(&w), &out->err),
+                &w, out);
+    if (out->verdict == UPLOAD_DONE)
+        upload_commit(f, c->blob, &list, out);
+    c->taken = out->exists && out->verdict == UPLOAD_FAILED;
+}
+
+enum cf_rc far_probe(struct job *j, bool *taken, struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    struct probe_call c = { .blob = blob };
+    struct flow_receipt row = { .wire = sizeof probe_text - 1 };
+    struct cf_err err = { 0 };
+    enum cf_rc rc = hal_entropy_fill(j->r->o.entropy, row.salt, sizeof row.salt, e);
+    if (rc != CF_OK)
+        return rc;
+    flow_row_put(&row, c.row);
+    job_blob(j, "probe", blob);
+    rc = far_repeat(j, try_probe, &c, &err);
+    *taken = c.taken;
+    if (rc == CF_OK || c.taken)
+        return CF_OK;
+    if (e && e->rc == CF_OK)
+        *e = err;
+    return rc;
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+struct get_call {
+    struct blob_range range;
+    uint64_t size;
+    blob_push_fn *push;
+    void *push_ctx;
+    struct cf_buf *out; /* one of these two takes the bytes */
+    size_t keep;
+    struct seal_opener *opener;
+    const struct seal_expect *x;
+};
+
+static enum cf_rc push_buf(void *ctx, const void *data, size_t len, struct cf_err *e)
+{
+    struct get_call *c = ctx;
+    return cf_buf_put(c->out, data, len, e);
+}
+
+static enum cf_rc push_opener(void *ctx, const void *data, size_t len, struct cf_err *e)
+{
+    struct get_call *c = ctx;
+    return seal_opener_push(c->opener, data, len, e);
+}
+
+static void try_get(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    struct get_call *c = ctx;
+    struct blob_wait w = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    enum cf_rc rc = c->opener ? seal_opener_begin(c->opener, c->x, &out->err)
+                              : cf_buf_resize(c->out, c->keep, &out->err);
+    if (rc == CF_OK)
+        rc = blob_get(f->lane, &c->range, c->opener ? push_opener : push_buf, c, blob_wait_end(&w),
+                      &out->err);
+    upload_wait(f, rc, &w, out);
+    c->size = w.r.size;
+    if (out->verdict == UPLOAD_DONE && c->opener &&
+        seal_opener_end(c->opener, &out->err) != CF_OK)
+        out->verdict = UPLOAD_FAILED;
+}
+
+static enum cf_rc get(struct job *j, const struct far_range *what, struct get_call *c,
+                      uint64_t *size, struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    job_blob(j, what->name, blob);
+    c->range = (struct blob_range){ .name = blob, .first = what->first, .count = what->count };
+    enum cf_rc rc = far_repeat(j, try_get, c, e);
+    if (size)
+        *size = c->size;
+    return rc;
+}
+
+enum cf_rc far_get(struct job *j, const struct far_range *what, struct cf_buf *out, uint64_t *size,
+                   struct cf_err *e)
+{
+    struct get_call c = { .out = out, .keep = out->len };
+    return get(j, what, &c, size, e);
+}
+
+enum cf_rc far_get_block(struct job *j, const struct far_range *what, struct seal_opener *o,
+                         const struct seal_expect *x, uint64_t *size, struct cf_err *e)
+{
+    struct get_call c = { .opener = o, .x = x };
+    return get(j, what, &c, size, e);
+}

@@ -1,0 +1,110 @@
+/*
+ * Drives the stages both ways: full backup, full restore, restore of one key. A start is judged at
+ * once and answered with a job; the work goes on in threads of the run, at low priority. The job's
+ * record and progress are in jobs/jobs.h.
+ * A backup is a folder; its manifest, written last, is the commit. A restore builds the next store
+ * and the twins, verifies everything, then flips one record; before the flip nothing has changed.
+ * Threads: any; one job at a time.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "access/access.h"
+#include "audit/audit.h"
+#include "base/err.h"
+#include "blob/place.h"
+#include "hal/clock.h"
+#include "hal/entropy.h"
+#include "hal/partition.h"
+#include "hal/token.h"
+#include "jobs/jobs.h"
+#include "keystore/keystore.h"
+#include "manifest/manifest.h"
+#include "store/live.h"
+
+struct run;
+
+/* A raw partition of the board's table that is marked for backup. `index` is its place in the
+ * table, by which the store's selector names its live side (0 first, 1 twin). */
+struct run_partition {
+    const char *name; /* [A-Za-z0-9._-]{1,64}, unique */
+    unsigned index;
+    /* The caller closes what it opened. Live for reading, the other side for writing, as `side`
+     * (the live one) has it. */
+    enum cf_rc (*open_live)(void *ctx, unsigned side, struct hal_partition **out,
+                            struct cf_err *e);
+    enum cf_rc (*open_other)(void *ctx, unsigned side, struct hal_partition **out,
+                             struct cf_err *e);
+    /* Optional: the selector calls `side` live from now on. Neither side is open. Repeatable. */
+    enum cf_rc (*settle)(void *ctx, unsigned side, struct cf_err *e);
+    void *ctx;
+};
+
+/* All borrowed for the run's life but the plain values. */
+struct run_options {
+    const char *dir;      /* of the config partition: journals lie here */
+    const char *hsm_name; /* in folder names and manifests */
+    const char *writer;   /* program and version, for manifests */
+    struct hal_entropy *entropy;
+    struct hal_clock *clock;
+    struct manifest_domain domain;
+    uint8_t appliance_id[FLOW_ID_SIZE];
+    uint64_t member_since_s; /* when the domain took this appliance in */
+    struct store_live *live;
+    struct keystore *keystore;
+    struct access *access; /* NULL: nothing to refresh after a restore */
+    struct audit *audit;   /* NULL: no audit log */
+    struct jobs *jobs;
+    struct blob_options storage;
+    const struct run_partition *partitions;
+    size_t partition_count;
+    int64_t min_backup_age_s; /* 0: a restore asks for no earlier backup */
+    bool digest_partitions;   /* SHA-256 over partition data too: half the speed */
+    unsigned threads;         /* transfer threads; 0: one a core */
+    unsigned connections;     /* of all threads together; 0: 8 */
+    unsigned attempts;        /* at one block before the job fails; 0: 12 */
+    uint32_t record_block;    /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
+};
+
+/* What a client asked for. */
+struct run_request {
+    const char *who; /* oid of the principal, for the job's record */
+    struct blob_place place;
+    const char *folder; /* restores: last path segment or path of the backup */
+    const char *key;    /* selective: the key's name */
+    const uint8_t *accepted_writer; /* restores: SHA-256 of an identity that the operator accepts,
+                                       or NULL */
+};
+
+/* Settles partitions to what the selector says, ends what a crash left behind: a job that was
+ * running is Failed already (jobs_open); its folder has no manifest and never reads as whole. A
+ * restore that had flipped is completed and its job corrected. Ends restore mode. */
+CF_CHECK enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err *e);
+
+/* Cancels a running job, waits for it, frees. NULL is a no-op. */
+void run_close(struct run *r);
+
+/* Each judges the request, makes the job's record and goes on in its own threads.
+ * CF_E_INPUT BadRequest: place, token or folder; the text says what is wrong with it.
+ * CF_E_STATE Conflict: another job runs, or (full restore) no backup is old enough. */
+CF_CHECK enum cf_rc run_backup_start(struct run *r, const struct run_request *q,
+                                     struct jobs_record *out, struct cf_err *e);
+CF_CHECK enum cf_rc run_restore_start(struct run *r, const struct run_request *q,
+                                      struct jobs_record *out, struct cf_err *e);
+CF_CHECK enum cf_rc run_selective_start(struct run *r, const struct run_request *q,
+                                        struct jobs_record *out, struct cf_err *e);
+/* The same judgement and a look at the far side; nothing is written, nothing changes. A prerestore
+ * without folder, or either without place, judges what there is. */
+CF_CHECK enum cf_rc run_prebackup_start(struct run *r, const struct run_request *q,
+                                        struct jobs_record *out, struct cf_err *e);
+CF_CHECK enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q,
+                                         struct jobs_record *out, struct cf_err *e);
+
+/* Returns when no job runs. For tests and shutdown. */
+void run_wait(struct run *r);
+
+#endif

@@ -1,0 +1,162 @@
+#include "run_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+
+typedef enum cf_rc job_main_fn(struct job *j, struct cf_err *e);
+
+static job_main_fn *const mains[] = {
+    [JOBS_BACKUP] = backup_main,         [JOBS_RESTORE] = restore_main,
+    [JOBS_SELECTIVE] = selective_main,   [JOBS_PRE_BACKUP] = prebackup_main,
+    [JOBS_PRE_RESTORE] = prerestore_main,
+};
+
+static const char *const operations[] = {
+    [JOBS_BACKUP] = "BackupEnd",         [JOBS_RESTORE] = "RestoreEnd",
+    [JOBS_SELECTIVE] = "KeyRestoreEnd",  [JOBS_PRE_BACKUP] = "PreBackupEnd",
+    [JOBS_PRE_RESTORE] = "PreRestoreEnd",
+};
+
+bool job_canceled(struct job *j)
+{
+    return atomic_load(&j->r->closing) || jobs_cancel_asked(j->r->o.jobs);
+}
+
+void job_advance(struct job *j, uint64_t plain_bytes)
+{
+    uint64_t done = atomic_fetch_add(&j->done_bytes, plain_bytes) + plain_bytes;
+    uint64_t total = atomic_load(&j->total_bytes);
+    jobs_set_progress(j->r->o.jobs, done, total > done ? total : done);
+}
+
+void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1])
+{
+    snprintf(out, BLOB_NAME_MAX + 1, "%s/%s", j->folder, name);
+}
+
+void job_free(struct job *j)
+{
+    if (!j)
+        return;
+    engine_free(j->engine);
+    blob_writer_free(j->writer);
+    blob_lane_free(j->lane);
+    blob_store_free(j->store);
+    free(j);
+}
+
+/* The whole truth, for the log that only auditors read. */
+static void audit_end(struct job *j, const struct cf_err *err)
+{
+    struct audit_record rec = { .operation = operations[j->kind], .principal = j->record.who,
+                                .resource = j->record.id,
+                                .detail = err->rc == CF_OK ? j->details : err->text };
+    struct cf_err ignored = { 0 };
+    if (j->r->o.audit && audit_append(j->r->o.audit, &rec, &ignored) != CF_OK)
+        cf_log(CF_LOG_ERROR, "run", "audit-failed", "job=%s", j->record.id);
+    cf_log(err->rc == CF_OK ? CF_LOG_INFO : CF_LOG_ERROR, "run", "job-end",
+           "job=%s kind=%d rc=%s wire_bytes=%llu where=%s text=\"%s\"", j->record.id, (int)j->kind,
+           cf_rc_name(err->rc), (unsigned long long)atomic_load(&j->wire_bytes),
+           err->where ? err->where : "-", err->text);
+}
+
+static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
+{
+    char code[JOBS_CODE_SIZE], text[JOBS_TEXT_SIZE];
+    struct jobs *jobs = j->r->o.jobs;
+    struct cf_err ignored = { 0 };
+    struct jobs_end end = { .event = JOBS_EV_DONE, .bytes = atomic_load(&j->wire_bytes),
+                            .elapsed_ms = hal_clock_monotonic_ms(j->r->o.clock) - j->started_ms };
+    if (j->details[0])
+        end.details = j->details;
+    if (j->warning[0])
+        end.warning = j->warning;
+    if (rc != CF_OK) {
+        words_for(j, err, code, text);
+        end.event = rc == CF_E_CANCEL ? JOBS_EV_CANCEL : JOBS_EV_ERROR;
+        end.error_code = code;
+        end.error = text;
+        end.details = text;
+    }
+    audit_end(j, err);
+    if (j->kind == JOBS_RESTORE && jobs_set_restore_mode(jobs, false, &ignored) != CF_OK)
+        cf_log(CF_LOG_ERROR, "run", "restore-mode-stuck", "job=%s", j->record.id);
+    if (jobs_finish(jobs, j->record.id, &end, &ignored) != CF_OK)
+        cf_log(CF_LOG_ERROR, "run", "job-not-ended", "job=%s text=\"%s\"", j->record.id,
+               ignored.text);
+}
+
+static void *job_main(void *arg)
+{
+    struct job *j = arg;
+    struct run *r = j->r;
+    struct cf_err err = { 0 };
+    (void)setpriority(PRIO_PROCESS, 0, RUN_NICE); /* Linux: of this thread */
+    enum cf_rc rc = mains[j->kind](j, &err);
+    err.rc = rc;
+    engine_free(j->engine); /* no transfer outlives its job's record */
+    j->engine = NULL;
+    finish(j, rc, &err);
+    job_free(j);
+    pthread_mutex_lock(&r->lock);
+    r->busy = false;
+    pthread_cond_broadcast(&r->idle);
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+/* Without the lock a second start could slip between the record and the thread. */
+static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
+                                struct jobs_record *out, struct cf_err *e)
+{
+    struct run *r = j->r;
+    struct cf_err ignored = { 0 };
+    if (atomic_load(&r->closing))
+        return CF_FAIL(e, CF_E_STATE, "the appliance is shutting down");
+    enum cf_rc rc = jobs_start(r->o.jobs, in, &j->record, e);
+    if (rc != CF_OK)
+        return rc;
+    *out = j->record;
+    while (r->busy) /* the one before has ended but for its last lines */
+        pthread_cond_wait(&r->idle, &r->lock);
+    if (j->kind == JOBS_RESTORE)
+        rc = jobs_set_restore_mode(r->o.jobs, true, e);
+    if (r->joinable)
+        pthread_join(r->thread, NULL);
+    r->joinable = false;
+    r->busy = true;
+    if (rc == CF_OK && pthread_create(&r->thread, NULL, job_main, j) != 0)
+        rc = CF_FAIL(e, CF_E_LIMIT, "cannot start the job's thread");
+    if (rc == CF_OK) {
+        r->joinable = true;
+        return CF_OK;
+    }
+    r->busy = false;
+    struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "InternalError",
+                            .error = "the job could not be started" };
+    if (j->kind == JOBS_RESTORE)
+        (void)!jobs_set_restore_mode(r->o.jobs, false, &ignored);
+    (void)!jobs_finish(r->o.jobs, j->record.id, &end, &ignored);
+    return rc;
+}
+
+enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out, struct cf_err *e)
+{
+    struct run *r = j->r;
+    struct jobs_record in = { .kind = j->kind };
+    snprintf(in.who, sizeof in.who, "%s", who ? who : "");
+    snprintf(in.uri, sizeof in.uri, "%s", j->store ? blob_store_shown(j->store) : "");
+    snprintf(in.folder, sizeof in.folder, "%s", j->kind == JOBS_BACKUP ? "" : j->folder);
+    snprintf(in.key, sizeof in.key, "%s", j->key);
+    j->started_ms = hal_clock_monotonic_ms(r->o.clock);
+    pthread_mutex_lock(&r->lock);
+    enum cf_rc rc = launch_locked(j, &in, out, e); /* from here on `j` may be gone */
+    pthread_mutex_unlock(&r->lock);
+    if (rc != CF_OK)
+        job_free(j);
+    return rc;
+}

@@ -1,0 +1,100 @@
+#include "run_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* The names of the partitions follow the selector, also after a crash right behind a flip. */
+enum cf_rc run_settle(struct run *r, struct cf_err *e)
+{
+    struct store_selector sel;
+    store_live_selector(r->o.live, &sel);
+    for (size_t i = 0; i < r->o.partition_count; i++) {
+        const struct run_partition *p = &r->o.partitions[i];
+        enum cf_rc rc = p->settle ? p->settle(p->ctx, sel.side[p->index], e) : CF_OK;
+        if (rc != CF_OK)
+            return cf_err_ctx(e, rc, "partition %s", p->name);
+    }
+    return CF_OK;
+}
+
+/* A restore that was cut: before its flip nothing has changed, after it all has. */
+static enum cf_rc end_restore(struct run *r, struct cf_err *e)
+{
+    struct journal_flip flip = { 0 };
+    struct store_selector sel;
+    struct cf_err ignored = { 0 };
+    enum cf_rc rc = journal_flip_read(r->o.dir, &flip, &ignored);
+    if (rc == CF_OK) {
+        store_live_selector(r->o.live, &sel);
+        if (sel.flips >= flip.flips)
+            rc = jobs_correct_interrupted(r->o.jobs, flip.job_id, e);
+    } else if (rc == CF_E_ABSENT || rc == CF_E_CORRUPT) {
+        rc = CF_OK;
+    } else {
+        (void)CF_FAIL(e, rc, "cannot read what the last restore left");
+    }
+    if (rc == CF_OK && jobs_restore_mode(r->o.jobs))
+        rc = jobs_set_restore_mode(r->o.jobs, false, e);
+    if (rc == CF_OK)
+        journal_flip_end(r->o.dir);
+    return rc;
+}
+
+static enum cf_rc check_partitions(const struct run_options *o, struct cf_err *e)
+{
+    if (o->partition_count > FLOW_STREAMS_MAX - 2)
+        return CF_FAIL(e, CF_E_ARG, "too many partitions");
+    for (size_t i = 0; i < o->partition_count; i++)
+        if (o->partitions[i].index >= STORE_SIDES)
+            return CF_FAIL(e, CF_E_ARG, "partition %s is out of the selector's range",
+                           o->partitions[i].name);
+    return CF_OK;
+}
+
+enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err *e)
+{
+    enum cf_rc rc = check_partitions(o, e);
+    if (rc != CF_OK)
+        return rc;
+    struct run *r = calloc(1, sizeof *r);
+    if (!r)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    r->o = *o;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->idle, NULL);
+    atomic_init(&r->closing, false);
+    rc = run_settle(r, e);
+    if (rc == CF_OK)
+        rc = end_restore(r, e);
+    if (rc == CF_OK)
+        rc = journal_recover(o->dir, &r->last, e);
+    if (rc != CF_OK) {
+        run_close(r);
+        return cf_err_ctx(e, rc, "opening the backup engine");
+    }
+    *out = r;
+    return CF_OK;
+}
+
+void run_wait(struct run *r)
+{
+    pthread_mutex_lock(&r->lock);
+    while (r->busy)
+        pthread_cond_wait(&r->idle, &r->lock);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void run_close(struct run *r)
+{
+    if (!r)
+        return;
+    atomic_store(&r->closing, true);
+    run_wait(r);
+    if (r->joinable)
+        pthread_join(r->thread, NULL);
+    pthread_cond_destroy(&r->idle);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}

@@ -1,0 +1,200 @@
+#include "run_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One raw stream on its way into the other side of its partition. */
+struct part_in {
+    const struct run_partition *partition;
+    struct hal_partition *twin;
+    pthread_mutex_t lock; /* hal/partition.h: one writer at a time */
+    uint32_t stream;
+    const uint8_t *rows;
+    uint64_t *offsets; /* of each block in its blob */
+    uint64_t first, blocks;
+};
+
+struct raw_in {
+    struct backup_in *b;
+    struct part_in *parts;
+    size_t count;
+};
+
+static struct part_in *part_of(const struct raw_in *in, uint64_t number)
+{
+    size_t i = 0;
+    while (number >= in->parts[i].first + in->parts[i].blocks)
+        i++;
+    return &in->parts[i];
+}
+
+static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t len,
+                            struct cf_err *e)
+{
+    struct part_in *p = ctx;
+    pthread_mutex_lock(&p->lock);
+    enum cf_rc rc = hal_partition_write(p->twin, place, data, len, e);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value,
+                             struct cf_err *e)
+{
+    struct part_in *p = ctx;
+    pthread_mutex_lock(&p->lock);
+    enum cf_rc rc = hal_partition_fill(p->twin, place, len, value, e);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static enum cf_rc push_block(void *ctx, const void *data, size_t len, struct cf_err *e)
+{
+    return seal_opener_push(ctx, data, len, e);
+}
+
+static void place_of(const struct raw_in *in, const struct part_in *p, uint64_t i,
+                     struct block_place *out)
+{
+    const struct manifest_stream *s = &in->b->m.streams[p->stream];
+    if (in->b->m.layout == 1) {
+        backup_in_place(in->b, p->stream, p->rows, i, out);
+        return;
+    }
+    size_t part = 0;
+    while (i >= s->blobs[part].first + s->blobs[part].blocks)
+        part++;
+    backup_in_place(in->b, p->stream, p->rows, s->blobs[part].first, out);
+    out->offset = p->offsets[i];
+}
+
+static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct raw_in *in = ctx;
+    struct part_in *p = part_of(in, s->number);
+    struct block_place at;
+    char blob[BLOB_NAME_MAX + 1];
+    uint64_t i = s->number - p->first;
+    manifest_table_block(&in->b->m, p->stream, p->rows, i, &s->block, &s->receipt);
+    place_of(in, p, i, &at);
+    s->blob_bytes = at.blob_bytes;
+    struct seal_expect x = { .run = &in->b->seal, .block = &s->block, .receipt = &s->receipt,
+                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = p } };
+    struct blob_range range = { .name = blob, .first = at.offset, .count = s->receipt.wire };
+    job_blob(in->b->j, at.name, blob);
+    enum cf_rc rc = seal_opener_begin(s->opener, &x, e);
+    if (rc != CF_OK)
+        return rc;
+    return blob_get(s->lane, &range, push_block, s->opener, slot_end(s), e);
+}
+
+static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct raw_in *in = ctx;
+    enum cf_rc rc = seal_opener_end(s->opener, e);
+    if (rc == CF_OK && s->blob_size != s->blob_bytes)
+        rc = CF_FAIL(e, CF_E_CORRUPT, "a blob of stream %u has a wrong length", s->block.stream);
+    atomic_fetch_add(&in->b->j->wire_bytes, s->receipt.wire);
+    job_advance(in->b->j, s->receipt.covered);
+    return rc;
+}
+
+static enum cf_rc find_offsets(struct raw_in *in, struct part_in *p, struct cf_err *e)
+{
+    const struct manifest_stream *s = &in->b->m.streams[p->stream];
+    uint64_t at = 0;
+    p->offsets = calloc((size_t)p->blocks + 1, sizeof *p->offsets);
+    if (!p->offsets)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    for (uint64_t i = 0, part = 0; i < p->blocks; i++) {
+        struct flow_receipt row;
+        if (in->b->m.layout == 0 && i == s->blobs[part].first + s->blobs[part].blocks) {
+            part++;
+            at = 0;
+        }
+        p->offsets[i] = at;
+        flow_row_get(p->rows + i * FLOW_ROW_SIZE, &row);
+        at += row.wire;
+    }
+    return CF_OK;
+}
+
+static const struct run_partition *partition_called(const struct run *r, const char *name)
+{
+    for (size_t i = 0; i < r->o.partition_count; i++)
+        if (strcmp(r->o.partitions[i].name, name) == 0)
+            return &r->o.partitions[i];
+    return NULL;
+}
+
+static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_selector *sel,
+                            uint64_t *blocks, struct cf_err *e)
+{
+    struct part_in *p = &in->parts[i];
+    p->stream = (uint32_t)(2 + i);
+    const struct manifest_stream *s = &in->b->m.streams[p->stream];
+    p->partition = partition_called(in->b->j->r, s->name);
+    if (!p->partition)
+        return CF_FAIL(e, CF_E_STATE,
+                       "the backup holds partition %s, which this appliance does not have",
+                       s->name);
+    p->rows = in->b->meta.data + s->table_offset;
+    p->first = *blocks;
+    p->blocks = s->blocks;
+    *blocks += s->blocks;
+    enum cf_rc rc = p->partition->open_other(p->partition->ctx, sel->side[p->partition->index],
+                                             &p->twin, e);
+    if (rc == CF_OK && p->twin->size != s->plain)
+        rc = CF_FAIL(e, CF_E_STATE, "partition %s has %llu bytes here and %llu in the backup",
+                     s->name, (unsigned long long)p->twin->size, (unsigned long long)s->plain);
+    if (rc == CF_OK && p->twin->erase_unit)
+        rc = hal_partition_erase(p->twin, 0, p->twin->size, e);
+    return rc == CF_OK ? find_offsets(in, p, e) : rc;
+}
+
+static enum cf_rc transfer(struct raw_in *in, uint64_t blocks, uint8_t log2, struct cf_err *e)
+{
+    struct work w = { .begin = begin_block, .end = end_block, .ctx = in };
+    struct engine_options eo = { .job = in->b->j, .chunk_log2 = log2 };
+    enum cf_rc rc = engine_new(&eo, &in->b->j->engine, e);
+    if (rc == CF_OK) {
+        engine_begin(in->b->j->engine, &w, blocks);
+        rc = engine_wait(in->b->j->engine, e);
+    }
+    engine_free(in->b->j->engine); /* a transfer may still write to the twins */
+    in->b->j->engine = NULL;
+    return rc;
+}
+
+enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,
+                              uint8_t side[STORE_SIDES], struct cf_err *e)
+{
+    struct raw_in in = { .b = b, .count = b->m.stream_count - 2 };
+    uint64_t blocks = 0;
+    uint8_t log2 = FLOW_LOG2_VECTORS;
+    enum cf_rc rc = CF_OK;
+    in.parts = calloc(in.count + 1, sizeof *in.parts);
+    if (!in.parts)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    for (size_t i = 0; i < in.count; i++) {
+        pthread_mutex_init(&in.parts[i].lock, NULL);
+        if (b->m.streams[2 + i].chunk_log2 > log2)
+            log2 = b->m.streams[2 + i].chunk_log2;
+    }
+    for (size_t i = 0; rc == CF_OK && i < in.count; i++)
+        rc = open_part(&in, i, sel, &blocks, e);
+    if (rc == CF_OK && blocks)
+        rc = transfer(&in, blocks, log2, e);
+    for (size_t i = 0; rc == CF_OK && i < in.count; i++) {
+        rc = hal_partition_sync(in.parts[i].twin, e);
+        unsigned index = in.parts[i].partition->index;
+        side[index] = (uint8_t)!sel->side[index];
+    }
+    for (size_t i = 0; i < in.count; i++) {
+        hal_partition_close(in.parts[i].twin);
+        pthread_mutex_destroy(&in.parts[i].lock);
+        free(in.parts[i].offsets);
+    }
+    free(in.parts);
+    return rc;
+}

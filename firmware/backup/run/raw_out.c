@@ -1,0 +1,94 @@
+#include "run_priv.h"
+
+#include <stdlib.h>
+
+/* All raw streams together, so that small ones do not wait for each other. */
+struct part_out {
+    struct hal_partition *partition;
+    struct source_raw source;
+    uint64_t first; /* number of its block 0 in the common count */
+    uint64_t blocks;
+};
+
+struct raw_out {
+    struct backup *b;
+    struct part_out *parts;
+    size_t count;
+};
+
+static struct part_out *part_of(const struct raw_out *o, uint64_t number, size_t *i)
+{
+    *i = 0;
+    while (number >= o->parts[*i].first + o->parts[*i].blocks)
+        ++*i;
+    return &o->parts[*i];
+}
+
+static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct raw_out *o = ctx;
+    size_t i = 0;
+    struct part_out *p = part_of(o, s->number, &i);
+    struct flow_reader from = source_raw_reader(&p->source);
+    chunk_raw_shape((uint32_t)(2 + i), p->partition->size, s->number - p->first, &s->block);
+    enum cf_rc rc = chunk_raw_probe(&s->block, &from, s->scratch, e);
+    return rc == CF_OK ? backup_send(o->b, s, from, e) : rc;
+}
+
+static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct raw_out *o = ctx;
+    return backup_ack(o->b, s, e);
+}
+
+static enum cf_rc open_part(struct raw_out *o, size_t i, uint64_t *blocks, struct cf_err *e)
+{
+    const struct run_partition *rp = &o->b->j->r->o.partitions[i];
+    struct part_out *p = &o->parts[i];
+    struct store_selector sel;
+    store_live_selector(o->b->j->r->o.live, &sel);
+    enum cf_rc rc = rp->open_live(rp->ctx, sel.side[rp->index], &p->partition, e);
+    if (rc != CF_OK)
+        return cf_err_ctx(e, rc, "partition %s", rp->name);
+    p->first = *blocks;
+    p->blocks = chunk_raw_blocks(p->partition->size);
+    *blocks += p->blocks;
+    atomic_fetch_add(&o->b->j->total_bytes, p->partition->size);
+    rc = cf_buf_resize(&o->b->streams[2 + i].rows, (size_t)p->blocks * FLOW_ROW_SIZE, e);
+    return rc == CF_OK ? source_raw_begin(&p->source, p->partition, rp->name, e) : rc;
+}
+
+/* Nobody wrote while it was read: only then its blocks become blobs. */
+static enum cf_rc close_part(struct raw_out *o, size_t i, struct cf_err *e)
+{
+    struct stream_out *out = &o->b->streams[2 + i];
+    enum cf_rc rc = source_raw_end(&o->parts[i].source, e);
+    out->changes = o->parts[i].source.changes;
+    return rc == CF_OK ? backup_commit_stream(o->b, (uint32_t)(2 + i), e) : rc;
+}
+
+enum cf_rc backup_partitions(struct backup *b, struct cf_err *e)
+{
+    struct raw_out o = { .b = b, .count = b->j->r->o.partition_count };
+    struct work w = { .begin = begin_block, .end = end_block, .ctx = &o };
+    uint64_t blocks = 0;
+    enum cf_rc rc = CF_OK;
+    o.parts = calloc(o.count + 1, sizeof *o.parts);
+    if (!o.parts)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    atomic_fetch_add(&b->j->total_bytes, atomic_load(&b->j->done_bytes));
+    for (size_t i = 0; rc == CF_OK && i < o.count; i++)
+        rc = open_part(&o, i, &blocks, e);
+    if (rc == CF_OK && blocks) {
+        engine_begin(b->j->engine, &w, blocks);
+        rc = engine_wait(b->j->engine, e);
+        if (rc != CF_OK)
+            engine_stop(b->j->engine); /* a transfer may still read the partitions */
+    }
+    for (size_t i = 0; rc == CF_OK && i < o.count; i++)
+        rc = close_part(&o, i, e);
+    for (size_t i = 0; i < o.count; i++)
+        hal_partition_close(o.parts[i].partition);
+    free(o.parts);
+    return rc;
+}

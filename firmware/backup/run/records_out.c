@@ -1,0 +1,138 @@
+#include "run_priv.h"
+
+#include <string.h>
+
+/* Two blocks of records: one is built while the other travels. */
+#define LENT 2
+
+struct pump {
+    struct backup *b;
+    uint32_t stream;
+    struct chunk_packer *packer;
+    struct cf_buf buf[LENT];
+    struct flow_block block[LENT];
+    bool lent[LENT]; /* to a transfer thread; under the engine's lock */
+    uint64_t handed;
+};
+
+static enum cf_rc read_block(void *ctx, uint64_t place, void *dst, size_t len, struct cf_err *e)
+{
+    const struct pump *p = ctx;
+    (void)e;
+    for (unsigned i = 0; i < LENT; i++)
+        if (p->block[i].covered && place >= p->block[i].place &&
+            place + len <= p->block[i].place + p->block[i].covered) {
+            memcpy(dst, p->buf[i].data + (place - p->block[i].place), len);
+            return CF_OK;
+        }
+    return CF_FAIL(e, CF_E_ARG, "a record block that is not there");
+}
+
+static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct pump *p = ctx;
+    s->block = p->block[s->number % LENT];
+    return backup_send(p->b, s, (struct flow_reader){ .read = read_block, .ctx = p }, e);
+}
+
+static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
+{
+    struct pump *p = ctx;
+    enum cf_rc rc = backup_ack(p->b, s, e);
+    engine_lock(p->b->j->engine);
+    p->lent[s->number % LENT] = false;
+    engine_notify_locked(p->b->j->engine);
+    engine_unlock(p->b->j->engine);
+    return rc;
+}
+
+/* Closes the block being built and lends it; then waits for room to build the next. */
+static enum cf_rc hand_over(struct pump *p, bool last, struct cf_err *e)
+{
+    struct engine *g = p->b->j->engine;
+    unsigned i = p->handed % LENT;
+    enum cf_rc rc = chunk_packer_close(p->packer, &p->buf[i], last, &p->block[i], e);
+    if (rc != CF_OK)
+        return rc;
+    engine_lock(g);
+    p->lent[i] = true;
+    engine_unlock(g);
+    engine_ready(g, ++p->handed);
+    i = p->handed % LENT;
+    engine_lock(g);
+    while (rc == CF_OK && p->lent[i])
+        rc = engine_sleep_locked(g, e);
+    engine_unlock(g);
+    return rc == CF_OK ? cf_buf_resize(&p->buf[i], 0, e) : rc;
+}
+
+static enum cf_rc pack(struct pump *p, const struct cf_buf *record, struct cf_err *e)
+{
+    bool fits = false;
+    enum cf_rc rc =
+        chunk_packer_put(p->packer, &p->buf[p->handed % LENT], record->data, record->len, &fits, e);
+    if (rc != CF_OK || fits)
+        return rc;
+    rc = hand_over(p, false, e);
+    if (rc == CF_OK)
+        rc = chunk_packer_put(p->packer, &p->buf[p->handed % LENT], record->data, record->len,
+                              &fits, e);
+    return rc;
+}
+
+static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum flow_kind kind,
+                              struct cf_err *e)
+{
+    struct work w = { .begin = begin_block, .end = end_block, .ctx = p };
+    struct cf_buf record = { 0 };
+    bool more = true;
+    enum cf_rc rc = CF_OK;
+    engine_begin(p->b->j->engine, &w, 0);
+    while (rc == CF_OK && more) {
+        rc = source_records_next(src, kind, &record, &more, e);
+        if (rc == CF_OK && more)
+            rc = pack(p, &record, e);
+        if (rc == CF_OK && job_canceled(p->b->j))
+            rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
+    }
+    if (rc == CF_OK && p->buf[p->handed % LENT].len)
+        rc = hand_over(p, true, e);
+    if (rc == CF_OK)
+        rc = engine_wait(p->b->j->engine, e);
+    cf_buf_clear(&record);
+    return rc;
+}
+
+static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint32_t stream,
+                              struct cf_err *e)
+{
+    uint32_t max = b->j->r->o.record_block ? b->j->r->o.record_block : FLOW_RECORD_BLOCK;
+    struct pump p = { .b = b, .stream = stream };
+    struct stream_out *out = &b->streams[stream];
+    enum cf_rc rc = chunk_packer_new(stream, max, &out->index, &p.packer, e);
+    if (rc == CF_OK)
+        rc = pump_stream(&p, src, stream == 0 ? FLOW_KEYS : FLOW_POLICY, e);
+    if (rc == CF_OK)
+        out->records = chunk_packer_records(p.packer);
+    else
+        engine_stop(b->j->engine); /* a transfer may still read these buffers */
+    chunk_packer_free(p.packer);
+    for (unsigned i = 0; i < LENT; i++)
+        cf_buf_clear(&p.buf[i]);
+    return rc;
+}
+
+enum cf_rc backup_records(struct backup *b, struct cf_err *e)
+{
+    struct source_records *src = NULL;
+    b->snapshot_s = (uint64_t)(hal_clock_unix_ms(b->j->r->o.clock) / 1000);
+    enum cf_rc rc = source_records_open(b->j->r->o.keystore, &src, e);
+    for (uint32_t stream = 0; rc == CF_OK && stream < 2; stream++)
+        rc = send_stream(b, src, stream, e);
+    if (rc == CF_OK)
+        source_records_counts(src, &b->counts);
+    source_records_close(src); /* before the block lists: a snapshot holds the store's log */
+    for (uint32_t stream = 0; rc == CF_OK && stream < 2; stream++)
+        rc = backup_commit_stream(b, stream, e);
+    return rc;
+}

@@ -1,0 +1,102 @@
+#include "run_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What cannot be taken in whole is refused before anything is read of it. */
+static enum cf_rc check_fits(const struct backup_in *b, struct cf_err *e)
+{
+    const struct run *r = b->j->r;
+    if (b->m.left_out_count)
+        return CF_FAIL(e, CF_E_STATE, "the backup is incomplete: %s is not in it",
+                       b->m.left_out[0]);
+    for (size_t i = 2; i < b->m.stream_count; i++) {
+        bool here = false;
+        for (size_t k = 0; k < r->o.partition_count; k++)
+            here |= strcmp(r->o.partitions[k].name, b->m.streams[i].name) == 0;
+        if (!here)
+            return CF_FAIL(e, CF_E_STATE,
+                           "the backup holds partition %s, which this appliance does not have",
+                           b->m.streams[i].name);
+    }
+    return CF_OK;
+}
+
+static void note_age(struct job *j, const struct manifest *m)
+{
+    size_t used = strlen(j->warning);
+    bool ours = cf_equal(m->appliance, j->r->o.appliance_id, sizeof m->appliance);
+    if (ours && m->seq < j->r->last.seq)
+        snprintf(j->warning + used, sizeof j->warning - used,
+                 "%sthis is backup %llu of this appliance; the newest is %llu", used ? "; " : "",
+                 (unsigned long long)m->seq, (unsigned long long)j->r->last.seq);
+}
+
+static enum cf_rc open_and_judge(struct job *j, struct backup_in *b, struct cf_err *e)
+{
+    enum cf_rc rc = backup_in_open(j, b, e);
+    if (rc == CF_OK)
+        rc = check_fits(b, e);
+    if (rc == CF_OK)
+        note_age(j, &b->m);
+    for (size_t i = 0; rc == CF_OK && i < b->m.stream_count; i++)
+        atomic_fetch_add(&j->total_bytes, b->m.streams[i].plain);
+    return rc;
+}
+
+/* The one commit point is inside store_live_switch: before it nothing has changed. */
+static enum cf_rc flip(struct job *j, struct store_stage *stage, const struct store_selector *sel,
+                       const uint8_t side[STORE_SIDES], struct cf_err *e)
+{
+    struct run *r = j->r;
+    struct journal_flip f = { .flips = sel->flips + 1 };
+    memcpy(f.job_id, j->record.id, sizeof f.job_id);
+    enum cf_rc rc = journal_flip_write(r->o.dir, &f, e);
+    if (rc != CF_OK) {
+        store_stage_drop(stage);
+        return rc;
+    }
+    rc = store_live_switch(r->o.live, stage, side, e);
+    if (rc == CF_OK)
+        rc = run_settle(r, e);
+    if (rc == CF_OK && r->o.access)
+        rc = access_refresh(r->o.access, e);
+    return rc;
+}
+
+enum cf_rc restore_main(struct job *j, struct cf_err *e)
+{
+    struct backup_in b = { 0 };
+    struct store_stage *stage = NULL;
+    struct store_selector sel;
+    uint8_t side[STORE_SIDES];
+    store_live_selector(j->r->o.live, &sel);
+    memcpy(side, sel.side, sizeof side);
+    enum cf_rc rc = open_and_judge(j, &b, e);
+    if (rc == CF_OK)
+        rc = backup_in_meta(&b, e);
+    if (rc == CF_OK)
+        rc = store_live_stage(j->r->o.live, &stage, e);
+    if (rc == CF_OK)
+        rc = restore_records(&b, stage, e);
+    if (rc == CF_OK)
+        rc = restore_partitions(&b, &sel, side, e);
+    if (rc == CF_OK && job_canceled(j))
+        rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
+    if (rc == CF_OK)
+        rc = flip(j, stage, &sel, side, e);
+    else
+        store_stage_drop(stage);
+    backup_in_clear(&b);
+    return rc;
+}
+
+enum cf_rc prerestore_main(struct job *j, struct cf_err *e)
+{
+    struct backup_in b = { 0 };
+    if (!j->store || !j->folder[0])
+        return CF_OK;
+    enum cf_rc rc = open_and_judge(j, &b, e);
+    backup_in_clear(&b);
+    return rc;
+}

@@ -1,0 +1,114 @@
+#include "run_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the token will not allow, told with the job from its start. */
+static void note_warnings(struct job *j)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < j->report.nwarnings && used < sizeof j->warning; i++) {
+        int n = snprintf(j->warning + used, sizeof j->warning - used, "%s%s", i ? "; " : "",
+                         j->report.warnings[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static enum cf_rc open_place(struct job *j, const struct run_request *q, enum blob_need need,
+                             struct cf_err *e)
+{
+    struct run *r = j->r;
+    struct blob_options storage = r->o.storage;
+    int64_t now_s = hal_clock_unix_ms(r->o.clock) / 1000;
+    storage.connections = run_connections_each(&r->o);
+    enum cf_rc rc = blob_place_check(&q->place, need, &storage, now_s, &j->report, e);
+    if (rc != CF_OK)
+        return rc;
+    note_warnings(j);
+    rc = blob_store_open(&q->place, need, &storage, r->o.clock, &j->store, e);
+    if (rc == CF_OK)
+        rc = blob_lane_new(j->store, &j->lane, e);
+    if (rc == CF_OK && need == BLOB_TO_WRITE)
+        rc = blob_writer_new(j->lane, &j->writer, e);
+    return rc;
+}
+
+static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
+                          struct job **out, struct cf_err *e)
+{
+    bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE;
+    enum cf_rc rc = CF_OK;
+    struct job *j = calloc(1, sizeof *j);
+    if (!j)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    j->r = r;
+    j->kind = kind;
+    j->accepts = q->accepted_writer != NULL;
+    if (q->accepted_writer)
+        memcpy(j->accepted, q->accepted_writer, sizeof j->accepted);
+    if (reads && q->folder)
+        rc = blob_folder_name(q->folder, j->folder, e);
+    if (rc == CF_OK && kind == JOBS_SELECTIVE)
+        rc = keystore_name(q->key ? q->key : "", j->key, e);
+    if (rc == CF_OK && q->place.uri)
+        rc = open_place(j, q, reads ? BLOB_TO_READ : BLOB_TO_WRITE, e);
+    if (rc != CF_OK) {
+        job_free(j);
+        return rc;
+    }
+    *out = j;
+    return CF_OK;
+}
+
+static enum cf_rc start(struct run *r, enum jobs_kind kind, const struct run_request *q,
+                        struct jobs_record *out, struct cf_err *e)
+{
+    struct job *j = NULL;
+    bool pre = kind == JOBS_PRE_BACKUP || kind == JOBS_PRE_RESTORE;
+    bool needs_folder = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE;
+    if (!pre && !q->place.uri)
+        return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
+    if (needs_folder && (!q->folder || !q->folder[0]))
+        return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no folder was named"), "BadRequest");
+    enum cf_rc rc = job_new(r, kind, q, &j, e);
+    if (rc != CF_OK)
+        return rc;
+    if (kind == JOBS_RESTORE)
+        rc = jobs_restore_allowed(r->o.jobs, r->o.min_backup_age_s, e);
+    if (rc != CF_OK) {
+        job_free(j);
+        return rc;
+    }
+    return job_launch(j, q->who, out, e);
+}
+
+enum cf_rc run_backup_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                            struct cf_err *e)
+{
+    return start(r, JOBS_BACKUP, q, out, e);
+}
+
+enum cf_rc run_restore_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                             struct cf_err *e)
+{
+    return start(r, JOBS_RESTORE, q, out, e);
+}
+
+enum cf_rc run_selective_start(struct run *r, const struct run_request *q,
+                               struct jobs_record *out, struct cf_err *e)
+{
+    return start(r, JOBS_SELECTIVE, q, out, e);
+}
+
+enum cf_rc run_prebackup_start(struct run *r, const struct run_request *q,
+                               struct jobs_record *out, struct cf_err *e)
+{
+    return start(r, JOBS_PRE_BACKUP, q, out, e);
+}
+
+enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q,
+                                struct jobs_record *out, struct cf_err *e)
+{
+    return start(r, JOBS_PRE_RESTORE, q, out, e);
+}

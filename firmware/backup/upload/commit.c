@@ -1,0 +1,142 @@
+#include "upload/upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+static void fail(struct upload_outcome *out, enum cf_rc rc, const struct cf_err *err)
+{
+    *out = (struct upload_outcome){ .verdict = UPLOAD_FAILED, .err = *err };
+    if (out->err.rc == CF_OK)
+        (void)CF_FAIL(&out->err, rc, "the storage refused");
+}
+
+void upload_wait(const struct upload_far *f, enum cf_rc started, struct blob_wait *w,
+                 struct upload_outcome *out)
+{
+    struct cf_err err = out->err;
+    enum cf_rc rc = started;
+    if (rc == CF_OK)
+        rc = blob_wait(f->lane, w, &err);
+    if (w->over)
+        upload_judge(&w->r, out);
+    else
+        fail(out, rc, &err);
+}
+
+static struct blob_block_id *make_ids(const struct upload_list *l)
+{
+    struct blob_block_id *ids = calloc(l->count, sizeof *ids);
+    for (size_t i = 0; ids && i < l->count; i++)
+        blob_block_id_make(l->stream, l->first + i, l->rows + i * FLOW_ROW_SIZE, &ids[i]);
+    return ids;
+}
+
+/* Compares the committed list with ours as it comes. */
+struct same_list {
+    const struct upload_list *list;
+    const struct blob_block_id *ids;
+    size_t seen;
+    bool differs;
+};
+
+static enum cf_rc see_block(void *ctx, bool committed, const struct blob_block_id *id,
+                            uint64_t size, struct cf_err *e)
+{
+    struct same_list *s = ctx;
+    struct flow_receipt row;
+    (void)e;
+    if (!committed)
+        return CF_OK;
+    if (s->seen >= s->list->count) {
+        s->differs = true;
+        return CF_OK;
+    }
+    flow_row_get(s->list->rows + s->seen * FLOW_ROW_SIZE, &row);
+    if (size != row.wire || !cf_equal(id, &s->ids[s->seen], sizeof *id))
+        s->differs = true;
+    s->seen++;
+    return CF_OK;
+}
+
+static void judge_existing(const struct upload_far *f, const char *blob,
+                           const struct upload_list *list, const struct blob_block_id *ids,
+                           struct upload_outcome *out)
+{
+    struct same_list same = { .list = list, .ids = ids };
+    struct blob_wait w = { 0 };
+    struct cf_err err = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f, blob_list_blocks(f->lane, blob, see_block, &same, blob_wait_end(&w), &out->err),
+                &w, out);
+    if (out->verdict == UPLOAD_DONE && (same.differs || same.seen != list->count)) {
+        (void)CF_FAIL(&err, CF_E_STATE, "a blob %s is there that this backup did not write", blob);
+        fail(out, CF_E_STATE, &err);
+        out->exists = true;
+    }
+}
+
+/* What lies there must be as long as what was sent. */
+static void check_length(const struct upload_far *f, const char *blob, uint64_t bytes,
+                         struct upload_outcome *out)
+{
+    struct blob_wait w = { 0 };
+    struct cf_err err = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f, blob_head(f->lane, blob, blob_wait_end(&w), &out->err), &w, out);
+    if (out->verdict == UPLOAD_DONE && w.r.size != bytes) {
+        (void)CF_FAIL(&err, CF_E_REMOTE, "%s has %llu bytes in the storage instead of %llu", blob,
+                      (unsigned long long)w.r.size, (unsigned long long)bytes);
+        fail(out, CF_E_REMOTE, &err);
+    }
+}
+
+void upload_commit(const struct upload_far *f, const char *blob, const struct upload_list *list,
+                   struct upload_outcome *out)
+{
+    struct blob_wait w = { 0 };
+    struct cf_err err = { 0 };
+    struct blob_block_id *ids = make_ids(list);
+    if (!ids) {
+        (void)CF_FAIL(&err, CF_E_LIMIT, "no memory for a block list");
+        fail(out, CF_E_LIMIT, &err);
+        return;
+    }
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f,
+                blob_commit(f->writer, blob, ids, list->count, blob_wait_end(&w), &out->err),
+                &w, out);
+    if (out->exists && f->can_read)
+        judge_existing(f, blob, list, ids, out);
+    if (out->verdict == UPLOAD_DONE && f->can_read)
+        check_length(f, blob, list->bytes, out);
+    free(ids);
+}
+
+void upload_put(const struct upload_far *f, const char *blob, const void *data, size_t len,
+                struct upload_outcome *out)
+{
+    struct blob_body body = { .len = len, .data = data };
+    struct cf_buf there = { 0 };
+    struct cf_err err = { 0 };
+    struct blob_wait w = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f, blob_put(f->writer, blob, &body, blob_wait_end(&w), &out->err), &w, out);
+    if (out->exists && f->can_read) {
+        enum cf_rc rc = blob_read(f->lane, blob, len, &there, NULL, &err);
+        if (rc == CF_OK && there.len == len && cf_equal(there.data, data, len))
+            *out = (struct upload_outcome){ .verdict = UPLOAD_DONE };
+        else if (rc == CF_E_IO)
+            *out = (struct upload_outcome){ .verdict = UPLOAD_AGAIN, .err = err };
+    }
+    cf_buf_clear(&there);
+}
+
+void upload_put_pulled(const struct upload_far *f, const char *blob, const struct blob_body *body,
+                       struct upload_outcome *out)
+{
+    struct blob_wait w = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f, blob_put(f->writer, blob, body, blob_wait_end(&w), &out->err), &w, out);
+}

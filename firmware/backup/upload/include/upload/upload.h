@@ -1,0 +1,83 @@
+/*
+ * Stage 4: one attempt at the far side, judged. Who repeats, how often and when is run's.
+ * Rules: ../../FORMAT.md, 4 (block id), 5 and 6.
+ * Threads: what takes a lane belongs to that lane's thread.
+ */
+#ifndef UPLOAD_UPLOAD_H
+#define UPLOAD_UPLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "blob/blob.h"
+#include "flow/flow.h"
+
+enum upload_verdict {
+    UPLOAD_DONE,
+    UPLOAD_AGAIN,  /* a new attempt may succeed; never the same bytes under the same block id */
+    UPLOAD_FAILED, /* no attempt will, before something changes */
+};
+
+struct upload_outcome {
+    enum upload_verdict verdict;
+    bool exists;             /* failed because a blob of that name is there */
+    uint32_t retry_after_ms; /* what the far side asked for */
+    struct cf_err err;       /* not with UPLOAD_DONE */
+};
+
+/* How an operation of a lane ended, for both ways. */
+void upload_judge(const struct blob_result *r, struct upload_outcome *out);
+
+/* One attempt at a block: its salt is in the block id, so a late answer can replace nothing. */
+struct upload_block {
+    const char *blob; /* with its folder */
+    uint32_t stream;
+    uint64_t number;
+    const uint8_t *salt;
+    uint32_t wire; /* bytes; fixed before the first is pulled */
+    blob_pull_fn *pull;
+    void *pull_ctx;
+};
+
+/* Starts it; `end` gets the result, for upload_judge. */
+CF_CHECK enum cf_rc upload_block_start(struct blob_writer *w, const struct upload_block *b,
+                                       struct blob_end end, struct cf_err *e);
+
+/* A thread's way to the far side. Borrowed. */
+struct upload_far {
+    struct blob_lane *lane;
+    struct blob_writer *writer;
+    bool can_read; /* the credential lets us look at what we wrote */
+};
+
+/* Waits for an operation that was started, or not, with its error in out->err, and judges it. */
+void upload_wait(const struct upload_far *f, enum cf_rc started, struct blob_wait *w,
+                 struct upload_outcome *out);
+
+/* The committed attempts of one blob, in order, as rows of the table. */
+struct upload_list {
+    uint32_t stream;
+    uint64_t first;      /* number of the first block */
+    const uint8_t *rows; /* FLOW_ROW_SIZE each */
+    size_t count;
+    uint64_t bytes;      /* sum of their wire bytes */
+};
+
+/* One attempt to make the blob out of its blocks, create-only. A blob that is there already is
+ * success when its blocks are these and only these. Waits. */
+void upload_commit(const struct upload_far *f, const char *blob, const struct upload_list *list,
+                   struct upload_outcome *out);
+
+/* One attempt at a whole blob from memory, create-only. One that is there already is success when
+ * its bytes are these. Waits. */
+void upload_put(const struct upload_far *f, const char *blob, const void *data, size_t len,
+                struct upload_outcome *out);
+
+/* One attempt at a whole blob whose bytes are pulled; the name belongs to this attempt alone.
+ * Waits. */
+void upload_put_pulled(const struct upload_far *f, const char *blob, const struct blob_body *body,
+                       struct upload_outcome *out);
+
+#endif
