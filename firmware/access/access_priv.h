@@ -41,6 +41,9 @@ int64_t access_now_s(struct access *a);
 CF_CHECK enum cf_rc access_guid_bytes(const char *text, uint8_t out[16], struct cf_err *e);
 void access_guid_text(const uint8_t bytes[16], char out[ACCESS_GUID_SIZE]);
 
+/* UUID version 8 (RFC 9562 5.8): the first 16 bytes of a SHA-256, marked as such. */
+void access_guid_of_digest(const uint8_t digest[32], char out[ACCESS_GUID_SIZE]);
+
 /* CF_E_INPUT "BadParameter" with a text of ours. */
 enum cf_rc access_bad(struct cf_err *e, const char *text);
 

@@ -296,12 +296,9 @@ static enum cf_rc grant_name(const char *principal, const char *role, char out[A
     if (rc == CF_OK)
         rc = crypto_digest(HAL_SHA256, text.data, text.len, digest, e);
     cf_buf_clear(&text);
-    if (rc != CF_OK)
-        return rc;
-    digest[6] = (uint8_t)((digest[6] & 0x0f) | 0x80);
-    digest[8] = (uint8_t)((digest[8] & 0x3f) | 0x80);
-    access_guid_text(digest, out);
-    return CF_OK;
+    if (rc == CF_OK)
+        access_guid_of_digest(digest, out);
+    return rc;
 }
 
 enum cf_rc access_grant(struct access *a, const char *principal, enum access_builtin role,

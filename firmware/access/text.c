@@ -39,6 +39,16 @@ void access_guid_text(const uint8_t bytes[16], char out[ACCESS_GUID_SIZE])
     out[n] = '\0';
 }
 
+void access_guid_of_digest(const uint8_t digest[32], char out[ACCESS_GUID_SIZE])
+{
+    uint8_t id[16];
+
+    memcpy(id, digest, sizeof id);
+    id[6] = (uint8_t)((id[6] & 0x0f) | 0x80);
+    id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+    access_guid_text(id, out);
+}
+
 bool access_text_clean(const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)

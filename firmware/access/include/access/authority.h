@@ -52,22 +52,30 @@ struct access_client {
     int64_t created_s;
 };
 
-/* The ids of a bench principal, a pure function of its name: UUID version 8 (RFC 9562 5.8) from
- * SHA-256("coffer.v1.principal." and kind, 00, name). */
+/* The ids of a principal, a pure function of its name and so the same on every appliance: UUID
+ * version 8 (RFC 9562 5.8) from SHA-256("coffer.v1.client:" name) and of "coffer.v1.object:" name.
+ * Both are "" for what is not a name. */
 void access_client_ids(const char *name, char client_id[ACCESS_GUID_SIZE],
                        char oid[ACCESS_GUID_SIZE]);
 
-/* Makes a principal with the ids above and a fresh secret: `secret` holds 43 characters of
- * base64url (256 random bits), shown this once; only a verifier is stored. The name exists
- * already: it keeps its ids and gets a new secret. */
+/* Makes a principal with the ids above and a fresh secret: `secret` holds 64 hex digits, no NUL
+ * (256 random bits), shown this once; only a verifier is stored. The name exists already: it keeps
+ * key and groups and gets a new secret. CF_E_INPUT: not a name. The caller frees `secret`. */
 CF_CHECK enum cf_rc access_client_make(struct access_authority *a, const char *name,
                                        struct access_client *out, struct cf_secret **secret,
                                        struct cf_err *e);
 
-/* Registers (or, NULL, removes) the public key, PEM or JWK text, that verifies a principal's
- * client_assertion. CF_E_ABSENT: no such name; CF_E_INPUT: neither RSA of 2048 bits up nor P-256. */
+/* Registers (or, NULL, removes) the public key that verifies a principal's client_assertion, as PEM
+ * (a certificate) or as JWK text. CF_E_ABSENT: no such name; CF_E_INPUT: neither RSA of 2048 bits up
+ * nor P-256. */
 CF_CHECK enum cf_rc access_client_key(struct access_authority *a, const char *name,
                                       const char *public_key, struct cf_err *e);
+
+/* The `groups` claim of its tokens from now on, as GUIDs. CF_E_ABSENT; CF_E_INPUT: not a GUID, or
+ * more than ACCESS_GROUPS_MAX. */
+CF_CHECK enum cf_rc access_client_groups(struct access_authority *a, const char *name,
+                                         const char *const *groups, size_t count,
+                                         struct cf_err *e);
 
 /* CF_E_ABSENT: no such name. Tokens already given live until they expire. */
 CF_CHECK enum cf_rc access_client_delete(struct access_authority *a, const char *name,
