@@ -230,7 +230,7 @@ static void leave(void *arg)
 
 enum cf_rc store_live_read(struct store_live *l, struct store_view **out, struct cf_err *e)
 {
-    struct store *s;
+    struct store *s = NULL;
     enum cf_rc rc = enter(l, &s, e);
     if (rc != CF_OK)
         return rc;
@@ -244,7 +244,7 @@ enum cf_rc store_live_read(struct store_live *l, struct store_view **out, struct
 
 enum cf_rc store_live_write(struct store_live *l, struct store_txn **out, struct cf_err *e)
 {
-    struct store *s;
+    struct store *s = NULL;
     enum cf_rc rc = enter(l, &s, e);
     if (rc != CF_OK)
         return rc;

@@ -75,7 +75,7 @@ static enum cf_rc store_new(const struct store_options *o, struct store **out, s
 static enum cf_rc first_root(struct store *s, struct cf_err *e)
 {
     struct root *r = &s->locked.root;
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = s->anchor ? s->anchor->read(s->anchor->arg, &r->anchor, e) : CF_OK;
     if (rc == CF_OK)
         rc = root_seal(&s->writer->tagger, s->row_key, r, s->locked.root_bytes, e);

@@ -157,7 +157,7 @@ static enum cf_rc first_row(struct store_view *v, sqlite3_stmt *st, struct store
 enum cf_rc store_get(struct store_view *v, enum store_table t, struct crypto_bytes key,
                      struct store_row *row, struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = conn_statement(v->c, SQL_GET, &st, e);
     if (rc != CF_OK)
         return rc;
@@ -169,7 +169,7 @@ enum cf_rc store_get(struct store_view *v, enum store_table t, struct crypto_byt
 enum cf_rc store_get_last(struct store_view *v, enum store_table t, struct crypto_bytes prefix,
                           struct store_row *row, struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     struct span span;
     if (prefix.len > STORE_KEY_MAX)
         return CF_FAIL(e, CF_E_ARG, "prefix too long");
@@ -185,7 +185,7 @@ enum cf_rc store_get_last(struct store_view *v, enum store_table t, struct crypt
 
 enum cf_rc store_count(struct store_view *v, enum store_table t, uint64_t *out, struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = conn_statement(v->c, SQL_COUNT, &st, e);
     if (rc != CF_OK)
         return rc;

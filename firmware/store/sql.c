@@ -81,7 +81,7 @@ enum cf_rc conn_statement(struct conn *c, enum statement which, sqlite3_stmt **o
 
 enum cf_rc conn_run(struct conn *c, enum statement which, struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = conn_statement(c, which, &st, e);
     if (rc != CF_OK)
         return rc;
@@ -93,7 +93,7 @@ enum cf_rc conn_run(struct conn *c, enum statement which, struct cf_err *e)
 
 enum cf_rc conn_root(struct conn *c, uint8_t out[ROOT_SIZE], struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = conn_statement(c, SQL_ROOT, &st, e);
     if (rc != CF_OK)
         return rc;

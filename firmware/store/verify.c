@@ -25,7 +25,7 @@ static enum cf_rc in_order(struct sweep *w, const struct tagged *row, struct cf_
 
 static enum cf_rc sweep_rows(struct conn *c, struct sweep *w, struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     struct tagged row;
     int step = SQLITE_ROW;
     enum cf_rc rc = conn_statement(c, SQL_ALL, &st, e);

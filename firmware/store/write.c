@@ -75,7 +75,7 @@ static enum cf_rc find_former(struct store_txn *t, enum store_table tbl, struct 
                               struct former *out, struct cf_err *e)
 {
     struct conn *c = t->view.c;
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     struct tagged row;
     *out = (struct former){ 0 };
     enum cf_rc rc = conn_statement(c, SQL_GET, &st, e);
@@ -100,7 +100,7 @@ static enum cf_rc find_former(struct store_txn *t, enum store_table tbl, struct 
 static enum cf_rc insert(struct conn *c, const struct tagged *row, const uint8_t tag[TAG_SIZE],
                          struct cf_err *e)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = conn_statement(c, SQL_PUT, &st, e);
     if (rc != CF_OK)
         return rc;
@@ -152,7 +152,7 @@ enum cf_rc store_del(struct store_txn *t, enum store_table tbl, struct crypto_by
                      struct cf_err *e)
 {
     struct former old;
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     if (!usable(t, tbl))
         return CF_FAIL(e, CF_E_ARG, "row of table %d cannot be deleted", (int)tbl);
     enum cf_rc rc = find_former(t, tbl, key, &old, e);
@@ -207,7 +207,7 @@ void store_step_anchor(struct store_txn *t)
 static enum cf_rc write_root(struct store_txn *t, uint8_t bytes[ROOT_SIZE], struct cf_err *e)
 {
     struct store *s = t->view.s;
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     enum cf_rc rc = CF_OK;
     t->root.counter++;
     if (s->anchor && (t->step_anchor || t->adopt_anchor)) {
