@@ -1,0 +1,345 @@
+/* What concerns the whole HSM, over the wire shapes of the API document: jobs, roles, settings, the
+ * security domain. */
+#include "world.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "crypto/cert.h"
+#include "crypto/crypto.h"
+
+#define SAS_BODY(more) \
+    "{\"storageResourceUri\":\"https://acct.blob.core.windows.net/cont/\",\"token\":\"?sv=1&sig=x\"" more "}"
+#define RESTORE_BODY(member) \
+    "{\"sasTokenParameters\":" SAS_BODY("") ",\"" member "\":\"mhsm-hsm1-20270115080000\"}"
+
+static void a_started_job_answers_what_every_client_waits_for(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *request, *body, *root;
+        enum jobs_kind kind;
+    } rows[] = {
+        { "POST /backup", SAS_BODY(""), "/backup/", JOBS_BACKUP },
+        { "POST /prebackup", SAS_BODY(""), "/backup/", JOBS_PRE_BACKUP },
+        { "PUT /restore", RESTORE_BODY("folderToRestore"), "/restore/", JOBS_RESTORE },
+        { "PUT /prerestore", RESTORE_BODY("folderToRestore"), "/restore/", JOBS_PRE_RESTORE },
+        { "PUT /keys/k1/restore", RESTORE_BODY("folder"), "/restore/", JOBS_SELECTIVE },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char want[API_ASYNC_SIZE], poll[256];
+        print_message("  %s\n", rows[i].request);
+        assert_int_equal(ask(w, rows[i].request, rows[i].body), 202);
+        assert_int_equal(w->order.kind, rows[i].kind);
+        assert_string_equal(w->uri, "https://acct.blob.core.windows.net/cont"); /* no slash */
+        assert_string_equal(w->sas, "sv=1&sig=x");                              /* no "?" */
+        assert_string_equal(answer_text(w, "status"), "InProgress");
+        assert_int_equal(answer_int(w, "startTime"), START_S);
+        assert_int_equal(json_type_of(answer_at(w, "endTime")), JSON_NULL);
+        assert_int_equal(json_type_of(answer_at(w, "statusDetails")), JSON_NULL);
+        assert_int_equal(json_type_of(answer_at(w, "error")), JSON_NULL);
+        assert_int_equal(strlen(answer_text(w, "jobId")), 32);
+        snprintf(want, sizeof want, "%s%s/pending", rows[i].root, answer_text(w, "jobId"));
+        assert_string_equal(w->reply.async_path, want);
+        assert_true(w->reply.retry_after);
+        assert_null(strstr(w->text, "sig=x"));
+        char id[JOBS_ID_SIZE];
+        snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
+        snprintf(poll, sizeof poll, "GET %s?", want); /* without api-version */
+        assert_int_equal(ask(w, poll, NULL), 200);
+        assert_string_equal(answer_text(w, "status"), "InProgress");
+        assert_true(w->reply.retry_after);
+        assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 409);
+        assert_string_equal(answer_text(w, "error.code"), "Conflict");
+        if (rows[i].kind == JOBS_BACKUP)
+            assert_string_equal(answer_text(w, "error.message"),
+                                "Another backup operation is in progress");
+        struct jobs_end end = { .event = JOBS_EV_DONE, .bytes = 5, .elapsed_ms = 7 };
+        hal_sim_clock_step(w->clock, 3000);
+        assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
+        assert_int_equal(ask(w, poll, NULL), 200);
+        assert_string_equal(answer_text(w, "status"), "Succeeded");
+        assert_int_equal(answer_int(w, "endTime"), START_S + 3);
+        assert_int_equal(answer_int(w, "coffer.bytes"), 5);
+        assert_string_equal(answer_text(w, "azureStorageBlobContainerUri"),
+                            rows[i].kind == JOBS_BACKUP ? "https://acct.blob.core.windows.net/"
+                                                          "cont/mhsm-hsm1-20270115080000" :
+                                                          "");
+        hal_sim_clock_step(w->clock, -3000);
+        snprintf(poll, sizeof poll, "GET %s/%s/pending",
+                 rows[i].root[1] == 'b' ? "/restore" : "/backup", id);
+        assert_int_equal(ask(w, poll, NULL), 404);
+        assert_string_equal(answer_text(w, "error.message"), "The given jobId is not found");
+    }
+    assert_int_equal(ask(w, "GET /restore", NULL), 200);
+    assert_string_equal(answer_text(w, "status"), "Succeeded");
+    assert_int_equal(ask(w, "GET /keys/k1/restore", NULL), 200);
+}
+
+static void a_failed_job_says_why_in_its_body(void **state)
+{
+    struct world *w = *state;
+    char poll[128], id[JOBS_ID_SIZE];
+    assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 202);
+    snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
+    struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "BadRequest",
+                            .error = "The container does not exist" };
+    assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
+    snprintf(poll, sizeof poll, "GET /backup/%s/pending", id);
+    assert_int_equal(ask(w, poll, NULL), 200);
+    assert_string_equal(answer_text(w, "status"), "Failed");
+    assert_string_equal(answer_text(w, "error.code"), "BadRequest");
+    assert_string_equal(answer_text(w, "error.message"), "The container does not exist");
+    assert_true(answer_int(w, "endTime") > 0);
+    assert_false(w->reply.retry_after);
+}
+
+static void orders_that_lack_something_are_refused_before_they_start(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "POST /backup", NULL), 400);
+    assert_int_equal(ask(w, "POST /backup", "{}"), 400);
+    assert_int_equal(ask(w, "POST /backup", "{\"storageResourceUri\":1}"), 400);
+    assert_int_equal(ask(w, "POST /backup", SAS_BODY(",\"useManagedIdentity\":true")), 400);
+    assert_int_equal(ask(w, "PUT /restore", SAS_BODY("")), 400);
+    assert_int_equal(ask(w, "PUT /restore", "{\"sasTokenParameters\":" SAS_BODY("") "}"), 400);
+    assert_int_equal(ask(w, "PUT /keys/k/restore", RESTORE_BODY("folderToRestore")), 400);
+    assert_int_equal(w->order.kind, 0);
+    w->refuse = CF_E_INPUT;
+    assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 400);
+    assert_string_equal(w->text, "{\"error\":{\"code\":\"BadRequest\",\"message\":\"refused in "
+                                 "words\",\"innererror\":null}}");
+    w->refuse = CF_OK;
+    assert_int_equal(ask(w, "POST /prebackup", NULL), 202); /* all members are optional */
+    assert_null(w->order.storage_uri);
+    assert_int_equal(ask(w, "GET /backup/0123456789abcdef0123456789abcdef/pending", NULL), 404);
+}
+
+static void a_managed_identity_needs_no_token(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "POST /backup",
+                         "{\"storageResourceUri\":\"https://a.b/c\",\"useManagedIdentity\":true}"),
+                     202);
+    assert_true(w->order.managed_identity);
+    assert_null(w->order.sas);
+}
+
+#define DEF "/providers/Microsoft.Authorization/roleDefinitions"
+#define ASG "/providers/Microsoft.Authorization/roleAssignments"
+#define G1  "11111111-2222-4333-8444-555555555555"
+#define BOB "99999999-0000-4000-8000-000000000009"
+
+static void role_definitions_are_made_listed_and_deleted(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET " DEF, NULL), 200);
+    assert_int_equal(json_count(answer_at(w, "value")), ACCESS_BUILTINS);
+    assert_string_equal(answer_text(w, "value.0.id"),
+                        "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions/"
+                        "a290e904-7015-4bba-90c8-60543313cdb4");
+    assert_string_equal(answer_text(w, "value.0.properties.roleName"), "Managed HSM Administrator");
+    assert_string_equal(answer_text(w, "value.0.properties.type"), "AKVBuiltInRole");
+    assert_string_equal(answer_text(w, "value.0.type"), "Microsoft.Authorization/roleDefinitions");
+    assert_int_equal(ask(w, "GET /keys/k" DEF "?api-version=7.4&$filter=atScopeAndBelow()", NULL),
+                     200);
+    assert_int_equal(json_count(answer_at(w, "value")), ACCESS_BUILTINS);
+    assert_int_equal(ask(w, "PUT " DEF "/" G1,
+                         "{\"properties\":{\"roleName\":\"My role\",\"permissions\":[{"
+                         "\"dataActions\":[\"Microsoft.KeyVault/managedHsm/keys/READ/action\"]}],"
+                         "\"assignableScopes\":[\"/\"],\"type\":\"CustomRole\"}}"),
+                     201);
+    assert_string_equal(answer_text(w, "name"), G1);
+    assert_string_equal(answer_text(w, "properties.permissions.0.dataActions.0"),
+                        "Microsoft.KeyVault/managedHsm/keys/read/action");
+    assert_int_equal(json_count(answer_at(w, "properties.permissions.0.actions")), 0);
+    assert_string_equal(answer_text(w, "properties.description"), "");
+    assert_int_equal(ask(w, "PUT " DEF "/" G1, "{\"properties\":{\"permissions\":[{}]}}"), 201);
+    assert_int_equal(ask(w, "GET //" DEF "/" G1, NULL), 200);
+    assert_int_equal(ask(w, "PUT /keys" DEF "/" G1, "{\"properties\":{}}"), 400);
+    assert_int_equal(ask(w, "PUT " DEF "/x", "{\"properties\":{}}"), 400);
+    assert_string_equal(answer_text(w, "error.code"), "BadParameter");
+    assert_int_equal(ask(w, "PUT " DEF "/a290e904-7015-4bba-90c8-60543313cdb4",
+                         "{\"properties\":{}}"),
+                     400);
+    assert_non_null(strstr(w->text, "Cannot re-use the name/GUID matching that of a built-in role."));
+    assert_int_equal(ask(w, "PUT " DEF "/" G1, "{\"properties\":{\"permissions\":[{\"dataActions\":"
+                                               "[\"Microsoft.KeyVault/managedHsm/fly\"]}]}}"),
+                     400);
+    assert_int_equal(ask(w, "DELETE " DEF "/" G1, NULL), 200);
+    assert_string_equal(answer_text(w, "name"), G1);
+    assert_int_equal(ask(w, "DELETE " DEF "/" G1, NULL), 404);
+    assert_string_equal(answer_text(w, "error.code"), "RoleDefinitionNotFound");
+}
+
+static void role_assignments_are_made_listed_and_deleted(void **state)
+{
+    struct world *w = *state;
+    static const char body[] =
+        "{\"properties\":{\"roleDefinitionId\":\"/Microsoft.KeyVault/providers/"
+        "Microsoft.Authorization/roleDefinitions/21dbd100-6940-42c2-9190-5d6cb909625b\","
+        "\"principalId\":\"" BOB "\"}}";
+    assert_int_equal(ask(w, "PUT /keys/k1" ASG "/" G1, body), 201);
+    assert_string_equal(answer_text(w, "id"),
+                        "/keys/k1/providers/Microsoft.Authorization/roleAssignments/" G1);
+    assert_string_equal(answer_text(w, "properties.scope"), "/keys/k1");
+    assert_string_equal(answer_text(w, "properties.principalId"), BOB);
+    assert_string_equal(answer_text(w, "properties.roleDefinitionId"),
+                        "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions/"
+                        "21dbd100-6940-42c2-9190-5d6cb909625b");
+    assert_int_equal(ask(w, "PUT /keys/k1" ASG "/" G1, body), 409);
+    assert_string_equal(answer_text(w, "error.code"), "RoleAssignmentExists");
+    assert_int_equal(ask(w, "GET /keys/k1" ASG, NULL), 200);
+    assert_int_equal(json_count(answer_at(w, "value")), 1);
+    assert_int_equal(ask(w, "GET ///" ASG, NULL), 200);
+    assert_int_equal(json_count(answer_at(w, "value")), 3); /* those of the world, at "/" */
+    assert_string_equal(answer_text(w, "value.0.properties.scope"), "/");
+    assert_int_equal(ask(w, "GET " ASG "?api-version=7.4&$filter=principalId+eq+" BOB, NULL), 200);
+    assert_int_equal(json_count(answer_at(w, "value")), 1);
+    assert_int_equal(ask(w, "GET " ASG "?api-version=7.4&$filter=nonsense", NULL), 400);
+    assert_int_equal(ask(w, "GET /keys/k1" ASG "/" G1, NULL), 200);
+    assert_int_equal(ask(w, "GET " ASG "/" G1, NULL), 404);
+    assert_string_equal(answer_text(w, "error.code"), "RoleAssignmentNotFound");
+    assert_int_equal(ask(w, "DELETE /keys/k1" ASG "/" G1, NULL), 200);
+    assert_string_equal(answer_text(w, "name"), G1);
+    assert_int_equal(ask(w, "PUT " ASG "/" G1, "{\"properties\":{\"principalId\":\"x\"}}"), 400);
+    assert_int_equal(ask(w, "PUT " ASG "/" G1,
+                         "{\"properties\":{\"principalId\":\"" BOB "\",\"roleDefinitionId\":\"" G1
+                         "\"}}"),
+                     404);
+}
+
+static void settings_are_text_in_lower_case(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET /settings", NULL), 200);
+    assert_string_equal(w->text, "{\"settings\":[{\"name\":\"AllowKeyManagementOperationsThroughARM"
+                                 "\",\"value\":\"false\",\"type\":\"boolean\"}]}");
+    assert_int_equal(ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM",
+                         "{\"value\":\"True\"}"),
+                     200);
+    assert_string_equal(answer_text(w, "value"), "true");
+    assert_int_equal(ask(w, "GET /settings/AllowKeyManagementOperationsThroughARM", NULL), 200);
+    assert_string_equal(answer_text(w, "value"), "true");
+    assert_int_equal(ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM",
+                         "{\"value\":\"maybe\"}"),
+                     400);
+    assert_int_equal(ask(w, "GET /settings/None", NULL), 404);
+}
+
+/* One officer's entry as az sends it: no kid, the certificate in one line. */
+static void officer(char *out, size_t size, const struct cf_buf *der)
+{
+    struct crypto_cert c;
+    char x5c[4096], n[1024], x5t[64];
+    assert_int_equal(crypto_cert_parse(crypto_bytes_of(der->data, der->len), &c, NULL), CF_OK);
+    cf_base64(der->data, der->len, x5c);
+    cf_base64url(c.pub.n, c.pub.n_len, n);
+    cf_base64url(c.sha256, 32, x5t);
+    snprintf(out, size, "{\"kty\":\"RSA\",\"key_ops\":[\"verify\",\"encrypt\",\"wrapKey\"],"
+                        "\"n\":\"%s\",\"e\":\"AQAB\",\"x5c\":[\"%s\"],\"x5t#S256\":\"%s\","
+                        "\"alg\":\"RSA-OAEP-256\"}", n, x5c, x5t);
+}
+
+#define OFFICERS 3
+
+static void make_officers(char entry[OFFICERS][8192])
+{
+    for (size_t i = 0; i < OFFICERS; i++) {
+        struct crypto_cert_order o = { .kind = CRYPTO_CERT_OFFICER, .common_name = "officer",
+                                       .now = START_S, .days = 10 };
+        struct crypto_cert_pair pair = { 0 };
+        struct cf_buf der = { 0 };
+        assert_int_equal(crypto_cert_make(&o, NULL, &pair, NULL), CF_OK);
+        assert_int_equal(crypto_cert_from_pem(crypto_bytes_of(pair.cert_pem.data,
+                                                              pair.cert_pem.len), &der, NULL),
+                         CF_OK);
+        officer(entry[i], 8192, &der);
+        cf_buf_clear(&der);
+        crypto_cert_pair_clear(&pair);
+    }
+}
+
+static void a_download_gives_the_document_as_a_string(void **state)
+{
+    struct world *w = *state;
+    static char entry[OFFICERS][8192];
+    static char body[4 * 8192];
+    make_officers(entry);
+    w->state = API_PROVISIONED;
+    snprintf(body, sizeof body, "{\"certificates\":[%s,{\"value\":%s},%s],\"required\":2}", entry[0],
+             entry[1], entry[2]); /* both shapes of an entry */
+    assert_int_equal(ask(w, "POST /securitydomain/download?api-version=7.2", body), 202);
+    assert_string_equal(answer_text(w, "value"), "{\"SharedKeys\":\"\\n\"}");
+    assert_string_equal(w->reply.async_path, "/securitydomain/download/pending");
+    assert_int_equal(w->officer_count, 3);
+    assert_int_equal(w->required, 2);
+    assert_int_equal(ask(w, "GET /securitydomain/download/pending?", NULL), 200);
+    assert_string_equal(w->text, "{\"status\":\"Success\",\"status_details\":\"\"}");
+    assert_int_equal(ask(w, "GET /securitydomain/upload/pending?", NULL), 200);
+    assert_string_equal(answer_text(w, "status"), "Success");
+
+    snprintf(body, sizeof body, "{\"certificates\":[%s,%s,%s]}", entry[0], entry[1], entry[1]);
+    assert_int_equal(ask(w, "POST /securitydomain/download", body), 400); /* one twice */
+    snprintf(body, sizeof body, "{\"certificates\":[%s,%s]}", entry[0], entry[1]);
+    assert_int_equal(ask(w, "POST /securitydomain/download", body), 400); /* too few */
+    snprintf(body, sizeof body, "{\"certificates\":[%s,%s,%s],\"required\":4}", entry[0], entry[1],
+             entry[2]);
+    assert_int_equal(ask(w, "POST /securitydomain/download", body), 400);
+    snprintf(body, sizeof body, "{\"certificates\":[%s,%s,%s],\"required\":1}", entry[0], entry[1],
+             entry[2]);
+    assert_int_equal(ask(w, "POST /securitydomain/download", body), 400);
+    strstr(entry[0], "\"n\":\"")[5] ^= 3; /* another modulus than the certificate's */
+    snprintf(body, sizeof body, "{\"certificates\":[%s,%s,%s]}", entry[0], entry[1], entry[2]);
+    assert_int_equal(ask(w, "POST /securitydomain/download", body), 400);
+}
+
+static void the_transfer_key_is_json_in_a_string_and_the_blob_comes_either_way(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET /securitydomain/upload", NULL), 409); /* activated already */
+    w->state = API_RECOVERING;
+    assert_int_equal(ask(w, "GET /securitydomain/upload", NULL), 200);
+    assert_string_equal(w->text,
+                        "{\"key_format\":\"jwk\",\"transfer_key\":\"{\\\"kty\\\":\\\"RSA\\\"}\"}");
+    w->status = (struct api_domain_status){ .state = API_DOMAIN_IN_PROGRESS, .details = "d" };
+    assert_int_equal(ask(w, "POST /securitydomain/upload", "{\"value\":\"{\\\"a\\\": 1}\"}"), 202);
+    assert_string_equal(w->blob, "{\"a\": 1}");
+    assert_string_equal(w->text, "{\"status\":\"InProgress\",\"status_details\":\"d\"}");
+    assert_string_equal(w->reply.async_path, "/securitydomain/upload/pending");
+    assert_int_equal(ask(w, "POST /securitydomain/upload", "{\"value\":\"eyJhIjogMX0\"}"), 202);
+    assert_string_equal(w->blob, "{\"a\": 1}");
+    assert_int_equal(ask(w, "POST /securitydomain/upload", "{\"value\":\"!\"}"), 400);
+    assert_int_equal(ask(w, "POST /securitydomain/upload", "{\"value\":{}}"), 400);
+    w->refuse = CF_E_AUTH;
+    assert_int_equal(ask(w, "POST /securitydomain/upload", "{\"value\":\"{}\"}"), 400);
+    assert_string_equal(answer_text(w, "error.code"), "BadParameter");
+}
+
+static void health_says_alive_and_state_and_no_more(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET /health", NULL), 200);
+    assert_string_equal(w->text, "{\"status\":\"alive\",\"state\":\"active\"}");
+    w->state = API_RESTORING;
+    assert_int_equal(ask(w, "GET /health", NULL), 200);
+    assert_string_equal(answer_text(w, "state"), "restoring");
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, world_up, world_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_started_job_answers_what_every_client_waits_for),
+        TEST(a_failed_job_says_why_in_its_body),
+        TEST(orders_that_lack_something_are_refused_before_they_start),
+        TEST(a_managed_identity_needs_no_token),
+        TEST(role_definitions_are_made_listed_and_deleted),
+        TEST(role_assignments_are_made_listed_and_deleted),
+        TEST(settings_are_text_in_lower_case),
+        TEST(a_download_gives_the_document_as_a_string),
+        TEST(the_transfer_key_is_json_in_a_string_and_the_blob_comes_either_way),
+        TEST(health_says_alive_and_state_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
