@@ -35,15 +35,6 @@ size_t net_on_read(char *buf, size_t size, size_t n, void *arg)
     return len;
 }
 
-int net_on_seek(void *arg, curl_off_t offset, int origin)
-{
-    struct net_transfer *t = arg;
-    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->req.body_len)
-        return CURL_SEEKFUNC_FAIL;
-    t->pulled = (uint64_t)offset;
-    return CURL_SEEKFUNC_OK;
-}
-
 void net_call_head(struct net_transfer *t)
 {
     if (t->headed || t->req.head == NULL)

@@ -50,7 +50,6 @@ bool net_is_success(int status);
 size_t net_on_read(char *buf, size_t size, size_t n, void *arg);
 size_t net_on_write(char *data, size_t size, size_t n, void *arg);
 size_t net_on_header(char *line, size_t size, size_t n, void *arg);
-int net_on_seek(void *arg, curl_off_t offset, int origin);
 void net_call_head(struct net_transfer *t); /* once; a failure is in t->result.rc */
 
 #endif

@@ -73,7 +73,6 @@ static bool set_callbacks(struct net_transfer *t)
     SET(ok, t->easy, CURLOPT_WRITEDATA, t);
     SET(ok, t->easy, CURLOPT_HEADERFUNCTION, net_on_header);
     SET(ok, t->easy, CURLOPT_HEADERDATA, t);
-    SET(ok, t->easy, CURLOPT_SEEKDATA, t);
     return ok;
 }
 
@@ -157,8 +156,10 @@ static bool set_request(struct net_transfer *t, const struct net_request *req)
     }
     SET(ok, t->easy, CURLOPT_CUSTOMREQUEST,
         req->method == NET_GET || req->method == NET_HEAD ? NULL : net_method_names[req->method]);
-    /* bytes from memory are the same each time; pulled ones must never be asked for again */
-    SET(ok, t->easy, CURLOPT_SEEKFUNCTION, req->pull == NULL ? net_on_seek : NULL);
+    /* Where a kept connection dies before the answer, libcurl sends the request again by itself
+     * if it can. It cannot rewind a body, having no seek function; where there is none to rewind,
+     * a new connection prevents it. */
+    SET(ok, t->easy, CURLOPT_FRESH_CONNECT, body && req->body_len == 0 ? 1L : 0L);
     SET(ok, t->easy, CURLOPT_HTTPHEADER, t->headers);
     SET(ok, t->easy, CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
     SET(ok, t->easy, CURLOPT_URL, req->url);

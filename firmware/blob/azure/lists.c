@@ -20,8 +20,7 @@ static enum cf_rc keep_name(struct azure_list *l, const char *text, bool encoded
 
 static enum cf_rc keep_size(struct azure_list *l, const char *text, struct cf_err *e)
 {
-    enum cf_rc rc = cf_parse_u64(text, INT64_MAX, &l->size, e);
-    if (rc != CF_OK)
+    if (cf_parse_u64(text, INT64_MAX, &l->size, NULL) != CF_OK)
         return CF_FAIL(e, CF_E_CORRUPT, "XML answer: a size that is no number");
     l->has_size = true;
     return CF_OK;

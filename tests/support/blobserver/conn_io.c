@@ -13,18 +13,18 @@ uint64_t conn_now_ns(void)
 
 size_t conn_allow(struct conn *c, size_t want)
 {
-    const uint64_t burst = 16384;
     if (c->rate == 0)
         return want;
+    /* at least 4 ms worth at a time, so that a slow connection costs neither side much */
+    uint64_t step = c->rate / 250 + 1;
     uint64_t now = conn_now_ns();
     double earned = (double)(now - c->rate_start_ns) / 1e9 * (double)c->rate;
-    uint64_t allowed = (uint64_t)earned + burst;
-    if (allowed > c->rate_done) {
+    uint64_t allowed = (uint64_t)earned, least = want < step ? want : step;
+    if (allowed >= c->rate_done + least) {
         uint64_t n = allowed - c->rate_done;
         return n < want ? (size_t)n : want;
     }
-    /* wait for a millisecond's worth, so that slow rates do not spin */
-    uint64_t lacking = c->rate_done - allowed + c->rate / 1000 + 1;
+    uint64_t lacking = c->rate_done + least - allowed;
     c->wake_ns = now + (uint64_t)((double)lacking * 1e9 / (double)c->rate);
     return 0;
 }

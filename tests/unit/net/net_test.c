@@ -150,9 +150,9 @@ static void requests_without_body_and_of_every_method_work_on_one_connection(voi
 {
     struct fixture *f = *state;
     struct net_result r;
+    store_blob(f, 0);
     test_blobserver_no_stats(&f->server);
     for (int i = 0; i < 3; i++) {
-        store_blob(f, 0);
         store_blob(f, 1000);
         struct net_request req = {
             .method = NET_HEAD, .url = f->url, .want = etag_only, .nwant = 1
@@ -230,6 +230,26 @@ static void a_broken_connection_never_makes_a_pulled_body_start_over(void **stat
         assert_int_equal(put(f, &src, 4 * MIB, &r, &e), CF_E_IO);
         assert_in_range(src.given, 0, 4 * MIB);
         assert_int_equal(e.src, CF_SRC_CURL);
+        net_result_clear(&r);
+    }
+}
+
+static void no_request_with_a_method_that_writes_goes_out_twice(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t len = 0; len < 2; len++) {
+        struct net_result r;
+        struct net_request req = { .method = NET_PUT,
+                                   .url = f->url,
+                                   .headers = put_headers,
+                                   .nheaders = 1,
+                                   .body = len > 0 ? "x" : NULL,
+                                   .body_len = len };
+        store_blob(f, 10); /* a kept connection, on which libcurl would try again */
+        test_blobserver_no_stats(&f->server);
+        test_blobserver_fault(&f->server, "op=PutBlob action=commit-reset");
+        assert_int_equal(net_fetch(f->lane, &req, &r, NULL), CF_E_IO);
+        assert_int_equal(test_blobserver_stat(&f->server, "PutBlob"), 1);
         net_result_clear(&r);
     }
 }
@@ -468,6 +488,7 @@ int main(void)
         WITH_SERVER(an_error_answer_is_kept_and_not_pushed),
         WITH_SERVER(a_failing_callback_ends_the_transfer_with_its_own_class),
         WITH_SERVER(a_broken_connection_never_makes_a_pulled_body_start_over),
+        WITH_SERVER(no_request_with_a_method_that_writes_goes_out_twice),
         WITH_SERVER(a_short_answer_and_a_long_one_are_refused),
         WITH_SERVER(retry_after_is_told),
         WITH_SERVER(a_server_that_hangs_runs_into_the_time_limit),
