@@ -96,7 +96,7 @@ static enum cf_rc pull(void *ctx, void *buf, size_t cap, size_t *len, struct cf_
     struct source *s = ctx;
     if (s->fail_at != 0 && s->given >= s->fail_at)
         return CF_FAIL(e, CF_E_AUTH, "source broken");
-    assert_in_range(cap, 1, 256 * 1024);
+    assert_in_range(cap, 1, BLOB_PIECE_BYTES);
     *len = cap > 1000 ? cap - 7 : cap; /* less than asked for is fine */
     for (size_t i = 0; i < *len; i++)
         ((uint8_t *)buf)[i] = byte_at(s->start + s->given + i);

@@ -70,8 +70,9 @@ struct net_request {
     const char *const *headers; /* "Name: value", `nheaders` of them */
     size_t nheaders;
     /* PUT, POST and PATCH: body_len bytes from memory or, with `pull`, by call. The length is
-     * fixed and sent ahead. No body goes out twice: libcurl gets no seek function, and where it
-     * would have to rewind (a kept connection died) the transfer fails. */
+     * fixed and sent ahead. No byte is taken twice: libcurl gets no seek function, and where it
+     * would have to rewind (a kept connection died) the transfer fails. Only while no byte had
+     * been taken yet may it change to another connection by itself. */
     const void *body;
     uint64_t body_len;
     net_pull_fn *pull;
