@@ -122,6 +122,12 @@ static enum cf_rc put_pkcs8(EVP_PKEY *pkey, struct cf_secret **out, struct cf_er
     return rc;
 }
 
+static struct hal_key_spec spec_of(const struct crypto_pkey *k)
+{
+    return (struct hal_key_spec){ .type = k->type, .curve = k->curve,
+                                  .bits = k->type == HAL_RSA ? k->bits : 0 };
+}
+
 /* Checks the pair, then fills `spec`, `out` and, unless NULL, `spki`. */
 static enum cf_rc shape(EVP_PKEY *pkey, struct hal_key_spec *spec, struct cf_buf *spki,
                         struct cf_secret **out, struct cf_err *e)
@@ -135,8 +141,7 @@ static enum cf_rc shape(EVP_PKEY *pkey, struct hal_key_spec *spec, struct cf_buf
     if (rc == CF_OK && spki)
         rc = ossl_spki_of_pkey(pkey, spki, e);
     if (rc == CF_OK)
-        *spec = (struct hal_key_spec){ .type = kind.type, .curve = kind.curve,
-                                       .bits = kind.type == HAL_RSA ? kind.bits : 0 };
+        *spec = spec_of(&kind);
     if (rc != CF_OK) {
         cf_secret_free(*out);
         *out = NULL;
@@ -158,20 +163,43 @@ enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_key_spec *
     return rc;
 }
 
-enum cf_rc crypto_pkcs8_read(struct crypto_bytes der, struct hal_key_spec *spec,
-                             struct cf_secret **out, struct cf_err *e)
+/* NULL: not one PKCS#8 key that fills the bytes. */
+static EVP_PKEY *parse_pkcs8(struct crypto_bytes der)
 {
     const uint8_t *p = der.p;
     EVP_PKEY *pkey = NULL;
-    *out = NULL;
     PKCS8_PRIV_KEY_INFO *info =
         der.len <= INT_MAX ? d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.len) : NULL;
     if (info && p == (const uint8_t *)der.p + der.len)
         pkey = EVP_PKCS82PKEY(info);
     PKCS8_PRIV_KEY_INFO_free(info);
+    return pkey;
+}
+
+enum cf_rc crypto_pkcs8_read(struct crypto_bytes der, struct hal_key_spec *spec,
+                             struct cf_secret **out, struct cf_err *e)
+{
+    *out = NULL;
+    EVP_PKEY *pkey = parse_pkcs8(der);
     if (!pkey)
         return OSSL_FAIL(e, CF_E_INPUT, "no PKCS#8 private key");
     enum cf_rc rc = shape(pkey, spec, NULL, out, e);
+    EVP_PKEY_free(pkey);
+    return rc;
+}
+
+enum cf_rc crypto_pkcs8_public(struct crypto_bytes der, struct hal_key_spec *spec,
+                               struct cf_buf *spki, struct cf_err *e)
+{
+    struct crypto_pkey kind = { 0 };
+    EVP_PKEY *pkey = parse_pkcs8(der);
+    if (!pkey)
+        return OSSL_FAIL(e, CF_E_INPUT, "no PKCS#8 private key");
+    enum cf_rc rc = ossl_pkey_kind(pkey, &kind, e);
+    if (rc == CF_OK)
+        rc = ossl_spki_of_pkey(pkey, spki, e);
+    if (rc == CF_OK)
+        *spec = spec_of(&kind);
     EVP_PKEY_free(pkey);
     return rc;
 }

@@ -85,6 +85,11 @@ CF_CHECK enum cf_rc crypto_pkcs8_make(const struct crypto_priv *in, struct hal_k
 CF_CHECK enum cf_rc crypto_pkcs8_read(struct crypto_bytes der, struct hal_key_spec *spec,
                                       struct cf_secret **out, struct cf_err *e);
 
+/* What kind of key DER PKCS#8 holds, and its public half, computed where the DER leaves it out;
+ * appends to `spki`. The numbers are not judged: a signature by the key proves more. */
+CF_CHECK enum cf_rc crypto_pkcs8_public(struct crypto_bytes der, struct hal_key_spec *spec,
+                                        struct cf_buf *spki, struct cf_err *e);
+
 /* --- P-256 in particular --------------------------------------------------------------------- */
 
 #define CRYPTO_P256_SIG_SIZE   64
