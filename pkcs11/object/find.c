@@ -1,0 +1,95 @@
+#include "object/object_priv.h"
+
+#include "base/secret.h"
+
+enum cf_rc p11_find(struct p11_ctx *c, CK_OBJECT_CLASS cls, const uint8_t id[P11_ID_SIZE],
+                    CK_OBJECT_HANDLE *out, struct cf_err *e)
+{
+    struct p11_tmpl t = { .n = 0 };
+    CK_OBJECT_HANDLE found[2];
+    CK_ULONG n = 0;
+    *out = CK_INVALID_HANDLE;
+    p11_tmpl_num(&t, CKA_CLASS, cls);
+    p11_tmpl_bool(&t, CKA_TOKEN, true);
+    p11_tmpl_bytes(&t, CKA_ID, id, P11_ID_SIZE);
+
+    CK_RV rv = c->fn->C_FindObjectsInit(c->s, t.a, t.n);
+    if (rv != CKR_OK)
+        return P11_FAIL(c, e, "C_FindObjectsInit", rv);
+    rv = c->fn->C_FindObjects(c->s, found, 2, &n);
+    CK_RV end = c->fn->C_FindObjectsFinal(c->s);
+    if (rv != CKR_OK)
+        return P11_FAIL(c, e, "C_FindObjects", rv);
+    if (end != CKR_OK)
+        return P11_FAIL(c, e, "C_FindObjectsFinal", end);
+    if (n > 1)
+        return CF_FAIL(e, CF_E_STATE, "two objects of one class and CKA_ID in the token");
+    if (n == 1)
+        *out = found[0];
+    return CF_OK;
+}
+
+void p11_destroy(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h)
+{
+    if (h == CK_INVALID_HANDLE)
+        return;
+    CK_RV rv = c->fn->C_DestroyObject(session, h);
+    if (rv != CKR_OK)
+        (void)P11_FAIL(c, NULL, "C_DestroyObject", rv);
+}
+
+enum cf_rc p11_attr(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type,
+                    struct cf_buf *out, struct cf_err *e)
+{
+    uint8_t room[P11_ATTR_ROOM];
+    CK_ATTRIBUTE a = { .type = type, .pValue = room, .ulValueLen = sizeof room };
+    CK_RV rv = c->fn->C_GetAttributeValue(c->s, h, &a, 1);
+    enum cf_rc rc = CF_OK;
+    if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
+        (rv == CKR_OK && (a.ulValueLen == 0 || a.ulValueLen > sizeof room)))
+        rc = CF_FAIL(e, CF_E_ABSENT, "the token does not tell attribute 0x%lx", type);
+    else if (rv != CKR_OK)
+        rc = P11_FAIL(c, e, "C_GetAttributeValue", rv);
+    else
+        rc = cf_buf_put(out, room, a.ulValueLen, e);
+    cf_wipe(room, sizeof room);
+    return rc;
+}
+
+/* A flag that the token does not know counts as off. */
+static enum cf_rc read_flags(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h,
+                             bool flags[2], struct cf_err *e)
+{
+    static const CK_ATTRIBUTE_TYPE types[2] = { CKA_SENSITIVE, CKA_EXTRACTABLE };
+    for (int i = 0; i < 2; i++) {
+        CK_BBOOL room[64] = { 0 };
+        CK_ATTRIBUTE a = { .type = types[i], .pValue = room, .ulValueLen = sizeof room };
+        CK_RV rv = c->fn->C_GetAttributeValue(session, h, &a, 1);
+        if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID)
+            return P11_FAIL(c, e, "C_GetAttributeValue", rv);
+        flags[i] = rv == CKR_OK && a.ulValueLen == 1 && room[0];
+    }
+    return CF_OK;
+}
+
+enum cf_rc p11_read_back(struct p11_ctx *c, CK_SESSION_HANDLE session, const struct p11_shape *s,
+                         CK_OBJECT_HANDLE h, struct cf_err *e)
+{
+    bool flags[2] = { false, false };
+    enum cf_rc rc = read_flags(c, session, h, flags, e);
+    if (rc == CF_OK && (flags[0] != s->sensitive || flags[1] != s->extractable)) {
+        struct p11_tmpl t = { .n = 0 };
+        if (flags[0] != s->sensitive)
+            p11_tmpl_bool(&t, CKA_SENSITIVE, s->sensitive);
+        if (flags[1] != s->extractable)
+            p11_tmpl_bool(&t, CKA_EXTRACTABLE, s->extractable);
+        (void)c->fn->C_SetAttributeValue(session, h, t.a, t.n);
+        rc = read_flags(c, session, h, flags, e);
+    }
+    if (rc == CF_OK && (flags[0] != s->sensitive || flags[1] != s->extractable))
+        rc = CF_FAIL(e, CF_E_LIMIT, "the token does not keep CKA_SENSITIVE and CKA_EXTRACTABLE as "
+                                    "asked; such a key is not used");
+    if (rc != CF_OK)
+        p11_destroy(c, session, h);
+    return rc;
+}
