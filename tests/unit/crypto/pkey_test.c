@@ -137,6 +137,13 @@ static void pkcs8_from_elsewhere_is_checked_and_written_anew(void **state)
     assert_int_equal(cf_secret_len(again), len);
     assert_memory_equal(cf_secret_view(again), cf_secret_view(der), len);
     cf_secret_free(again);
+    struct cf_buf half = { 0 };
+    EXPECT_OK(crypto_pkcs8_public(crypto_bytes_of(cf_secret_view(der), len), &spec, &half, &err));
+    assert_int_equal(half.len, spki.len);
+    assert_memory_equal(half.data, spki.data, spki.len);
+    EXPECT_RC(CF_E_INPUT, crypto_pkcs8_public(crypto_bytes_of(cf_secret_view(der), len - 1), &spec,
+                                              &half, &err));
+    cf_buf_clear(&half);
     for (size_t cut = 0; cut < len; cut += 97)
         EXPECT_RC(CF_E_INPUT, crypto_pkcs8_read(crypto_bytes_of(cf_secret_view(der), cut), &spec,
                                                 &again, &err));
