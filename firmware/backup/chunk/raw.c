@@ -16,16 +16,13 @@ uint64_t chunk_raw_blocks(uint64_t size)
     return size / block + (size % block != 0);
 }
 
-void chunk_raw_shape(uint32_t stream, uint64_t size, uint64_t number, struct flow_block *out)
+void chunk_raw_shape(uint64_t size, struct flow_block *out)
 {
     uint32_t block = chunk_raw_block(size);
-    uint64_t place = number * block;
+    uint64_t place = out->number * block;
     uint64_t left = size - place;
-    out->stream = stream;
-    out->chunk_log2 = FLOW_CHUNK_LOG2;
     out->last = left <= block;
     out->mapped = true;
-    out->number = number;
     out->place = place;
     out->covered = left < block ? (uint32_t)left : block;
     memset(out->map, 0, sizeof out->map);

@@ -20,6 +20,12 @@ struct meta_out {
     char name[MANIFEST_NAME_SIZE];
 };
 
+static uint8_t meta_log2(const struct backup *b)
+{
+    uint8_t log2 = run_chunk_log2(&b->j->r->o);
+    return log2 < FLOW_META_LOG2 ? log2 : FLOW_META_LOG2;
+}
+
 static enum cf_rc read_meta(void *ctx, uint64_t place, void *dst, size_t len, struct cf_err *e)
 {
     struct meta_out *o = ctx;
@@ -31,7 +37,7 @@ static enum cf_rc read_meta(void *ctx, uint64_t place, void *dst, size_t len, st
 static void shape(struct meta_out *o, size_t i, struct flow_block *b)
 {
     size_t place = i * FLOW_RECORD_BLOCK, left = o->plain.len - place;
-    *b = (struct flow_block){ .stream = FLOW_META, .chunk_log2 = FLOW_META_LOG2,
+    *b = (struct flow_block){ .stream = FLOW_META, .chunk_log2 = meta_log2(o->b),
                               .last = i + 1 == o->count, .number = i, .place = place,
                               .covered = left < FLOW_RECORD_BLOCK ? (uint32_t)left
                                                                   : FLOW_RECORD_BLOCK };
@@ -135,7 +141,7 @@ static enum cf_rc note_meta(struct meta_out *o, struct cf_err *e)
 {
     struct manifest_meta *meta = &o->b->m.meta;
     (void)e;
-    meta->chunk_log2 = FLOW_META_LOG2;
+    meta->chunk_log2 = meta_log2(o->b);
     meta->plain = o->plain.len;
     meta->count = o->count;
     meta->blocks = o->receipts;
@@ -179,7 +185,7 @@ static void fill_streams(struct backup *b)
                                     : b->j->r->o.partitions[i - 2].name;
         snprintf(ms->name, sizeof ms->name, "%s", name);
         ms->kind = i == 0 ? FLOW_KEYS : i == 1 ? FLOW_POLICY : FLOW_RAW;
-        ms->chunk_log2 = FLOW_CHUNK_LOG2;
+        ms->chunk_log2 = run_chunk_log2(&b->j->r->o);
         ms->plain = out->plain;
         ms->blocks = out->blocks;
         ms->wire = out->wire;

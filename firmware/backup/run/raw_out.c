@@ -30,7 +30,10 @@ static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
     size_t i = 0;
     struct part_out *p = part_of(o, s->number, &i);
     struct flow_reader from = source_raw_reader(&p->source);
-    chunk_raw_shape((uint32_t)(2 + i), p->partition->size, s->number - p->first, &s->block);
+    s->block.stream = (uint32_t)(2 + i);
+    s->block.number = s->number - p->first;
+    s->block.chunk_log2 = run_chunk_log2(&o->b->j->r->o);
+    chunk_raw_shape(p->partition->size, &s->block);
     enum cf_rc rc = chunk_raw_probe(&s->block, &from, s->scratch, e);
     return rc == CF_OK ? backup_send(o->b, s, from, e) : rc;
 }

@@ -106,10 +106,14 @@ static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum f
 static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint32_t stream,
                               struct cf_err *e)
 {
-    uint32_t max = b->j->r->o.record_block ? b->j->r->o.record_block : FLOW_RECORD_BLOCK;
+    const struct run_options *o = &b->j->r->o;
     struct pump p = { .b = b, .stream = stream };
     struct stream_out *out = &b->streams[stream];
-    enum cf_rc rc = chunk_packer_new(stream, max, &out->index, &p.packer, e);
+    struct chunk_packing how = { .stream = stream, .chunk_log2 = run_chunk_log2(o),
+                                 .block_max = o->record_block ? o->record_block
+                                                              : FLOW_RECORD_BLOCK,
+                                 .index = &out->index };
+    enum cf_rc rc = chunk_packer_new(&how, &p.packer, e);
     if (rc == CF_OK)
         rc = pump_stream(&p, src, stream == 0 ? FLOW_KEYS : FLOW_POLICY, e);
     if (rc == CF_OK)

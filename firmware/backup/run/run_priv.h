@@ -149,6 +149,10 @@ struct work {
     void *ctx;
 };
 
+static inline uint8_t run_chunk_log2(const struct run_options *o)
+{
+    return o->chunk_log2 ? o->chunk_log2 : FLOW_CHUNK_LOG2;
+}
 unsigned run_threads(const struct run_options *o);
 unsigned run_connections_each(const struct run_options *o); /* of one transfer thread */
 

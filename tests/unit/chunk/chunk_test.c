@@ -30,8 +30,8 @@ static void raw_blocks_tile_the_partition(void **state)
     struct cf_err err;
     uint64_t size = (20 << 20) + 12345, place = 0;
     for (uint64_t i = 0; i < chunk_raw_blocks(size); i++) {
-        struct flow_block b;
-        chunk_raw_shape(5, size, i, &b);
+        struct flow_block b = { .stream = 5, .number = i, .chunk_log2 = FLOW_CHUNK_LOG2 };
+        chunk_raw_shape(size, &b);
         EXPECT_OK(flow_block_check(&b, &err));
         assert_int_equal(b.place, place);
         assert_int_equal(b.last, i + 1 == chunk_raw_blocks(size));
@@ -61,8 +61,8 @@ static void erased_and_zeroed_chunks_are_left_out_and_little_is_read_for_it(void
     static uint8_t scratch[CHUNK_SCRATCH];
     struct medium m = { .bytes = calloc(6, CHUNK) };
     struct flow_reader from = { read_medium, &m };
-    struct flow_block b;
-    chunk_raw_shape(2, 6 * CHUNK - 10, 0, &b);
+    struct flow_block b = { .stream = 2, .chunk_log2 = FLOW_CHUNK_LOG2 };
+    chunk_raw_shape(6 * CHUNK - 10, &b);
     memset(m.bytes + CHUNK, 0xff, CHUNK);           /* erased */
     memset(m.bytes + 2 * CHUNK, 0x55, CHUNK);       /* data */
     m.bytes[4 * CHUNK - 1] = 1;                     /* zeros but for its last byte */
@@ -88,8 +88,8 @@ static void a_chunk_of_one_value_alone_is_no_reason_to_leave_it_out(void **state
     static uint8_t scratch[CHUNK_SCRATCH];
     struct medium m = { .bytes = malloc(CHUNK) };
     struct flow_reader from = { read_medium, &m };
-    struct flow_block b;
-    chunk_raw_shape(2, CHUNK, 0, &b);
+    struct flow_block b = { .stream = 2, .chunk_log2 = FLOW_CHUNK_LOG2 };
+    chunk_raw_shape(CHUNK, &b);
     memset(m.bytes, 0xaa, CHUNK);
     EXPECT_OK(chunk_raw_probe(&b, &from, scratch, &err));
     assert_int_equal(flow_map_get(&b, 0), FLOW_SENT);
@@ -139,12 +139,19 @@ static void name_of(size_t i, char out[32])
     snprintf(out, 32, "key-%05zu", 10 * i);
 }
 
+static struct chunk_packing packing(struct chunk_index *index, uint32_t block_max)
+{
+    return (struct chunk_packing){ .chunk_log2 = FLOW_CHUNK_LOG2, .block_max = block_max,
+                                   .index = index };
+}
+
 static void pack(struct packed *s, size_t n, uint32_t block_max)
 {
     struct chunk_packer *p = NULL;
     struct cf_buf block = { 0 }, record = { 0 };
     *s = (struct packed){ .count = 0 };
-    assert_int_equal(chunk_packer_new(0, block_max, &s->index, &p, NULL), CF_OK);
+    struct chunk_packing how = packing(&s->index, block_max);
+    assert_int_equal(chunk_packer_new(&how, &p, NULL), CF_OK);
     for (size_t i = 0; i < n; i++) {
         char name[32];
         bool fits = false;
@@ -280,7 +287,8 @@ static void long_indexes_are_cut_into_segments_that_begin_with_a_name(void **sta
     struct chunk_packer *p = NULL;
     struct cf_buf block = { 0 }, record = { 0 };
     s = (struct packed){ .count = 0 };
-    assert_int_equal(chunk_packer_new(0, FLOW_RECORD_BLOCK, &s.index, &p, NULL), CF_OK);
+    struct chunk_packing how = packing(&s.index, FLOW_RECORD_BLOCK);
+    assert_int_equal(chunk_packer_new(&how, &p, NULL), CF_OK);
     for (size_t i = 0; i < 900; i++) { /* one record a chunk, names of 120 characters */
         char name[128];
         bool fits = false;
@@ -320,7 +328,8 @@ static void names_that_do_not_ascend_are_refused_both_ways(void **state)
     struct chunk_packer *p = NULL;
     struct cf_buf block = { 0 }, record = { 0 };
     bool fits = false;
-    assert_int_equal(chunk_packer_new(0, 4 * CHUNK, &index, &p, NULL), CF_OK);
+    struct chunk_packing how = packing(&index, 4 * CHUNK);
+    assert_int_equal(chunk_packer_new(&how, &p, NULL), CF_OK);
     make_record(&record, "b", 10);
     assert_int_equal(chunk_packer_put(p, &block, record.data, record.len, &fits, NULL), CF_OK);
     assert_int_equal(chunk_packer_put(p, &block, record.data, record.len, &fits, NULL), CF_E_ARG);

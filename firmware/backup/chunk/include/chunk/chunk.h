@@ -24,8 +24,8 @@
 uint32_t chunk_raw_block(uint64_t size);
 uint64_t chunk_raw_blocks(uint64_t size);
 
-/* The block's numbers, with an empty map. */
-void chunk_raw_shape(uint32_t stream, uint64_t size, uint64_t number, struct flow_block *out);
+/* The numbers of block out->number, with an empty map; out->stream and out->chunk_log2 are set. */
+void chunk_raw_shape(uint64_t size, struct flow_block *out);
 
 /* Fills the map by reading: a chunk that is all 00 or all FF is left out. After it the wire length
  * is fixed. */
@@ -61,10 +61,13 @@ void chunk_index_clear(struct chunk_index *x);
 
 /* Packs records into blocks that the caller lends, one behind the other. */
 struct chunk_packer;
-/* `block_max` FLOW_RECORD_BLOCK but in tests: a multiple of the chunk. `index` is borrowed and
- * grows. Each record must fit an empty block. */
-CF_CHECK enum cf_rc chunk_packer_new(uint32_t stream, uint32_t block_max,
-                                     struct chunk_index *index, struct chunk_packer **out,
+struct chunk_packing {
+    uint32_t stream;
+    uint8_t chunk_log2;        /* FLOW_CHUNK_LOG2 but in tests */
+    uint32_t block_max;        /* FLOW_RECORD_BLOCK but in tests: whole chunks; a record must fit */
+    struct chunk_index *index; /* borrowed; grows */
+};
+CF_CHECK enum cf_rc chunk_packer_new(const struct chunk_packing *how, struct chunk_packer **out,
                                      struct cf_err *e);
 void chunk_packer_free(struct chunk_packer *p);
 

@@ -68,6 +68,7 @@ struct run_options {
     unsigned connections;     /* of all threads together; 0: 8 */
     unsigned attempts;        /* at one block before the job fails; 0: 12 */
     uint32_t record_block;    /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
+    uint8_t chunk_log2;       /* 0: 18, 256 KiB. Tests make it small */
 };
 
 /* What a client asked for. */
