@@ -9,7 +9,7 @@
 #include "api/api.h"
 #include "base/buf.h"
 #include "head_priv.h"
-#include "uri_priv.h"
+#include "api/uri.h"
 
 #define API_HOST_SIZE  300 /* "name:port" and the NUL */
 #define API_ASYNC_SIZE 160

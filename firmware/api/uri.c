@@ -1,4 +1,4 @@
-#include "uri_priv.h"
+#include "api/uri.h"
 
 #include <stdbool.h>
 #include <string.h>

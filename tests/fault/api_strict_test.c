@@ -1,6 +1,6 @@
 /*
  * The server against clients without manners: raw bytes over real TLS, limits of size and time.
- * The table of routes is this test's own, so that the server stands alone.
+ * The table of routes is that of support/api_fixture/echo.c, so that the server stands alone.
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,38 +9,8 @@
 
 #include "hal_linux/hal_linux.h"
 #include "hal_sim/hal_sim.h"
-#include "server_priv.h"
 #include "support/api_fixture.h"
 #include "support/test.h"
-#include "watch_priv.h"
-
-static enum cf_rc echo(struct api *a, struct api_request *rq, struct api_reply *rp,
-                       struct cf_err *e)
-{
-    struct json_wr w;
-    (void)a;
-    json_wr_init(&w, &rp->body, e);
-    json_put_object(&w, NULL);
-    json_put_text(&w, "key", rq->key);
-    json_put_int(&w, "bytes", (int64_t)rq->body.len);
-    json_close(&w);
-    return json_wr_end(&w);
-}
-
-static const struct api_route rows[] = {
-    { API_GET, "/health", API_PUBLIC, ACCESS_ACTIONS, API_SCOPE_NONE, API_ANY_STATE, 0, echo, "H" },
-    { API_GET, "/keys/{key}", 0, ACCESS_KEYS_READ, API_SCOPE_KEY, API_ACTIVE, 0, echo, "G" },
-    { API_POST, "/keys/{key}/create", API_RECORD, ACCESS_KEYS_CREATE, API_SCOPE_KEY, API_ACTIVE,
-      API_BODY_MAX, echo, "C" },
-    { API_GET, "/local/status", API_LOCAL, ACCESS_ACTIONS, API_SCOPE_NONE, API_ANY_STATE, 0, echo,
-      "L" },
-};
-
-const struct api_route *api_routes(size_t *count)
-{
-    *count = sizeof rows / sizeof rows[0];
-    return rows;
-}
 
 struct world {
     struct fake_gate gate;
@@ -336,28 +306,35 @@ static void a_body_of_the_limit_is_taken(void **state)
     tls_client_close(c);
 }
 
-/* Whatever trickles in meanwhile: past its deadline a connection is cut. */
+/* Sends a byte every now and then, minutes of the server's clock apart, until it is cut. */
+static bool is_cut(struct world *w, struct tls_client *c)
+{
+    for (int i = 0; i < 2000; i++) {
+        hal_sim_clock_step(w->clock, 100);
+        if (!tls_client_send(c, "a", 1))
+            return true;
+        usleep(5000);
+    }
+    return false;
+}
+
 static void trickling_clients_are_cut_at_their_deadline(void **state)
 {
     struct world *w = *state;
-    char head[] = "GET /health HTTP/1.1\r\nHost: ";
+    static const char head[] = "GET /health HTTP/1.1\r\nHost: ";
     char *body = request(w, "POST /keys/k/create?api-version=7.4 HTTP/1.1\r\n@"
-                            "Authorization: Bearer good\r\nContent-Length: 100\r\n\r\nabc");
-    struct tls_client *slow_head = tls_client_open(api_port(w->api), NULL);
-    struct tls_client *slow_body = tls_client_open(api_port(w->api), NULL);
-    assert_true(tls_client_send(slow_body, body, strlen(body)));
-    for (size_t i = 0; i < sizeof head - 1; i++)
-        assert_true(tls_client_send(slow_head, head + i, 1));
-    for (int i = 0; i < 9; i++) { /* nine times seven seconds, a byte each time */
-        hal_sim_clock_step(w->clock, 7000);
-        (void)tls_client_send(slow_head, "a", 1);
-        (void)tls_client_send(slow_body, "a", 1);
-    }
-    api_watch_cut(w->api->watch);
-    assert_true(tls_client_closed(slow_head));
-    assert_true(tls_client_closed(slow_body));
-    tls_client_close(slow_head);
-    tls_client_close(slow_body);
+                            "Authorization: Bearer good\r\nContent-Length: 100000\r\n\r\nabc");
+    struct tls_client *c = tls_client_open(api_port(w->api), NULL);
+    assert_true(tls_client_send(c, head, sizeof head - 1));
+    assert_true(is_cut(w, c));
+    tls_client_close(c);
+    c = tls_client_open(api_port(w->api), NULL);
+    assert_true(tls_client_send(c, body, strlen(body)));
+    assert_true(is_cut(w, c));
+    tls_client_close(c);
+    c = tls_client_open(api_port(w->api), NULL); /* the server itself goes on */
+    assert_non_null(c);
+    tls_client_close(c);
 }
 
 static void connections_from_one_address_are_bounded(void **state)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "uri_priv.h"
+#include "api/uri.h"
 
 static void check_params(const struct api_params *p)
 {

@@ -1,5 +1,5 @@
 #include "support/test.h"
-#include "uri_priv.h"
+#include "api/uri.h"
 
 static char text[256];
 

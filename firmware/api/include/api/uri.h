@@ -3,8 +3,8 @@
  * Source: RFC 3986 (path, query), API document 2 (slash rules) and 1.1.
  * Threads: pure functions over the caller's memory.
  */
-#ifndef API_URI_PRIV_H
-#define API_URI_PRIV_H
+#ifndef API_URI_H
+#define API_URI_H
 
 #include <stddef.h>
 
