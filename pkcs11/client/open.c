@@ -26,7 +26,7 @@ void p11_cond_init(pthread_cond_t *c)
 
 static enum cf_rc check(const struct p11_config *cfg, struct cf_err *e)
 {
-    if (!cfg->module || !cfg->token_uri || !cfg->pin_counter || cfg->max_sessions > SESSIONS_MAX ||
+    if (!cfg->module || !cfg->token_uri || cfg->max_sessions > SESSIONS_MAX ||
         cfg->cached_keys > 1 << 20)
         return CF_FAIL(e, CF_E_ARG, "token configuration is incomplete or out of range");
     if (cfg->module[0] != '/' || strlen(cfg->module) > PATH_LEN_MAX)
@@ -45,7 +45,7 @@ static bool copy(char **out, const char *text)
 static enum cf_rc copy_all(struct p11_token *t, const struct p11_config *cfg, struct cf_err *e)
 {
     if (!copy(&t->module, cfg->module) || !copy(&t->token_uri, cfg->token_uri) ||
-        !copy(&t->pin_counter, cfg->pin_counter) ||
+        (cfg->pin_counter && !copy(&t->pin_counter, cfg->pin_counter)) ||
         !copy(&t->worker_path, cfg->worker_path ? cfg->worker_path : "/proc/self/exe"))
         return CF_FAIL(e, CF_E_LIMIT, "no memory for the token");
     t->deadline_ms = cfg->deadline_ms ? cfg->deadline_ms : DEADLINE_MS;

@@ -19,6 +19,8 @@ static enum cf_rc load(const char *path, struct p11_pin_file *f, struct cf_err *
     const char *text = NULL;
     int end = 0;
     *f = (struct p11_pin_file){ 0 };
+    if (!path)
+        return CF_OK;
     enum cf_rc rc = cf_file_read(path, FILE_MAX, &b, &why);
     if (rc == CF_E_ABSENT) {
         cf_buf_clear(&b);
@@ -38,6 +40,8 @@ static enum cf_rc load(const char *path, struct p11_pin_file *f, struct cf_err *
 static enum cf_rc save(const char *path, const struct p11_pin_file *f, struct cf_err *e)
 {
     char text[FILE_MAX];
+    if (!path)
+        return CF_OK;
     int n = snprintf(text, sizeof text, HEAD " refused %" PRIu32 " unknown %" PRIu32 "\n",
                      f->refused, f->unknown);
     return cf_file_write(path, 0600, text, (size_t)n, e);

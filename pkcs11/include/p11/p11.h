@@ -27,7 +27,7 @@ struct p11_config {
     /* An operator has just given this PIN: it is tried once even if the counter says no. */
     bool pin_confirmed;
     /* File that counts failed logins over restarts, so that a wrong PIN is never tried again by
-     * itself; its directory exists and is private to the daemon. */
+     * itself; its directory exists and is private to the daemon. NULL: nothing is counted. */
     const char *pin_counter;
     const char *worker_path; /* program to start; NULL: /proc/self/exe */
     uint32_t deadline_ms;    /* one call in the worker; four times that to make a key [30,000] */
@@ -42,6 +42,12 @@ struct p11_config {
  * The caller frees `*out` with hal_token_close. */
 CF_CHECK enum cf_rc p11_token_open(const struct p11_config *cfg, struct hal_token **out,
                                    struct cf_err *e);
+
+/* Makes a token out of the module's first blank one: label, SO PIN and user PIN both `pin`. For a
+ * bench; loads the module into this process, so a caller does it in a child of its own.
+ * CF_E_TOKEN: no module, or no blank token in it. */
+CF_CHECK enum cf_rc p11_token_init(const char *module, const char *label,
+                                   const struct cf_secret *pin, struct cf_err *e);
 
 /* True when this process was started to be a worker: main() then returns p11_worker_main(*fd)
  * before it does anything else. */

@@ -1,0 +1,125 @@
+#include "board/board.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hal_linux/hal_linux.h"
+#include "p11/p11.h"
+
+#define AUDIT_SIZE ((off_t)16 << 20)
+
+struct bench {
+    char *raw_file[BOARD_RAW_MAX];
+};
+
+static enum cf_rc open_live(void *ctx, struct hal_partition **out, struct cf_err *e)
+{
+    return hal_linux_partition_open(ctx, false, out, e);
+}
+
+static enum cf_rc open_twin(void *ctx, struct hal_partition **out, struct cf_err *e)
+{
+    return hal_linux_pair_open_twin(ctx, out, e);
+}
+
+static enum cf_rc settle(void *ctx, unsigned live_slot, struct cf_err *e)
+{
+    return hal_linux_pair_settle(ctx, live_slot, e);
+}
+
+/* The audit partition's file, erased when it is new. */
+static enum cf_rc open_audit(const char *path, struct hal_partition **out, struct cf_err *e)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool fresh = fd >= 0;
+    if (fd < 0 && errno != EEXIST)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot create the audit partition %s", path);
+    if (fresh) {
+        int grown = ftruncate(fd, AUDIT_SIZE);
+        close(fd);
+        if (grown != 0)
+            return CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the audit partition %s", path);
+    }
+    enum cf_rc rc = hal_linux_partition_open(path, true, out, e);
+    if (rc == CF_OK && fresh)
+        rc = hal_partition_fill(*out, 0, (*out)->size, 0xff, e);
+    return rc;
+}
+
+static void bench_close(struct board_parts *p)
+{
+    if (!p)
+        return;
+    struct bench *b = p->priv;
+    for (size_t i = 0; b && i < BOARD_RAW_MAX; i++)
+        free(b->raw_file[i]);
+    free(b);
+    hal_partition_close(p->audit);
+    *p = (struct board_parts){ 0 };
+}
+
+static enum cf_rc fill_raw(const struct board_settings *s, struct board_parts *out,
+                           struct cf_err *e)
+{
+    struct bench *b = out->priv;
+    for (size_t i = 0; i < s->raw_count; i++) {
+        struct board_raw *r = &out->raw[i];
+        if (strlen(s->raw[i].name) > BOARD_NAME_MAX)
+            return CF_FAIL(e, CF_E_INPUT, "partition name %s is too long", s->raw[i].name);
+        b->raw_file[i] = strdup(s->raw[i].file);
+        if (!b->raw_file[i])
+            return CF_FAIL(e, CF_E_LIMIT, "no memory for the partition table");
+        memcpy(r->name, s->raw[i].name, strlen(s->raw[i].name) + 1);
+        r->ctx = b->raw_file[i];
+        r->open_live = open_live;
+        r->open_twin = open_twin;
+        r->settle = settle;
+        out->raw_count++;
+    }
+    return CF_OK;
+}
+
+static enum cf_rc bench_open(const struct board_settings *s, struct board_parts *out,
+                             struct cf_err *e)
+{
+    *out = (struct board_parts){ .clock = hal_linux_clock(), .entropy = hal_linux_entropy() };
+    out->priv = calloc(1, sizeof(struct bench));
+    enum cf_rc rc = out->priv ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory for the board");
+    if (rc == CF_OK)
+        rc = fill_raw(s, out, e);
+    if (rc == CF_OK)
+        rc = open_audit(s->audit_file, &out->audit, e);
+    if (rc != CF_OK)
+        bench_close(out);
+    return rc;
+}
+
+static enum cf_rc bench_token_open(const struct board_settings *s, const struct cf_secret *pin,
+                                   bool confirmed, struct hal_token **out, struct cf_err *e)
+{
+    const struct p11_config config = {
+        .module = s->token_module,
+        .token_uri = s->token_uri,
+        .pin = pin,
+        .pin_confirmed = confirmed,
+        .deadline_ms = s->token_deadline_ms,
+        .pin_counter = s->token_pin_state,
+    };
+    return p11_token_open(&config, out, e);
+}
+
+const struct board *board_get(void)
+{
+    static const struct board board = {
+        .name = "bench",
+        .platform = "Coffer bench",
+        .bench = true,
+        .open = bench_open,
+        .token_open = bench_token_open,
+        .close = bench_close,
+    };
+    return &board;
+}
