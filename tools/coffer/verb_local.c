@@ -1,0 +1,94 @@
+/* What is asked over the local socket: create, owner add-administrator, status. */
+#include "bench.h"
+#include "simple.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target_priv.h"
+
+#define SOCKET_DEFAULT "/run/cofferd.sock"
+
+enum cf_rc cli_local_call(const char *socket_path, const char *method, const char *path,
+                          const struct cf_buf *body, struct cli_answer *out, struct cf_err *e)
+{
+    char url[256];
+    struct net_lane *lane = NULL;
+    const struct net_options o = { .unix_socket = socket_path, .connections = 1 };
+    const struct cli_request q = { .method = method, .url = url, .body = body };
+    *out = (struct cli_answer){ 0 };
+    snprintf(url, sizeof url, "http://localhost%s", path);
+    enum cf_rc rc = net_lane_new(&o, &lane, e);
+    if (rc == CF_OK)
+        rc = cli_exchange(lane, &q, out, e);
+    net_lane_free(lane);
+    return rc == CF_E_IO && out->status == 0
+               ? cf_err_ctx(e, rc, "no cofferd answers at %s (not running, or you are not root)", socket_path)
+               : rc;
+}
+
+static enum cf_rc socket_of(const struct cli_args *a, char out[BENCH_PATH], struct cf_err *e)
+{
+    struct bench b;
+    if (!a->text[OPT_DIR]) {
+        snprintf(out, BENCH_PATH, "%s", a->text[OPT_SOCKET] ? a->text[OPT_SOCKET] : SOCKET_DEFAULT);
+        return CF_OK;
+    }
+    enum cf_rc rc = bench_read(a->text[OPT_DIR], &b, e);
+    if (rc == CF_OK)
+        bench_path(&b, "cofferd.sock", out);
+    return rc;
+}
+
+static int local_verb(const struct cli_args *a, const char *method, const char *path, struct body *b,
+                      struct cf_err *e)
+{
+    char socket_path[BENCH_PATH];
+    struct cli_answer r = { 0 };
+    enum cf_rc rc = socket_of(a, socket_path, e);
+    if (rc == CF_OK)
+        rc = cli_local_call(socket_path, method, path, b ? &b->text : NULL, &r, e);
+    if (rc == CF_OK && r.json && json_count(r.json))
+        cli_print_json(r.json);
+    if (b)
+        cf_buf_clear(&b->text);
+    cli_answer_clear(&r);
+    return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
+}
+
+int verb_create(const struct cli_args *a, struct cf_err *e)
+{
+    struct body b;
+    enum cf_rc rc = CF_OK;
+    body_begin(&b, e);
+    json_put_text(&b.w, "name", a->text[OPT_HSM_NAME]);
+    if (a->text[OPT_RETENTION])
+        rc = body_put_number(&b, "retention", a->text[OPT_RETENTION], e);
+    json_put_array(&b.w, "administrators");
+    for (size_t i = 0; i < a->list[OPT_ADMINISTRATORS]->count; i++)
+        json_put_text(&b.w, NULL, a->list[OPT_ADMINISTRATORS]->item[i]);
+    json_close(&b.w);
+    if (rc == CF_OK)
+        rc = body_end(&b);
+    if (rc == CF_OK)
+        return local_verb(a, "POST", "/local/create", &b, e);
+    cf_buf_clear(&b.text);
+    return EXIT_USAGE;
+}
+
+int verb_owner_add(const struct cli_args *a, struct cf_err *e)
+{
+    struct body b;
+    body_begin(&b, e);
+    json_put_text(&b.w, "principal", a->text[OPT_ADMINISTRATOR]);
+    if (body_end(&b) == CF_OK)
+        return local_verb(a, "POST", "/local/owner/administrators", &b, e);
+    cf_buf_clear(&b.text);
+    return EXIT_USAGE;
+}
+
+int verb_status(const struct cli_args *a, struct cf_err *e)
+{
+    return local_verb(a, "GET", "/local/status", NULL, e);
+}
