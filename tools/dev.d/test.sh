@@ -10,7 +10,7 @@ run_tests() {
     case "${1:-}" in
     --module) run_module_contract "$@" && return ;;
     esac
-    setup_node
+    case "$*" in *unit*) ;; *) setup_node ;; esac
     if [ $# -eq 0 ]; then
         build_tree asan
         ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure --no-tests=error -j2 \

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ enum cf_rc crypto_mac_new(enum hal_hash h, struct crypto_bytes key, struct crypt
     if (!md)
         return CF_FAIL(e, CF_E_ARG, "no such HMAC");
     char name[16] = "";
-    strncpy(name, EVP_MD_get0_name(md), sizeof name - 1);
+    snprintf(name, sizeof name, "%s", EVP_MD_get0_name(md));
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
         OSSL_PARAM_construct_end(),
