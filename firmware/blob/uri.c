@@ -73,9 +73,10 @@ static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blo
     if (by_path && (u->account[0] == '\0' || !all_of(u->account, strlen(u->account),
                                                      "abcdefghijklmnopqrstuvwxyz0123456789-")))
         return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no account in it");
-    if (!container_name(u->container))
-        return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: '%.63s' is no container name",
-                       u->container);
+    if (!container_name(u->container)) /* not shown: a SAS may have slipped in */
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storageResourceUri: what follows the host is no container name (3 to 63 "
+                       "lower-case letters, digits and single hyphens)");
     if (u->prefix[0] == '\0')
         return CF_OK;
     enum cf_rc rc = blob_check_name(u->prefix, e);
