@@ -7,7 +7,7 @@
 
 #include "store_priv.h"
 
-#define TURN_BYTES (4u << 20)   /* then the other connections of the worker have their turn */
+#define TURN_BYTES CONN_SCRATCH /* then the other connections of the worker have their turn */
 #define BODY_MAX   (600u << 20) /* kept bodies */
 
 /* What a step says when its work is done and the next state may go on. */
@@ -220,7 +220,7 @@ static enum conn_wait make_answer(struct conn *c)
 /* The next run of bytes of the answer's body, from place `at` in it. */
 static const void *next_piece(struct conn *c, uint64_t at, size_t *len)
 {
-    static const uint8_t zeros[CONN_SCRATCH];
+    static const uint8_t zeros[CONN_PIECE];
     struct reply *r = &c->call.reply;
     if (r->content == NULL) {
         *len = r->text.len - (size_t)at;
@@ -239,8 +239,8 @@ static const void *next_piece(struct conn *c, uint64_t at, size_t *len)
     uint64_t skip = place - seg->start, left = seg->size - skip;
     if (left > r->count - at)
         left = r->count - at;
-    if (left > (seg->data == NULL ? CONN_SCRATCH : TURN_BYTES))
-        left = seg->data == NULL ? CONN_SCRATCH : TURN_BYTES;
+    if (left > (seg->data == NULL ? CONN_PIECE : TURN_BYTES))
+        left = seg->data == NULL ? CONN_PIECE : TURN_BYTES;
     *len = (size_t)left;
     return seg->data == NULL ? zeros : seg->data + skip;
 }

@@ -39,7 +39,8 @@ struct conn {
     uint8_t *scratch; /* the worker's, CONN_SCRATCH bytes */
 };
 
-#define CONN_SCRATCH (256 * 1024)
+#define CONN_SCRATCH (4u << 20)    /* also the most one recv may drop; hardly ever touched */
+#define CONN_PIECE   (256u * 1024) /* of decrypted bytes, and of zeros */
 
 struct conn *conn_new(const struct shared *sh, int fd, SSL_CTX *tls, uint8_t *scratch);
 

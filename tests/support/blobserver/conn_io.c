@@ -72,10 +72,11 @@ ssize_t conn_recv(struct conn *c, void *buf, size_t len, enum conn_wait *wait)
 ssize_t conn_skip(struct conn *c, size_t len, enum conn_wait *wait)
 {
     if (c->ssl != NULL) {
-        size_t n = len < CONN_SCRATCH ? len : CONN_SCRATCH;
+        size_t n = len < CONN_PIECE ? len : CONN_PIECE;
         return tls_result(c, SSL_read(c->ssl, c->scratch, (int)n), wait);
     }
-    return plain_result(recv(c->fd, c->scratch, len, MSG_TRUNC), CONN_READ, wait);
+    size_t n = len < CONN_SCRATCH ? len : CONN_SCRATCH;
+    return plain_result(recv(c->fd, c->scratch, n, MSG_TRUNC), CONN_READ, wait);
 }
 
 ssize_t conn_send(struct conn *c, const void *buf, size_t len, bool more, enum conn_wait *wait)
