@@ -151,7 +151,8 @@ static void get_version(struct cbor_rd *rd, struct keystore_record *r)
         cbor_rd_refuse(rd, "no memory for a blob");
 }
 
-static void get_record(struct cbor_rd *rd, struct keystore_record *r)
+/* Gives the number of versions; over the limit it stops there. */
+static size_t get_record(struct cbor_rd *rd, struct keystore_record *r)
 {
     if (cbor_rd_map(rd, RECORD_VERSIONS) != 3 || cbor_rd_key(rd) != RECORD_NAME)
         cbor_rd_refuse(rd, "a record that is not whole");
@@ -161,11 +162,12 @@ static void get_record(struct cbor_rd *rd, struct keystore_record *r)
     key_row_get(rd, &r->key);
     if (cbor_rd_key(rd) != RECORD_VERSIONS)
         cbor_rd_refuse(rd, "a record that is not whole");
-    size_t n = cbor_rd_array(rd, KEYSTORE_VERSIONS_MAX);
+    size_t n = cbor_rd_array(rd, SIZE_MAX);
     if (!n)
         cbor_rd_refuse(rd, "a key without versions");
-    for (; n && cbor_rd_ok(rd); n--)
+    for (size_t i = 0; i < n && n <= KEYSTORE_VERSIONS_MAX && cbor_rd_ok(rd); i++)
         get_version(rd, r);
+    return n;
 }
 
 /* Each blob parses, is of our domain, and was made for the row it stands in. */
@@ -206,8 +208,11 @@ enum cf_rc keystore_record_parse(struct keystore *ks, const void *cbor, size_t l
     if (!r)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a record");
     cbor_rd_init(&rd, cbor, len, e);
-    get_record(&rd, r);
-    enum cf_rc rc = cbor_rd_end(&rd);
+    enum cf_rc rc = CF_OK;
+    if (get_record(&rd, r) > KEYSTORE_VERSIONS_MAX)
+        rc = CF_FAIL(e, CF_E_LIMIT, "a key with more than %d versions", KEYSTORE_VERSIONS_MAX);
+    if (rc == CF_OK)
+        rc = cbor_rd_end(&rd);
     if (rc == CF_OK)
         rc = names_agree(r, e);
     if (rc == CF_OK)
@@ -217,6 +222,18 @@ enum cf_rc keystore_record_parse(struct keystore *ks, const void *cbor, size_t l
     else
         keystore_record_free(r);
     return rc;
+}
+
+uint32_t keystore_record_generation(const struct keystore_record *r)
+{
+    uint32_t newest = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        struct keyblob b;
+        if (keyblob_parse(bytes_of(&r->version[i].blob), &b, NULL) == CF_OK &&
+            b.generation > newest)
+            newest = b.generation;
+    }
+    return newest;
 }
 
 enum cf_rc keystore_record_verify(struct keystore *ks, struct keystore_record *r, struct cf_err *e)

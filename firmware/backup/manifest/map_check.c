@@ -106,8 +106,9 @@ static enum cf_rc check_meta(const struct manifest *m, uint64_t *wire, struct cf
         enum cf_rc rc = flow_block_check(&b, e);
         if (rc != CF_OK)
             return rc;
-        if (meta->blocks[i].wire != flow_wire(&b))
-            return REFUSE(e, "length of block %zu of `meta` disagrees", i);
+        if (meta->blocks[i].wire != flow_wire(&b) ||
+            cf_all_bytes(meta->blocks[i].digest, FLOW_DIGEST_SIZE, 0))
+            return REFUSE(e, "length or digest of block %zu of `meta` is wrong", i);
         plain += b.covered;
         *wire += meta->blocks[i].wire;
     }
@@ -125,7 +126,9 @@ enum cf_rc manifest_check(const struct manifest *m, struct cf_err *e)
         return REFUSE(e, "layout or number of the backup is not allowed");
     if (m->meta.plain > MANIFEST_META_MAX)
         return CF_FAIL(e, CF_E_LIMIT, "`meta` is too large");
-    enum cf_rc rc = check_names(m, e);
+    enum cf_rc rc = check_meta(m, &wire, e);
+    if (rc == CF_OK)
+        rc = check_names(m, e);
     for (size_t i = 0; rc == CF_OK && i < m->stream_count; i++) {
         rc = check_stream(m, i, &at, e);
         if (m->streams[i].wire > UINT64_MAX / FLOW_STREAMS_MAX)
@@ -134,8 +137,6 @@ enum cf_rc manifest_check(const struct manifest *m, struct cf_err *e)
     }
     if (rc == CF_OK && at != m->meta.plain)
         rc = REFUSE(e, "tables and indexes do not tile `meta`");
-    if (rc == CF_OK)
-        rc = check_meta(m, &wire, e);
     if (rc == CF_OK && wire != m->wire)
         rc = REFUSE(e, "the sum of all wire bytes disagrees");
     if (rc == CF_OK && (m->keys != m->streams[0].records || m->deleted > m->keys ||

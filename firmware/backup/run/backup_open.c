@@ -13,6 +13,8 @@ static enum cf_rc get_part(struct job *j, uint64_t first, uint64_t count, struct
     enum cf_rc rc = far_get(j, &what, out, size, &err);
     if (rc == CF_E_ABSENT)
         return CF_FAIL(e, CF_E_ABSENT, unfinished, j->folder);
+    if (rc != CF_OK && what.why == BLOB_RANGE)
+        return CF_FAIL(e, CF_E_LIMIT, "the manifest of %s is too short", j->folder);
     if (rc != CF_OK && e && e->rc == CF_OK)
         *e = err;
     return rc;
@@ -28,7 +30,9 @@ enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
 {
     const struct manifest_domain *d = &j->r->o.domain;
     struct manifest_judge judge = { .folder = last_segment(j->folder),
-                                    .accepted = j->accepts ? j->accepted : NULL };
+                                    .accepted = j->accepts ? j->accepted : NULL,
+                                    .known = j->r->o.signers,
+                                    .known_count = j->r->o.signer_count };
     struct cf_buf bytes = { 0 };
     uint64_t size = 0;
     b->j = j;

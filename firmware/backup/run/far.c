@@ -107,7 +107,7 @@ static void try_probe(void *ctx, const struct upload_far *f, struct upload_outco
                 &w, out);
     if (out->verdict == UPLOAD_DONE)
         upload_commit(f, c->blob, &list, out);
-    c->taken = out->exists && out->verdict == UPLOAD_FAILED;
+    c->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
 }
 
 enum cf_rc far_probe(struct job *j, bool *taken, struct cf_err *e)
@@ -135,8 +135,7 @@ enum cf_rc far_probe(struct job *j, bool *taken, struct cf_err *e)
 struct get_call {
     struct blob_range range;
     uint64_t size;
-    blob_push_fn *push;
-    void *push_ctx;
+    enum blob_why why;
     struct cf_buf *out; /* one of these two takes the bytes */
     size_t keep;
     struct seal_opener *opener;
@@ -166,32 +165,34 @@ static void try_get(void *ctx, const struct upload_far *f, struct upload_outcome
         rc = blob_get(f->lane, &c->range, c->opener ? push_opener : push_buf, c, blob_wait_end(&w),
                       &out->err);
     upload_wait(f, rc, &w, out);
+    c->why = out->why;
     c->size = w.r.size;
     if (out->verdict == UPLOAD_DONE && c->opener &&
         seal_opener_end(c->opener, &out->err) != CF_OK)
         out->verdict = UPLOAD_FAILED;
 }
 
-static enum cf_rc get(struct job *j, const struct far_range *what, struct get_call *c,
+static enum cf_rc get(struct job *j, struct far_range *what, struct get_call *c,
                       uint64_t *size, struct cf_err *e)
 {
     char blob[BLOB_NAME_MAX + 1];
     job_blob(j, what->name, blob);
     c->range = (struct blob_range){ .name = blob, .first = what->first, .count = what->count };
     enum cf_rc rc = far_repeat(j, try_get, c, e);
+    what->why = c->why;
     if (size)
         *size = c->size;
     return rc;
 }
 
-enum cf_rc far_get(struct job *j, const struct far_range *what, struct cf_buf *out, uint64_t *size,
+enum cf_rc far_get(struct job *j, struct far_range *what, struct cf_buf *out, uint64_t *size,
                    struct cf_err *e)
 {
     struct get_call c = { .out = out, .keep = out->len };
     return get(j, what, &c, size, e);
 }
 
-enum cf_rc far_get_block(struct job *j, const struct far_range *what, struct seal_opener *o,
+enum cf_rc far_get_block(struct job *j, struct far_range *what, struct seal_opener *o,
                          const struct seal_expect *x, uint64_t *size, struct cf_err *e)
 {
     struct get_call c = { .opener = o, .x = x };

@@ -42,6 +42,16 @@ static enum cf_rc room(struct records_in *in, struct cf_err *e)
     return rc;
 }
 
+enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
+                         struct keystore_record **out, struct cf_err *e)
+{
+    struct keystore *ks = b->j->r->o.keystore;
+    enum cf_rc rc = keystore_record_parse(ks, record, len, out, e);
+    if (rc == CF_OK && keystore_record_generation(*out) > b->m.generation)
+        rc = CF_FAIL(e, CF_E_AUTH, "a key blob is of a later generation than its backup");
+    return rc == CF_OK ? keystore_record_verify(ks, *out, e) : rc;
+}
+
 /* Strict parse, the MAC of each version by the token, now and then a trial use; then its rows. */
 static enum cf_rc take_key(struct records_in *in, const void *record, size_t len,
                            struct cf_err *e)
@@ -49,9 +59,7 @@ static enum cf_rc take_key(struct records_in *in, const void *record, size_t len
     struct keystore *ks = in->b->j->r->o.keystore;
     struct keystore_record *r = NULL;
     struct keystore_counts c = { 0 };
-    enum cf_rc rc = keystore_record_parse(ks, record, len, &r, e);
-    if (rc == CF_OK)
-        rc = keystore_record_verify(ks, r, e);
+    enum cf_rc rc = backup_in_key(in->b, record, len, &r, e);
     if (rc == CF_OK && in->counts.keys % in->every == 0)
         rc = keystore_record_check(ks, r, in->every == 1, e);
     if (rc == CF_OK)

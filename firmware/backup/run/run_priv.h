@@ -196,11 +196,12 @@ CF_CHECK enum cf_rc far_probe(struct job *j, bool *taken, struct cf_err *e);
 struct far_range {
     const char *name; /* within the folder */
     uint64_t first, count;
+    enum blob_why why; /* the far side's last word */
 };
-CF_CHECK enum cf_rc far_get(struct job *j, const struct far_range *what, struct cf_buf *out,
+CF_CHECK enum cf_rc far_get(struct job *j, struct far_range *what, struct cf_buf *out,
                             uint64_t *size, struct cf_err *e);
 /* One block through an opener; chunks go to its sink, which must take a repeated chunk. */
-CF_CHECK enum cf_rc far_get_block(struct job *j, const struct far_range *what,
+CF_CHECK enum cf_rc far_get_block(struct job *j, struct far_range *what,
                                   struct seal_opener *o, const struct seal_expect *x,
                                   uint64_t *size, struct cf_err *e);
 
@@ -268,6 +269,10 @@ struct block_place {
 void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *rows, uint64_t i,
                      struct block_place *out);
 
+/* One record of `keys`: parsed strictly, each blob's MAC verified by the token. *out is the
+ * caller's to free, also after a failure. */
+CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
+                                  struct keystore_record **out, struct cf_err *e);
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,
                                     struct cf_err *e);
 CF_CHECK enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,

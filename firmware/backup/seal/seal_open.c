@@ -79,7 +79,7 @@ enum cf_rc seal_opener_begin(struct seal_opener *o, const struct seal_expect *x,
 }
 
 /* Fields whose values the page itself restricts are named before the comparison with the table. */
-static enum cf_rc check_fields(const uint8_t *h, struct cf_err *e)
+static enum cf_rc check_fields(const uint8_t *h, bool mapped, struct cf_err *e)
 {
     struct cf_rd rd = cf_rd_of(h + 48, 16);
     uint64_t covered = cf_rd_le64(&rd);
@@ -88,7 +88,7 @@ static enum cf_rc check_fields(const uint8_t *h, struct cf_err *e)
     if (h[4] != 1 || h[5] != 1)
         return CF_FAIL(e, CF_E_CORRUPT, "block of a newer format: version %u, suite %u", h[4],
                        h[5]);
-    if (!flow_log2_ok(h[6]) || h[7] > 3)
+    if (!flow_log2_ok(h[6]) || h[7] > 3 || (bool)(h[7] & 2) != mapped)
         return CF_FAIL(e, CF_E_CORRUPT, "chunk size or flags of a block are not allowed");
     if (!cf_all_bytes(h + 28, 4, 0) || !cf_all_bytes(h + 56, 8, 0))
         return CF_FAIL(e, CF_E_CORRUPT, "reserved bytes of a block are not zero");
@@ -113,7 +113,7 @@ static enum cf_rc check_header(struct seal_opener *o, struct cf_err *e)
 {
     uint8_t want[SEAL_HEAD_MAX], kb[CRYPTO_KEY_SIZE], nonce[CRYPTO_NONCE_SIZE];
     size_t len = o->head_len - FLOW_TAG_SIZE;
-    enum cf_rc rc = check_fields(o->head, e);
+    enum cf_rc rc = check_fields(o->head, o->block.mapped, e);
     if (rc != CF_OK)
         return rc;
     memcpy(o->block.map, o->head + FLOW_HEADER_SIZE, flow_map_len(&o->block));

@@ -73,7 +73,7 @@ static void judge_existing(const struct upload_far *f, const char *blob,
     if (out->verdict == UPLOAD_DONE && (same.differs || same.seen != list->count)) {
         (void)CF_FAIL(&err, CF_E_STATE, "a blob %s is there that this backup did not write", blob);
         fail(out, CF_E_STATE, &err);
-        out->exists = true;
+        out->why = BLOB_EXISTS;
     }
 }
 
@@ -107,7 +107,7 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
     upload_wait(f,
                 blob_commit(f->writer, blob, ids, list->count, blob_wait_end(&w), &out->err),
                 &w, out);
-    if (out->exists && f->can_read)
+    if (out->why == BLOB_EXISTS && f->can_read)
         judge_existing(f, blob, list, ids, out);
     if (out->verdict == UPLOAD_DONE && f->can_read)
         check_length(f, blob, list->bytes, out);
@@ -123,7 +123,7 @@ void upload_put(const struct upload_far *f, const char *blob, const void *data, 
     struct blob_wait w = { 0 };
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_put(f->writer, blob, &body, blob_wait_end(&w), &out->err), &w, out);
-    if (out->exists && f->can_read) {
+    if (out->why == BLOB_EXISTS && f->can_read) {
         enum cf_rc rc = blob_read(f->lane, blob, len, &there, NULL, &err);
         if (rc == CF_OK && there.len == len && cf_equal(there.data, data, len))
             *out = (struct upload_outcome){ .verdict = UPLOAD_DONE };

@@ -41,7 +41,11 @@ static enum cf_rc settle(void *ctx, unsigned side, struct cf_err *e)
 static void make_partitions(struct run_bench *b)
 {
     for (size_t i = 0; i < b->o.partitions; i++) {
-        snprintf(b->names[i], sizeof b->names[i], "part%zu", i);
+        uint64_t bytes = b->o.sizes ? b->o.sizes[i] : b->o.bytes;
+        if (b->o.names)
+            snprintf(b->names[i], sizeof b->names[i], "%s", b->o.names[i]);
+        else
+            snprintf(b->names[i], sizeof b->names[i], "part%zu", i);
         snprintf(b->paths[i], sizeof b->paths[i], "%s/%s", b->dir, b->names[i]);
         b->parts[i] = (struct run_partition){ .name = b->names[i], .index = (unsigned)i,
                                               .open_live = open_live, .open_other = open_other,
@@ -49,7 +53,7 @@ static void make_partitions(struct run_bench *b)
         if (access(b->paths[i], F_OK) == 0)
             continue;
         FILE *f = fopen(b->paths[i], "w");
-        if (!f || ftruncate(fileno(f), (off_t)b->o.bytes) != 0 || fclose(f) != 0)
+        if (!f || ftruncate(fileno(f), (off_t)bytes) != 0 || fclose(f) != 0)
             abort();
     }
 }

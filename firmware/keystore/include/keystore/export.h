@@ -40,6 +40,8 @@ void keystore_record_free(struct keystore_record *r); /* NULL is a no-op */
 
 const char *keystore_record_name(const struct keystore_record *r); /* lower case */
 void keystore_record_counts(const struct keystore_record *r, struct keystore_counts *out);
+/* The newest generation of the domain under which one of its blobs is wrapped. */
+uint32_t keystore_record_generation(const struct keystore_record *r);
 
 /* The MAC of each version's blob, by the token. CF_E_AUTH: one does not verify. Must have passed
  * before the record is put anywhere; putting one that was not verified is CF_E_ARG. */

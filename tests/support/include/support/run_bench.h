@@ -13,8 +13,10 @@
 
 struct run_bench_options {
     const char *dir;       /* an existing bench goes on there; NULL: a fresh one, removed at close */
-    size_t partitions;     /* raw ones, named part0, part1, .. */
+    size_t partitions;     /* raw ones */
     uint64_t bytes;        /* of each */
+    const char *const *names; /* NULL: part0, part1, .. */
+    const uint64_t *sizes;    /* NULL: all `bytes` */
     const char *uri;       /* storage; NULL: directory "blobs" of the bench */
     const char *token;
     bool own_clock;        /* the real clock instead of one that stands */

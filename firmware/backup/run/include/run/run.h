@@ -63,6 +63,8 @@ struct run_options {
     const struct run_partition *partitions;
     size_t partition_count;
     int64_t min_backup_age_s; /* 0: a restore asks for no earlier backup */
+    const struct cf_buf *signers; /* SPKIs of further signers that manifests may require */
+    size_t signer_count;
     bool digest_partitions;   /* SHA-256 over partition data too: half the speed */
     unsigned threads;         /* transfer threads; 0: one a core */
     unsigned connections;     /* of all threads together; 0: 8 */

@@ -22,7 +22,7 @@ enum upload_verdict {
 
 struct upload_outcome {
     enum upload_verdict verdict;
-    bool exists;             /* failed because a blob of that name is there */
+    enum blob_why why;       /* the far side's word, where it gave one */
     uint32_t retry_after_ms; /* what the far side asked for */
     struct cf_err err;       /* not with UPLOAD_DONE */
 };
