@@ -37,6 +37,6 @@ api_handler api_post_domain_download, api_get_domain_upload, api_post_domain_upl
 /* local.c */
 api_handler api_local_status, api_local_create, api_local_update, api_local_pin,
     api_local_add_administrator, api_local_recovery, api_local_token, api_local_client,
-    api_local_undo, api_local_audit;
+    api_local_undo, api_local_cancel, api_local_audit;
 
 #endif

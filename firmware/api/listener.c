@@ -166,7 +166,8 @@ static struct MHD_Daemon *start(struct api_listener *l, unsigned flags,
         l->api->cfg.port, NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_CONNECTION_LIMIT, lim->connections, MHD_OPTION_CONNECTION_TIMEOUT, lim->idle_s,
+        MHD_OPTION_CONNECTION_LIMIT, lim->connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0, /* it would count a slow handler as idle; watch.c rules */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
         THREAD_STACK, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }

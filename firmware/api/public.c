@@ -87,8 +87,9 @@ enum cf_rc api_get_instances(struct api *a, struct api_request *rq, struct api_r
     const char *tenant = strrchr(a->cfg.authority_url, '/');
     if (!a->cfg.authority || !tenant)
         return no_authority(e);
-    enum cf_rc rc = cf_buf_printf(&url, e, "https://%s%s/v2.0/.well-known/openid-configuration",
-                                  rq->host, tenant);
+    bool adfs = strcmp(tenant, "/adfs") == 0; /* has one version only, without a segment for it */
+    enum cf_rc rc = cf_buf_printf(&url, e, "https://%s%s%s/.well-known/openid-configuration",
+                                  rq->host, tenant, adfs ? "" : "/v2.0");
     if (rc == CF_OK)
         rc = cf_buf_text(&url, &text, e);
     if (rc == CF_OK) {

@@ -237,7 +237,10 @@ static const struct api_route rows[] = {
     { API_POST, "/local/undo",
       API_LOCAL | API_RECORD, ACCESS_ACTIONS, API_SCOPE_NONE, API_ANY_STATE,
       API_BODY_SMALL, api_local_undo, "LocalUndo" },
-    { API_GET, "/local/audit",
+    { API_POST, "/local/cancel",
+      API_LOCAL | API_RECORD, ACCESS_ACTIONS, API_SCOPE_NONE, API_ANY_STATE,
+      API_BODY_SMALL, api_local_cancel, "LocalCancel" },
+    { API_POST, "/local/audit",
       API_LOCAL, ACCESS_ACTIONS, API_SCOPE_NONE, API_ANY_STATE,
       API_BODY_SMALL, api_local_audit, "LocalAudit" },
 };

@@ -27,7 +27,8 @@ struct api_local_ops {
     api_local_fn *token;              /* POST /local/token {name, audience, lifetime} */
     api_local_fn *client;             /* POST /local/client {name}: a principal, with a new secret */
     api_local_fn *undo;               /* POST /local/undo: back to the state before the restore */
-    api_local_fn *audit;              /* GET  /local/audit */
+    api_local_fn *cancel;             /* POST /local/cancel {jobId} */
+    api_local_fn *audit;              /* POST /local/audit {from, count} */
 };
 
 #endif
