@@ -1,6 +1,7 @@
 /* Assignments, definitions, settings, and the decision taken from them. */
 #include "fixture.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "support/scratch.h"
@@ -418,6 +419,43 @@ static void a_role_that_makes_the_last_administrator_stays_so(void **state)
     assert_true(fixture_may(f, ALICE, ACCESS_ASSIGNMENTS_WRITE, "/"));
 }
 
+/* --- threads --------------------------------------------------------------------------------- */
+
+#define ASKERS 3
+#define ROUNDS 40
+
+static void *ask_on(void *arg)
+{
+    struct fixture *f = arg;
+    for (int i = 0; i < 20000; i++) {
+        assert_true(fixture_may(f, BOB, ACCESS_KEYS_SIGN, "/keys/k1"));
+        assert_false(fixture_may(f, BOB, ACCESS_KEYS_SIGN, "/keys/k2"));
+        fixture_may(f, ALICE, ACCESS_KEYS_SIGN, "/keys/k2"); /* comes and goes */
+    }
+    return NULL;
+}
+
+static void what_does_not_change_is_granted_throughout_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct access_assignment s;
+    struct access_scope keys = access_scope_keys();
+    const char *user = role_id(ACCESS_CRYPTO_USER);
+    pthread_t t[ASKERS];
+    EXPECT_OK(fixture_assign(f, NAME1, "/keys/k1", user, BOB, &err));
+    for (int i = 0; i < ASKERS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, ask_on, f), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        EXPECT_OK(fixture_assign(f, NAME2, "/keys", user, ALICE, &err));
+        assert_true(fixture_may(f, ALICE, ACCESS_KEYS_SIGN, "/keys/k2"));
+        EXPECT_OK(access_assignment_delete(f->a, &keys, NAME2, &s, &err));
+        assert_false(fixture_may(f, ALICE, ACCESS_KEYS_SIGN, "/keys/k2"));
+    }
+    for (int i = 0; i < ASKERS; i++)
+        pthread_join(t[i], NULL);
+}
+
 /* --- purge and settings ---------------------------------------------------------------------- */
 
 static void a_purged_keys_assignments_go_with_it(void **state)
@@ -490,6 +528,7 @@ int main(void)
         TEST(a_deleted_assignment_grants_nothing_more),
         TEST(the_last_who_can_write_assignments_at_all_stays),
         TEST(a_role_that_makes_the_last_administrator_stays_so),
+        TEST(what_does_not_change_is_granted_throughout_changes),
         TEST(a_purged_keys_assignments_go_with_it),
         TEST(the_one_setting_is_false_until_set),
     };

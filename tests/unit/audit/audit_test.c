@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "audit/audit.h"
+#include "base/file.h"
 #include "hal_sim/hal_sim.h"
 
 #define START_MS INT64_C(1700000000000)
@@ -229,6 +230,30 @@ static void records_of_another_chain_do_not_fit(void **state)
     end(&g);
 }
 
+/* tests/vectors/audit-v1: written from the format page by another program. */
+static void a_segment_of_the_independent_writer_is_read_and_continued(void **state)
+{
+    (void)state;
+    struct fixture f = { .p = hal_partition_sim_new(16384, 512),
+                         .clock = hal_sim_clock_new(START_MS) };
+    struct cf_buf golden = { 0 };
+    struct cf_err err;
+    struct seen s = { 0 };
+    EXPECT_OK(cf_file_read(CF_VECTORS "/audit-v1/two.bin", 8192, &golden, &err));
+    memcpy(hal_partition_sim_bytes(f.p), golden.data, golden.len);
+    EXPECT_OK(audit_open(f.p, f.clock, &f.a, &err));
+    EXPECT_OK(audit_read(f.a, 0, look, &s, &err));
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.status, 403);
+    assert_string_equal(s.detail, "refused");
+    EXPECT_OK(say(f.a, "KeyDelete", "/keys/a", &err));
+    EXPECT_OK(reopen(&f, &err));
+    assert_int_equal(audit_head(f.a).sequence, 3);
+    assert_memory_equal(hal_partition_sim_bytes(f.p), golden.data, golden.len);
+    cf_buf_clear(&golden);
+    end(&f);
+}
+
 static void a_foreign_partition_is_not_written_over(void **state)
 {
     (void)state;
@@ -320,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_of_a_committed_record_is_found),
         cmocka_unit_test(damage_in_an_older_segment_is_found_by_reading),
         cmocka_unit_test(records_of_another_chain_do_not_fit),
+        cmocka_unit_test(a_segment_of_the_independent_writer_is_read_and_continued),
         cmocka_unit_test(a_foreign_partition_is_not_written_over),
         cmocka_unit_test(a_partition_too_small_is_refused),
         cmocka_unit_test(a_failed_write_fails_the_action_and_the_next_one_goes_on),
