@@ -326,6 +326,91 @@ static void health_says_alive_and_state_and_no_more(void **state)
     assert_string_equal(answer_text(w, "state"), "restoring");
 }
 
+static void the_authority_gives_tokens_for_its_forms_only(void **state)
+{
+    struct world *w = *state;
+    struct access_client client;
+    struct cf_secret *secret = NULL;
+    char form[512];
+    assert_int_equal(access_client_make(w->authority, "admin", &client, &secret, NULL), CF_OK);
+    int len = snprintf(form, sizeof form,
+                       "grant_type=client_credentials&client_id=%s&client_secret=%.*s&scope="
+                       "https%%3A%%2F%%2Fcoffer.test%%3A8443%%2F.default",
+                       client.client_id, (int)cf_secret_len(secret),
+                       (const char *)cf_secret_view(secret));
+    cf_secret_free(secret);
+    assert_int_equal(ask_form(w, "POST /adfs/oauth2/token", form), 200);
+    assert_string_equal(answer_text(w, "token_type"), "Bearer");
+    assert_int_equal(answer_int(w, "expires_in"), ACCESS_LIFETIME_S);
+    assert_true(strlen(answer_text(w, "access_token")) > 100);
+    assert_true(w->reply.no_store);
+    assert_int_equal(ask_form(w, "POST /" TENANT "/oauth2/v2.0/token", form), 200);
+    assert_int_equal(ask(w, "POST /adfs/oauth2/token", "{}"), 415);
+    assert_int_equal(ask_form(w, "POST /adfs/oauth2/token", NULL), 400);
+    assert_string_equal(answer_text(w, "error"), "invalid_request");
+    snprintf(form + len, sizeof form - (size_t)len, "&client_id=x");
+    assert_int_equal(ask_form(w, "POST /adfs/oauth2/token", form), 400); /* one field twice */
+    assert_string_equal(answer_text(w, "error"), "invalid_request");
+    form[len] = 0;
+    strstr(form, "client_secret=")[20] ^= 1;
+    assert_int_equal(ask_form(w, "POST /adfs/oauth2/token", form), 401);
+    assert_string_equal(answer_text(w, "error"), "invalid_client");
+    assert_false(w->reply.challenge); /* that is for the data plane */
+}
+
+static void the_authority_publishes_itself(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ask(w, "GET /adfs/.well-known/openid-configuration", NULL), 200);
+    assert_string_equal(answer_text(w, "token_endpoint"), BASE "/adfs/oauth2/token");
+    assert_string_equal(answer_text(w, "jwks_uri"), BASE "/adfs/discovery/keys");
+    assert_int_equal(ask(w, "GET /" TENANT "/v2.0/.well-known/openid-configuration", NULL), 200);
+    assert_string_equal(answer_text(w, "token_endpoint"), BASE "/" TENANT "/oauth2/v2.0/token");
+    assert_int_equal(ask(w, "GET /other/v2.0/.well-known/openid-configuration", NULL), 404);
+    assert_int_equal(ask(w, "GET /adfs/discovery/keys", NULL), 200);
+    assert_string_equal(answer_text(w, "keys.0.kty"), "RSA");
+    assert_int_equal(ask(w, "GET /common/discovery/instance", NULL), 200);
+    assert_string_equal(answer_text(w, "tenant_discovery_endpoint"),
+                        BASE "/adfs/.well-known/openid-configuration");
+    w->api.cfg.authority = NULL;
+    assert_int_equal(ask(w, "GET /adfs/discovery/keys", NULL), 404);
+}
+
+static enum cf_rc create(void *ctx, const struct json *body, struct cf_buf *reply,
+                         struct cf_err *e)
+{
+    const char *name = NULL;
+    (void)ctx;
+    if (!body)
+        return CF_FAIL(e, CF_E_INPUT, "a body is expected");
+    enum cf_rc rc = json_get_text(body, "name", &name, e);
+    return rc == CF_OK ? cf_buf_printf(reply, e, "{\"made\":\"%s\"}", name) : rc;
+}
+
+static enum cf_rc undo(void *ctx, const struct json *body, struct cf_buf *reply, struct cf_err *e)
+{
+    (void)ctx;
+    (void)body;
+    (void)reply;
+    (void)e;
+    return CF_OK;
+}
+
+static void local_commands_reach_the_application(void **state)
+{
+    struct world *w = *state;
+    const struct api_local_ops ops = { .ctx = w, .create = create, .undo = undo };
+    w->api.cfg.local = &ops;
+    w->state = API_FACTORY;
+    assert_int_equal(ask(w, "POST /local/create?", "{\"name\":\"hsm1\"}"), 200);
+    assert_string_equal(w->text, "{\"made\":\"hsm1\"}");
+    assert_int_equal(ask(w, "POST /local/create?", "{}"), 400);
+    assert_int_equal(ask(w, "POST /local/create?", NULL), 400);
+    assert_int_equal(ask(w, "POST /local/undo?", NULL), 200);
+    assert_string_equal(w->text, "{}");
+    assert_int_equal(ask(w, "POST /local/pin?", "{\"pin\":\"1\"}"), 404); /* not offered */
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, world_up, world_down)
@@ -340,6 +425,9 @@ int main(void)
         TEST(a_download_gives_the_document_as_a_string),
         TEST(the_transfer_key_is_json_in_a_string_and_the_blob_comes_either_way),
         TEST(health_says_alive_and_state_and_no_more),
+        TEST(the_authority_gives_tokens_for_its_forms_only),
+        TEST(the_authority_publishes_itself),
+        TEST(local_commands_reach_the_application),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,12 @@ static void open_modules(struct world *w)
     assert_int_equal(keystore_open(&k, &w->ks, NULL), CF_OK);
     assert_int_equal(access_open(w->live, w->clock, &w->access, NULL), CF_OK);
     assert_int_equal(jobs_open(w->appliance, w->clock, hal_linux_entropy(), &w->jobs, NULL), CF_OK);
+    static const char *const audiences[] = { AUDIENCE };
+    struct access_authority_config a = { .store = w->appliance, .token = w->token,
+                                         .clock = w->clock, .entropy = hal_linux_entropy(),
+                                         .base_url = BASE, .tenant = TENANT,
+                                         .audiences = audiences, .audience_count = 1 };
+    assert_int_equal(access_authority_open(&a, &w->authority, NULL), CF_OK);
     static const enum access_builtin roles[] = { ACCESS_ADMINISTRATOR, ACCESS_CRYPTO_USER,
                                                  ACCESS_CRYPTO_OFFICER };
     for (size_t i = 0; i < 3; i++)
@@ -161,8 +167,9 @@ int world_up(void **state)
                                          .domain_upload = upload, .domain_status = status };
     w->api.cfg = (struct api_config){ .clock = w->clock, .entropy = hal_linux_entropy(),
                                       .gate = &w->gate, .access = w->access, .jobs = w->jobs,
+                                      .authority = w->authority,
                                       .token = w->token, .services = &w->services,
-                                      .authority_url = BASE "/t" };
+                                      .authority_url = BASE "/adfs" };
     atomic_store(&w->api.keystore, w->ks);
     *state = w;
     return 0;
@@ -174,6 +181,7 @@ int world_down(void **state)
     json_free(w->json);
     cf_buf_clear(&w->reply.body);
     keystore_close(w->ks);
+    access_authority_close(w->authority);
     access_close(w->access);
     jobs_close(w->jobs);
     store_close(w->appliance);
@@ -208,17 +216,18 @@ static void take_answer(struct world *w)
     assert_int_equal(json_parse(w->text, w->reply.body.len, NULL, &w->json, NULL), CF_OK);
 }
 
-int ask(struct world *w, const char *request, const char *body)
+static int send_one(struct world *w, const char *request, const char *type, const char *body)
 {
     char uri[2048];
     struct api_request rq = { .method = method_of(request) };
     const char *target = strchr(request, ' ') + 1;
+    rq.local = strncmp(target, "/local/", 7) == 0;
     snprintf(uri, sizeof uri, "%s%s", target, strchr(target, '?') ? "" : "?api-version=7.4");
     assert_int_equal(api_uri_parse(uri, &rq.path, &rq.query, NULL), CF_OK);
     snprintf(rq.host, sizeof rq.host, "hsm1.coffer.test:8443");
     snprintf(rq.id, sizeof rq.id, "00000000-1111-4222-8333-444444444444");
     rq.head.authorization = "Bearer x";
-    rq.head.content_type = "application/json; charset=utf-8";
+    rq.head.content_type = type;
     rq.head.content_length = body ? strlen(body) : 0;
     cf_buf_clear(&w->reply.body);
     w->reply = (struct api_reply){ 0 };
@@ -232,6 +241,16 @@ int ask(struct world *w, const char *request, const char *body)
     if (w->reply.status >= 400)
         print_message("  %u %s\n", w->reply.status, w->text);
     return (int)w->reply.status;
+}
+
+int ask(struct world *w, const char *request, const char *body)
+{
+    return send_one(w, request, "application/json; charset=utf-8", body);
+}
+
+int ask_form(struct world *w, const char *request, const char *form)
+{
+    return send_one(w, request, "application/x-www-form-urlencoded", form);
 }
 
 const struct json *answer_at(const struct world *w, const char *path)

@@ -11,6 +11,8 @@
 #define START_S INT64_C(1800000000)
 #define ADMIN   "00000000-0000-4000-8000-000000000001"
 #define BASE    "https://hsm1.coffer.test:8443"
+#define TENANT  "11111111-2222-4333-8444-555555555555"
+#define AUDIENCE "https://coffer.test:8443"
 
 struct world {
     char dir[64];
@@ -21,6 +23,7 @@ struct world {
     struct hal_token *token;
     struct keystore *ks;
     struct access *access;
+    struct access_authority *authority;
     struct jobs *jobs;
     struct api_gate gate;
     struct api_services services;
@@ -43,6 +46,9 @@ struct world {
 
 int world_up(void **state);
 int world_down(void **state);
+
+/* As ask, with a form for a body. */
+int ask_form(struct world *w, const char *request, const char *form);
 
 /* Sends "METHOD target" with `body` (NULL: none) as ADMIN, "?api-version=7.4" added where the
  * target has no query. Returns the status; the answer is in the world until the next call. */
