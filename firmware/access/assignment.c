@@ -320,17 +320,3 @@ enum cf_rc access_grant(struct access *a, const char *principal, enum access_bui
         *e = why;
     return rc;
 }
-
-enum cf_rc access_drop_key(struct store_txn *t, const char *key, struct cf_err *e)
-{
-    struct access_scope scope;
-    struct cf_buf prefix = { 0 };
-
-    enum cf_rc rc = access_scope_key(key, &scope, e);
-    if (rc == CF_OK)
-        rc = access_assignment_key(&scope, "", &prefix, e);
-    if (rc == CF_OK)
-        rc = store_del_prefix(t, STORE_ASSIGNMENT, access_bytes(&prefix), e);
-    cf_buf_clear(&prefix);
-    return rc;
-}

@@ -21,7 +21,6 @@
 
 struct access;
 struct store_live;
-struct store_txn;
 
 #define ACCESS_GUID_SIZE     37 /* with the NUL */
 #define ACCESS_GROUPS_MAX    200
@@ -48,8 +47,9 @@ CF_CHECK enum cf_rc access_open(struct store_live *live, struct hal_clock *clock
                                 struct access **out, struct cf_err *e);
 void access_close(struct access *a); /* NULL is a no-op */
 
-/* Rebuilds the index from the live store. Call it after the live store was switched (restore) and
- * after a transaction that went through access_drop_key has been committed. */
+/* Rebuilds the index from the live store. Call it after what changed these rows without going through
+ * here: a switch of the live store (restore), and the purge of keys, which takes their assignments
+ * along; until then a purged key's assignments could reach a new key of that name. */
 CF_CHECK enum cf_rc access_refresh(struct access *a, struct cf_err *e);
 
 /* --- the decision -------------------------------------------------------------------------- */
@@ -187,9 +187,5 @@ CF_CHECK enum cf_rc access_role_parse(const char *text, char out[ACCESS_GUID_SIZ
  * the bench and the break-glass command. */
 CF_CHECK enum cf_rc access_grant(struct access *a, const char *principal,
                                  enum access_builtin role, struct cf_err *e);
-
-/* Deletes the assignments at one key inside the caller's transaction: for the purge of that key.
- * access_refresh follows once it is committed. `key` in any letter case. */
-CF_CHECK enum cf_rc access_drop_key(struct store_txn *t, const char *key, struct cf_err *e);
 
 #endif
