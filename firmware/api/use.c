@@ -4,6 +4,7 @@
 #include "handlers_priv.h"
 
 #define RNG_MAX 128
+#define CBC_IV  16
 
 /* One key operation on its way: what the body brought, owned; cleared by use_clear. */
 struct use {
@@ -82,7 +83,9 @@ static bool opens(enum hal_use use)
 static enum cf_rc check_cipher(const struct use *u, enum hal_use use, struct cf_err *e)
 {
     enum api_iv_rule rule = u->alg->iv;
-    size_t want_iv = rule == API_IV_GIVEN ? 16 : rule == API_IV_MADE && opens(use) ? 12 : 0;
+    size_t want_iv = rule == API_IV_GIVEN ? CBC_IV : rule == API_IV_MADE && opens(use) ? 12 : 0;
+    if (rule == API_IV_GIVEN && !opens(use) && !u->iv.len)
+        want_iv = 0; /* see make_iv */
     size_t want_tag = rule == API_IV_MADE && opens(use) ? 16 : 0;
     if (rule == API_IV_MADE && !want_iv && u->iv.len)
         return API_BAD(e, "iv must not be given: the HSM makes it for %s", u->alg->name);
@@ -158,6 +161,19 @@ static enum cf_rc put_result(const struct api_request *rq, const struct use *u,
     return json_wr_end(&w);
 }
 
+/* One JavaScript client means to make a CBC iv for who gives none, and forgets it: made here. */
+static enum cf_rc make_iv(struct api *a, enum hal_use use, struct use *u, struct cf_err *e)
+{
+    if (u->alg->iv != API_IV_GIVEN || opens(use) || u->iv.len)
+        return CF_OK;
+    enum cf_rc rc = cf_buf_resize(&u->iv, CBC_IV, e);
+    if (rc == CF_OK)
+        rc = hal_token_random(a->cfg.token, u->iv.data, u->iv.len, e);
+    u->op.iv = u->iv.data;
+    u->op.iv_len = u->iv.len;
+    return rc;
+}
+
 static enum cf_rc read_use(const struct json *body, enum hal_use use, struct use *u,
                            struct cf_err *e)
 {
@@ -179,6 +195,8 @@ static enum cf_rc run(struct api *a, struct api_request *rq, enum hal_use use,
         rc = api_body(rq, &body, e);
     if (rc == CF_OK)
         rc = read_use(body, use, &u, e);
+    if (rc == CF_OK)
+        rc = make_iv(a, use, &u, e);
     if (rc == CF_OK) {
         const struct keystore_use with = { .name = rq->key, .version = rq->version,
                                            .wants = u.alg->wants };

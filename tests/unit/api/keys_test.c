@@ -241,6 +241,7 @@ static void what_is_encrypted_or_wrapped_comes_back(void **state)
           ",\"iv\":\"AAAAAAAAAAAAAAAAAAAAAA\"" },
         { "A256CBC", "{\"kty\":\"oct\"}", "encrypt", "decrypt",
           ",\"iv\":\"AAAAAAAAAAAAAAAAAAAAAA\"" },
+        { "A256CBC", "{\"kty\":\"oct\"}", "wrapkey", "unwrapkey", "" }, /* made and given back */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char key[256], body[4096];
@@ -274,7 +275,9 @@ static void uses_that_do_not_fit_are_refused_with_their_reason(void **state)
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"A256KW\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"RS256\",\"value\":\"$$$$\"}"), 400);
     assert_int_equal(use(w, oct, "wrapkey", "{\"alg\":\"A128KW\",\"value\":\"" B64_32 "\"}"), 400);
-    assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256CBC\",\"value\":\"" B64_32 "\"}"), 400);
+    assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256CBC\",\"iv\":\"AAAA\",\"value\":\""
+                                            B64_32 "\"}"), 400);
+    assert_int_equal(use(w, oct, "decrypt", "{\"alg\":\"A256CBC\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
                                             "\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, oct, "decrypt", "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
