@@ -80,7 +80,7 @@ static enum cf_rc first_root(struct store *s, struct cf_err *e)
     if (rc == CF_OK)
         rc = root_seal(&s->writer->tagger, s->row_key, r, s->locked.root_bytes, e);
     if (rc == CF_OK)
-        rc = conn_statement(s->writer, SQL_SET_ROOT, &st, e);
+        rc = conn_statement(s->writer, SQL_FIRST_ROOT, &st, e);
     if (rc != CF_OK)
         return rc;
     bind_bytes(st, 1, crypto_bytes_of(s->locked.root_bytes, ROOT_SIZE));

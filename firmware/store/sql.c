@@ -11,18 +11,24 @@
 
 #define COLUMNS "SELECT tbl, key, value, blob, revision, tag FROM row "
 
+/* OR ROLLBACK: what may abort a statement alone makes SQLite journal, and so encrypt, each page
+ * once more for every row. Nothing here fails but by a bug or a full disk, and then the whole goes.
+ */
 static const char *const text[STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_ROOT] = "SELECT value FROM root WHERE id = 0",
-    [SQL_SET_ROOT] = "INSERT OR REPLACE INTO root (id, value) VALUES (0, ?1)",
+    [SQL_FIRST_ROOT] = "INSERT OR ROLLBACK INTO root (id, value) VALUES (0, ?1)",
+    [SQL_SET_ROOT] = "UPDATE OR ROLLBACK root SET value = ?1 WHERE id = 0",
     [SQL_GET] = COLUMNS "WHERE tbl = ?1 AND key = ?2",
     [SQL_LAST] = COLUMNS "WHERE tbl = ?1 AND key >= ?2 AND key < ?3 ORDER BY key DESC LIMIT 1",
     [SQL_COUNT] = "SELECT count(*) FROM row WHERE tbl = ?1",
-    [SQL_PUT] = "INSERT OR REPLACE INTO row (tbl, key, value, blob, revision, tag) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_INSERT] = "INSERT OR ROLLBACK INTO row (tbl, key, value, blob, revision, tag) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_UPDATE] = "UPDATE OR ROLLBACK row SET value = ?3, blob = ?4, revision = ?5, tag = ?6 "
+                   "WHERE tbl = ?1 AND key = ?2",
     [SQL_DEL] = "DELETE FROM row WHERE tbl = ?1 AND key = ?2",
     [SQL_ALL] = COLUMNS "ORDER BY tbl, key",
 };
@@ -140,7 +146,7 @@ static enum cf_rc set_up(struct store *s, struct conn *c, bool fresh, struct cf_
     static const char pragmas[] =
         "PRAGMA cipher_page_size = " CF_STR(PAGE_BYTES) ";"
                                                         "PRAGMA temp_store = MEMORY;"
-                                                        "PRAGMA cache_size = -1024;"
+                                                        "PRAGMA cache_size = -2048;"
                                                         "PRAGMA synchronous = FULL;";
     const void *literal = cf_secret_view(s->page_key);
     if (sqlite3_key(c->db, literal, (int)cf_secret_len(s->page_key)) != SQLITE_OK)

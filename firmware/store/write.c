@@ -97,11 +97,11 @@ static enum cf_rc find_former(struct store_txn *t, enum store_table tbl, struct 
     return rc;
 }
 
-static enum cf_rc insert(struct conn *c, const struct tagged *row, const uint8_t tag[TAG_SIZE],
-                         struct cf_err *e)
+static enum cf_rc write_row(struct conn *c, const struct tagged *row, const uint8_t tag[TAG_SIZE],
+                            struct cf_err *e)
 {
     sqlite3_stmt *st = NULL;
-    enum cf_rc rc = conn_statement(c, SQL_PUT, &st, e);
+    enum cf_rc rc = conn_statement(c, row->revision == 1 ? SQL_INSERT : SQL_UPDATE, &st, e);
     if (rc != CF_OK)
         return rc;
     sqlite3_bind_int(st, 1, (int)row->table);
@@ -135,7 +135,7 @@ enum cf_rc store_put(struct store_txn *t, enum store_table tbl, const struct sto
     if (rc == CF_OK)
         rc = tag_row(&t->view.c->tagger, &row, tag, e);
     if (rc == CF_OK)
-        rc = insert(t->view.c, &row, tag, e);
+        rc = write_row(t->view.c, &row, tag, e);
     if (rc != CF_OK) {
         t->broken = true;
         return rc;
