@@ -177,3 +177,18 @@ unsigned test_token_calls(const struct test_token *t, const char *function)
         fclose(f);
     return n;
 }
+
+void test_token_no_rules(const struct test_token *t)
+{
+    char path[512];
+    char log[128];
+    make_path(path, sizeof path, t->dir, "rules");
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            test_token_rule(t, e->d_name, NULL);
+    if (d)
+        closedir(d);
+    make_path(log, sizeof log, t->dir, "calls");
+    write_text(log, "");
+}

@@ -32,6 +32,8 @@ struct p11_config test_token_config(const struct test_token *t);
 void test_token_use_shim(struct test_token *t);
 /* Writes rule `name`, e.g. "C_Sign 2 rv 0x30 once". NULL text takes it away. */
 void test_token_rule(const struct test_token *t, const char *name, const char *text);
+/* Takes all rules away and forgets the calls counted so far. */
+void test_token_no_rules(const struct test_token *t);
 /* How often the shim was asked for that call, over all workers. */
 unsigned test_token_calls(const struct test_token *t, const char *function);
 
