@@ -6,11 +6,8 @@
 #include "base/secret.h"
 #include "crypto/pkey.h"
 
-/* A temporary AES key of which token and host both know the value. */
-struct ferry {
-    CK_OBJECT_HANDLE h;
-    struct cf_secret *value;
-};
+/* A ferry is an AES key of which token and host both know the value: made for one crossing where
+ * the token takes known keys, else once a worker, since that takes an RSA pair. */
 
 static const struct p11_shape ferry_shape = {
     .cls = CKO_SECRET_KEY,
@@ -48,7 +45,7 @@ static enum cf_rc encrypt_to(struct p11_ctx *c, CK_OBJECT_HANDLE pub, const stru
 }
 
 /* Tokens that take no secret from outside still unwrap one (Luna in FIPS mode). */
-static enum cf_rc ferry_by_rsa(struct p11_ctx *c, struct ferry *f, struct cf_err *e)
+static enum cf_rc ferry_by_rsa(struct p11_ctx *c, struct p11_ferry *f, struct cf_err *e)
 {
     const struct hal_key_spec rsa = { .type = HAL_RSA, .bits = 2048 };
     const struct p11_shape s = { .cls = CKO_PRIVATE_KEY,
@@ -61,11 +58,13 @@ static enum cf_rc ferry_by_rsa(struct p11_ctx *c, struct ferry *f, struct cf_err
     if (rc == CF_OK)
         rc = encrypt_to(c, pair[1], f->value, &blob, e);
     if (rc == CF_OK) {
-        struct p11_unwrapping u = { .session = c->s,
+        struct p11_unwrapping u = { .session = c->core->anchor,
                                     .under = pair[0],
                                     .mech = CKM_RSA_PKCS,
                                     .blob = crypto_bytes_of(blob.data, blob.len) };
+        pthread_mutex_lock(&c->core->anchor_lock);
         rc = p11_unwrap(c, &u, &ferry_shape, &f->h, e);
+        pthread_mutex_unlock(&c->core->anchor_lock);
     }
     p11_destroy(c, c->s, pair[0]);
     p11_destroy(c, c->s, pair[1]);
@@ -73,39 +72,75 @@ static enum cf_rc ferry_by_rsa(struct p11_ctx *c, struct ferry *f, struct cf_err
     return rc;
 }
 
-static enum cf_rc ferry_new(struct p11_ctx *c, struct ferry *f, struct cf_err *e)
+static enum cf_rc ferry_value(struct p11_ferry *f, struct cf_err *e)
 {
     enum cf_rc rc = cf_secret_new(CRYPTO_KEY_SIZE, &f->value, e);
-    if (rc == CF_OK)
-        rc = fill_random(f->value, e);
-    if (rc != CF_OK)
-        return rc;
-    struct crypto_bytes v = crypto_bytes_of(cf_secret_view(f->value), CRYPTO_KEY_SIZE);
-    if (c->core->ways.create && p11_create(c, &ferry_shape, v, &f->h) == CKR_OK)
-        return CF_OK;
-    return ferry_by_rsa(c, f, e);
+    return rc != CF_OK ? rc : fill_random(f->value, e);
+}
+
+static void ferry_clear(struct p11_ctx *c, struct p11_ferry *f)
+{
+    p11_destroy(c, c->s, f->h);
+    cf_secret_free(f->value);
+    *f = (struct p11_ferry){ 0 };
+}
+
+/* The worker's own ferry; it stays in the anchor session. */
+static enum cf_rc kept_ferry(struct p11_ctx *c, struct p11_ferry *f, struct cf_err *e)
+{
+    struct p11_core *core = c->core;
+    enum cf_rc rc = CF_OK;
+    pthread_mutex_lock(&core->ferry_lock);
+    if (core->ferry.h == CK_INVALID_HANDLE) {
+        struct p11_ferry made = { .h = CK_INVALID_HANDLE };
+        rc = ferry_value(&made, e);
+        if (rc == CF_OK)
+            rc = ferry_by_rsa(c, &made, e);
+        if (rc == CF_OK)
+            core->ferry = made;
+        else
+            cf_secret_free(made.value);
+    }
+    *f = core->ferry;
+    pthread_mutex_unlock(&core->ferry_lock);
+    return rc;
+}
+
+static enum cf_rc cross(struct p11_ctx *c, const struct p11_ferry *f, const struct p11_shape *s,
+                        struct crypto_bytes material, CK_OBJECT_HANDLE *out, struct cf_err *e)
+{
+    struct cf_buf blob = { 0 };
+    enum cf_rc rc = crypto_wrap(CRYPTO_KWP,
+                                crypto_bytes_of(cf_secret_view(f->value), CRYPTO_KEY_SIZE),
+                                material, &blob, e);
+    if (rc == CF_OK) {
+        struct p11_unwrapping u = { .session = c->s,
+                                    .under = f->h,
+                                    .mech = c->core->ways.kwp,
+                                    .blob = crypto_bytes_of(blob.data, blob.len) };
+        rc = p11_unwrap(c, &u, s, out, e);
+    }
+    cf_buf_clear(&blob);
+    return rc;
 }
 
 static enum cf_rc ferry_across(struct p11_ctx *c, const struct p11_shape *s,
                                struct crypto_bytes material, CK_OBJECT_HANDLE *out,
                                struct cf_err *e)
 {
-    struct ferry f = { .h = CK_INVALID_HANDLE };
-    struct cf_buf blob = { 0 };
-    enum cf_rc rc = ferry_new(c, &f, e);
-    if (rc == CF_OK)
-        rc = crypto_wrap(CRYPTO_KWP, crypto_bytes_of(cf_secret_view(f.value), CRYPTO_KEY_SIZE),
-                         material, &blob, e);
-    if (rc == CF_OK) {
-        struct p11_unwrapping u = { .session = c->s,
-                                    .under = f.h,
-                                    .mech = c->core->ways.kwp,
-                                    .blob = crypto_bytes_of(blob.data, blob.len) };
-        rc = p11_unwrap(c, &u, s, out, e);
+    struct p11_ferry f = { .h = CK_INVALID_HANDLE };
+    if (!c->core->ways.create) {
+        enum cf_rc rc = kept_ferry(c, &f, e);
+        return rc != CF_OK ? rc : cross(c, &f, s, material, out, e);
     }
-    p11_destroy(c, c->s, f.h);
-    cf_secret_free(f.value);
-    cf_buf_clear(&blob);
+    enum cf_rc rc = ferry_value(&f, e);
+    if (rc == CF_OK) {
+        CK_RV rv = p11_create(c, &ferry_shape,
+                              crypto_bytes_of(cf_secret_view(f.value), CRYPTO_KEY_SIZE), &f.h);
+        rc = rv == CKR_OK ? cross(c, &f, s, material, out, e)
+                          : P11_FAIL(c, e, "C_CreateObject", rv);
+    }
+    ferry_clear(c, &f);
     return rc;
 }
 

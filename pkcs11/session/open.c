@@ -83,6 +83,7 @@ enum cf_rc p11_core_open(struct p11_core *core, const struct p11_setup *s, struc
 {
     pthread_mutex_init(&core->anchor_lock, NULL);
     pthread_mutex_init(&core->objects_lock, NULL);
+    pthread_mutex_init(&core->ferry_lock, NULL);
     pthread_mutex_init(&core->keys.lock, NULL);
     core->recycle_after = s->recycle_after;
 
@@ -109,6 +110,7 @@ void p11_core_close(struct p11_core *core)
     if (core->fn && core->anchor != CK_INVALID_HANDLE)
         (void)core->fn->C_CloseAllSessions(core->slot);
     p11_module_close(&core->module);
+    cf_secret_free(core->ferry.value);
     free(core->mechs);
     core->mechs = NULL;
 }

@@ -55,6 +55,12 @@ struct p11_named {
     CK_OBJECT_HANDLE pub; /* CK_INVALID_HANDLE for secrets */
 };
 
+/* An AES key in the token of which the worker knows the value (object/bring.c). */
+struct p11_ferry {
+    CK_OBJECT_HANDLE h;
+    struct cf_secret *value;
+};
+
 struct p11_cache;
 
 struct p11_core {
@@ -76,6 +82,9 @@ struct p11_core {
         struct p11_named list[P11_KEYS_MAX];
         size_t len;
     } keys;
+
+    pthread_mutex_t ferry_lock;
+    struct p11_ferry ferry; /* only where C_CreateObject is refused */
 
     struct p11_cache *cache;
     atomic_uint unwraps;

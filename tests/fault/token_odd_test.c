@@ -1,0 +1,348 @@
+/* Modules that do things their own way: served where there is a way, else refused by name. */
+#include "support/test.h"
+#include "support/token_bench.h"
+#include "support/token_keys.h"
+
+#include <unistd.h>
+
+static struct test_token bench;
+static struct hal_token *tok;
+static struct cf_err err;
+
+static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
+static const struct hal_key_spec rsa2048 = { .type = HAL_RSA, .bits = 2048 };
+static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
+static const struct hal_key_spec hmac512 = { .type = HAL_OCT, .bits = 512 };
+
+static int fresh(void **state)
+{
+    (void)state;
+    test_token_no_rules(&bench);
+    return 0;
+}
+
+static int done(void **state)
+{
+    (void)state;
+    static const enum hal_role mine[] = { HAL_ROLE_BK, HAL_ROLE_KEK, HAL_ROLE_MK, HAL_ROLE_STORE,
+                                          HAL_ROLE_IDENTITY };
+    test_token_no_rules(&bench);
+    for (size_t i = 0; tok && i < sizeof mine / sizeof mine[0]; i++) {
+        struct hal_key_name k = test_name(mine[i]);
+        EXPECT_OK(hal_token_key_destroy(tok, &k, &err));
+    }
+    hal_token_close(tok);
+    tok = NULL;
+    return 0;
+}
+
+static enum cf_rc open_token(void)
+{
+    struct p11_config cfg = test_token_config(&bench);
+    return p11_token_open(&cfg, &tok, &err);
+}
+
+static enum cf_rc use(const struct test_key *k, const struct hal_op *op, struct hal_result *r)
+{
+    *r = (struct hal_result){ 0 };
+    return hal_token_user_use(tok, &k->key, op, r, &err);
+}
+
+/* The round that every token must manage: make, import, sign, MAC, encrypt. */
+static void expect_service(void)
+{
+    struct test_key k;
+    struct cf_buf der = { 0 };
+    struct hal_result r;
+    uint8_t bytes[64] = { 1, 2, 3 };
+    struct hal_key_name id = test_name(HAL_ROLE_IDENTITY);
+    struct hal_op sign = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = bytes, .in_len = 32 };
+    struct hal_op rs = { .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256,
+                         .in = bytes, .in_len = 32 };
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = bytes, .in_len = 64 };
+    struct hal_op mac = { .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA512, .in = bytes,
+                          .in_len = 64 };
+    test_domain(tok);
+    test_domain(tok);
+    EXPECT_OK(hal_token_key_make(tok, &id, &err));
+    EXPECT_OK(test_key_make(tok, &p256, &k, &err));
+    EXPECT_OK(use(&k, &sign, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    test_pkcs8(&rsa2048, &der);
+    EXPECT_OK(test_key_import(tok, &rsa2048, crypto_bytes_of(der.data, der.len), &k, &err));
+    EXPECT_OK(use(&k, &rs, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    cf_buf_clear(&der);
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    EXPECT_OK(use(&k, &gcm, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    EXPECT_OK(test_key_import(tok, &hmac512, crypto_bytes_of(bytes, 64), &k, &err));
+    EXPECT_OK(use(&k, &mac, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+}
+
+static void expect_rung(const char *name)
+{
+    struct hal_token_info i;
+    EXPECT_OK(hal_token_info(tok, &i, &err));
+    assert_string_equal(i.template_rung, name);
+}
+
+static void token_without_what_is_needed_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hide;
+        const char *name;
+    } cases[] = {
+        { "0x210a", "RFC 5649" },      { "0x1041", "CKM_ECDSA" },
+        { "0x251", "CKM_SHA256_HMAC" }, { "0x1081", "CKM_AES_ECB" },
+        { "0x1", "CKM_RSA_PKCS" },     { "0x3", "RSA-OAEP with SHA-256" },
+        { "0x0", "CKM_RSA_PKCS_KEY_PAIR_GEN" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char rule[64];
+        snprintf(rule, sizeof rule, "C_GetMechanismInfo 1+ hide %s", cases[i].hide);
+        test_token_rule(&bench, "hide", rule);
+        EXPECT_RC(CF_E_LIMIT, open_token());
+        assert_non_null(strstr(err.text, cases[i].name));
+    }
+}
+
+static void optional_mechanism_is_missed_when_asked_for(void **state)
+{
+    (void)state;
+    struct test_key k;
+    struct hal_result r;
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
+                          .in_len = 1 };
+    struct hal_op kw = { .use = HAL_WRAP, .mech = HAL_AES_KW, .in = (const uint8_t *)"0123456789abcdef",
+                         .in_len = 16 };
+    test_token_rule(&bench, "gcm", "C_GetMechanismInfo 1+ hide 0x1087");
+    test_token_rule(&bench, "kw", "C_GetMechanismInfo 1+ hide 0x2109");
+    EXPECT_OK(open_token());
+    test_domain(tok);
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    EXPECT_RC(CF_E_LIMIT, use(&k, &gcm, &r));
+    assert_non_null(strstr(err.text, "CKM_AES_GCM"));
+    EXPECT_RC(CF_E_LIMIT, use(&k, &kw, &r));
+    test_key_clear(&k);
+}
+
+static void kwp_that_is_not_rfc_5649_is_refused(void **state)
+{
+    (void)state;
+    /* A mechanism that is listed, answers, and gives another length. */
+    test_token_rule(&bench, "wrap", "C_WrapKey 1+ rv 0x5");
+    EXPECT_RC(CF_E_LIMIT, open_token());
+    assert_non_null(strstr(err.text, "RFC 5649"));
+}
+
+static void token_that_takes_no_known_keys_gets_them_by_rsa(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
+    EXPECT_OK(open_token());
+    expect_service();
+}
+
+static void token_that_wants_value_len_gets_it(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
+    EXPECT_OK(open_token());
+    expect_service();
+}
+
+static void token_that_wants_value_len_and_takes_no_known_keys_is_served(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
+    test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
+    EXPECT_OK(open_token());
+    expect_service();
+}
+
+static void attributes_that_the_token_does_not_know_are_left_out(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x171");
+    test_token_rule(&bench, "make", "C_GenerateKey 1+ refuse 0x171");
+    test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x171");
+    EXPECT_OK(open_token());
+    expect_rung("plain");
+    expect_service();
+}
+
+static void usage_bits_that_the_token_does_not_know_are_left_out(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x10c"); /* CKA_DERIVE */
+    test_token_rule(&bench, "make", "C_GenerateKey 1+ refuse 0x10c");
+    test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x10c");
+    EXPECT_OK(open_token());
+    expect_rung("lean");
+    expect_service();
+}
+
+static void flags_that_the_token_forgets_are_set_afterwards(void **state)
+{
+    (void)state;
+    test_token_rule(&bench, "strip", "C_UnwrapKey 1+ strip");
+    test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x171");
+    EXPECT_OK(open_token());
+    test_domain(tok);
+    struct test_key k;
+    struct hal_result r;
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
+                          .in_len = 1 };
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    unsigned before = test_token_calls(&bench, "C_SetAttributeValue");
+    EXPECT_OK(use(&k, &gcm, &r));
+    assert_true(test_token_calls(&bench, "C_SetAttributeValue") > before);
+    hal_result_clear(&r);
+    test_key_clear(&k);
+}
+
+static void key_that_stays_readable_is_not_used(void **state)
+{
+    (void)state;
+    struct test_key k;
+    struct hal_result r;
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
+                          .in_len = 1 };
+    EXPECT_OK(open_token());
+    test_domain(tok);
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    test_token_rule(&bench, "strip", "C_UnwrapKey 1+ strip");
+    test_token_rule(&bench, "set", "C_SetAttributeValue 1+ rv 0x10");
+    EXPECT_RC(CF_E_LIMIT, use(&k, &gcm, &r));
+    assert_non_null(strstr(err.text, "CKA_SENSITIVE"));
+    EXPECT_RC(CF_E_LIMIT, hal_token_user_check(tok, &k.key, &err));
+    test_token_no_rules(&bench);
+    EXPECT_OK(use(&k, &gcm, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+}
+
+static void two_sessions_are_enough_and_one_is_not(void **state)
+{
+    (void)state;
+    struct hal_token_info i;
+    struct test_key k;
+    struct hal_result r;
+    uint8_t zeros[16] = { 0 };
+    struct hal_op bad = { .use = HAL_DECRYPT, .mech = HAL_AES_GCM, .in = zeros, .in_len = 16,
+                          .iv = zeros, .iv_len = 12, .tag = zeros, .tag_len = 16 };
+    test_token_rule(&bench, "max", "C_GetTokenInfo 1+ maxsessions 2");
+    test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 2");
+    EXPECT_OK(open_token());
+    EXPECT_OK(hal_token_info(tok, &i, &err));
+    assert_int_equal(i.sessions, 1);
+    expect_service();
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    for (int n = 0; n < 5; n++)
+        EXPECT_RC(CF_E_AUTH, use(&k, &bad, &r)); /* each costs its session */
+    test_key_clear(&k);
+    (void)done(NULL);
+
+    test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 1");
+    EXPECT_RC(CF_E_LIMIT, open_token());
+    assert_non_null(strstr(err.text, "two are needed"));
+}
+
+static void session_limit_that_was_not_announced_is_met(void **state)
+{
+    (void)state;
+    struct hal_token_info i;
+    test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 4");
+    EXPECT_OK(open_token());
+    EXPECT_OK(hal_token_info(tok, &i, &err));
+    assert_int_equal(i.sessions, 3);
+    expect_service();
+}
+
+static void token_that_makes_the_gcm_iv_itself_is_served(void **state)
+{
+    (void)state;
+    struct test_key k;
+    struct hal_result r;
+    static uint8_t big[20000];
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = big, .in_len = 100 };
+    test_token_rule(&bench, "name", "C_GetTokenInfo 1+ manufacturer Cavium");
+    test_token_rule(&bench, "iv", "C_EncryptInit 1+ writeiv");
+    EXPECT_OK(open_token());
+    expect_service();
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    EXPECT_OK(use(&k, &gcm, &r));
+    assert_false(cf_all_bytes(r.iv, 12, 0));
+    hal_result_clear(&r);
+    gcm.in_len = sizeof big;
+    EXPECT_RC(CF_E_LIMIT, use(&k, &gcm, &r));
+    test_token_rule(&bench, "iv", NULL); /* and if it made none, nothing is given out */
+    gcm.in_len = 100;
+    EXPECT_RC(CF_E_TOKEN, use(&k, &gcm, &r));
+    test_key_clear(&k);
+}
+
+static void bad_uris_and_absent_tokens_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri;
+        enum cf_rc rc;
+    } cases[] = {
+        { "pkcs11:token=no-such-token", CF_E_TOKEN },
+        { "pkcs11:token=coffer-test;token=coffer-test", CF_E_INPUT },
+        { "pkcs11:token=coffer-test?pin-value=1234", CF_E_INPUT },
+        { "pkcs11:token=coffer-test?pin-source=file:/x", CF_E_INPUT },
+        { "pkcs11:token=coffer-test;object=key", CF_E_INPUT },
+        { "pkcs11:token=coffer-test;colour=red", CF_E_INPUT },
+        { "pkcs11:token=coffer-test?module-path=/x", CF_E_INPUT },
+        { "pkcs11:token=%zz", CF_E_INPUT },
+        { "http://token", CF_E_INPUT },
+        { "", CF_E_INPUT },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct p11_config cfg = test_token_config(&bench);
+        cfg.token_uri = cases[i].uri;
+        print_message("  %s\n", cases[i].uri);
+        EXPECT_RC(cases[i].rc, p11_token_open(&cfg, &tok, &err));
+        assert_null(tok);
+    }
+    struct p11_config cfg = test_token_config(&bench);
+    cfg.module = "/nonexistent/module.so";
+    EXPECT_RC(CF_E_TOKEN, p11_token_open(&cfg, &tok, &err));
+    cfg.module = "module.so";
+    EXPECT_RC(CF_E_INPUT, p11_token_open(&cfg, &tok, &err));
+}
+
+int main(int argc, char **argv)
+{
+    test_token_begin(&bench, argc, argv);
+    test_token_use_shim(&bench);
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+    const struct CMUnitTest tests[] = {
+        TEST(token_without_what_is_needed_is_refused_by_name),
+        TEST(optional_mechanism_is_missed_when_asked_for),
+        TEST(kwp_that_is_not_rfc_5649_is_refused),
+        TEST(token_that_takes_no_known_keys_gets_them_by_rsa),
+        TEST(token_that_wants_value_len_gets_it),
+        TEST(token_that_wants_value_len_and_takes_no_known_keys_is_served),
+        TEST(attributes_that_the_token_does_not_know_are_left_out),
+        TEST(usage_bits_that_the_token_does_not_know_are_left_out),
+        TEST(flags_that_the_token_forgets_are_set_afterwards),
+        TEST(key_that_stays_readable_is_not_used),
+        TEST(two_sessions_are_enough_and_one_is_not),
+        TEST(session_limit_that_was_not_announced_is_met),
+        TEST(token_that_makes_the_gcm_iv_itself_is_served),
+        TEST(bad_uris_and_absent_tokens_are_told_apart),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_token_end(&bench);
+    return failed;
+}
