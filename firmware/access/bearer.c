@@ -1,7 +1,6 @@
 #include "access_priv.h"
 #include "bearer_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,7 +164,7 @@ static enum cf_rc check_fresh(struct access_bearer *b, struct crypto_bytes token
         return rc;
     const struct issuer *i = find_issuer(b, name);
     if (i == NULL) {
-        access_show(name, shown, sizeof shown);
+        cf_utf8_clean(name, shown, sizeof shown);
         return CF_FAIL(e, CF_E_DENIED, "unknown issuer %s", shown);
     }
     rc = verify(b, i, token, &payload, e);

@@ -57,9 +57,6 @@ CF_CHECK enum cf_rc access_claims_judge(const struct access_expected *want,
 /* exp and nbf with the allowed skew. Needs only what a remembered token keeps. */
 bool access_time_good(int64_t now_s, int64_t not_before_s, int64_t expires_s);
 
-/* Copies up to `size` - 1 bytes, control characters as '?': for logs. */
-void access_show(const char *text, char *out, size_t size);
-
 /* Without one trailing slash. CF_E_INPUT: empty or too long. */
 CF_CHECK enum cf_rc access_audience_trim(const char *text, char out[ACCESS_AUDIENCE_MAX + 1],
                                          struct cf_err *e);

@@ -2,20 +2,11 @@
 #include "access_priv.h"
 #include "bearer_priv.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 
 #define DATES ((struct json_range){ .min = 0, .max = ACCESS_TIME_MAX })
-
-void access_show(const char *text, char *out, size_t size)
-{
-    snprintf(out, size, "%s", text);
-    for (char *p = out; *p != '\0'; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-}
 
 enum cf_rc access_audience_trim(const char *text, char out[ACCESS_AUDIENCE_MAX + 1],
                                 struct cf_err *e)
@@ -47,7 +38,7 @@ static enum cf_rc judge_issuer(const struct access_expected *want, const struct 
         return rc;
     if (strcmp(iss, want->issuer) == 0)
         return CF_OK;
-    access_show(iss, shown, sizeof shown);
+    cf_utf8_clean(iss, shown, sizeof shown);
     return CF_FAIL(e, CF_E_DENIED, "invalid issuer %s", shown);
 }
 
@@ -78,7 +69,7 @@ static enum cf_rc judge_audience(const struct access_expected *want, const struc
         if (json_type_of(aud) == JSON_ARRAY && is_audience(want, json_text(one)))
             return CF_OK;
     if (json_text(aud) != NULL)
-        access_show(json_text(aud), shown, sizeof shown);
+        cf_utf8_clean(json_text(aud), shown, sizeof shown);
     return CF_FAIL(e, CF_E_DENIED, "invalid audience %s", shown);
 }
 
@@ -145,7 +136,7 @@ static void read_note(const struct json *claims, const char *name, const char *o
     if (text == NULL)
         text = json_text(json_member(claims, other));
     if (text != NULL)
-        access_show(text, out, size);
+        cf_utf8_clean(text, out, size);
 }
 
 static enum cf_rc judge(const struct access_expected *want, const struct json *claims,

@@ -56,7 +56,7 @@ static enum cf_rc find_audience(const struct access_authority *a,
             }
         }
     }
-    access_show(asked, shown, sizeof shown);
+    cf_utf8_clean(asked, shown, sizeof shown);
     return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no resource is named %s", shown),
                        "invalid_scope");
 }
@@ -223,7 +223,7 @@ static enum cf_rc answer(struct access_authority *a, const struct access_issue *
     out->expires_in_s = left > 0 ? (uint32_t)left : 0;
     memcpy(out->client, what->client->client.name, sizeof out->client);
     memcpy(out->oid, what->client->client.oid, sizeof out->oid);
-    access_show(what->audience, out->audience, sizeof out->audience);
+    cf_utf8_clean(what->audience, out->audience, sizeof out->audience);
     return CF_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "crypto/crypto.h"
 
 #define RECORD_MAGIC "CFAR"
@@ -35,22 +36,16 @@ static enum cf_rc hash_record(const uint8_t *record, size_t len, uint8_t out[AUD
 
 /* --- out ------------------------------------------------------------------------------------- */
 
-/* Cuts at `max` bytes, not inside a UTF-8 character, and marks the cut. */
+/* Puts at most `max` bytes and a NUL behind them, which the next text overwrites. */
 static size_t cut_text(const char *text, size_t max, char *out)
 {
-    size_t len = text == NULL ? 0 : strnlen(text, max + 1);
-
-    if (len <= max) {
-        if (len > 0)
-            memcpy(out, text, len);
-        return len;
+    if (text == NULL)
+        return 0;
+    if (cf_utf8_clean(text, out, max + 1)) {
+        cf_utf8_clean(text, out, max - 1);
+        memcpy(out + strlen(out), "..", 3);
     }
-    len = max - 2;
-    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-        len--;
-    memcpy(out, text, len);
-    memcpy(out + len, "..", 2);
-    return len + 2;
+    return strlen(out);
 }
 
 enum cf_rc audit_record_put(const struct audit_record *r, uint32_t place, struct audit_head *head,

@@ -1,7 +1,6 @@
 /* Start, note, finish: each one transaction. */
 #include "jobs_priv.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -65,6 +64,13 @@ static enum cf_rc another_runs(struct jobs *j, struct cf_err *e)
     return cf_err_code(e, rc, "Conflict");
 }
 
+/* Error texts quote what others sent: a row takes UTF-8 only. */
+static void set_text(char *to, size_t size, const char *text)
+{
+    if (text != NULL)
+        cf_utf8_clean(text, to, size);
+}
+
 static enum cf_rc new_record(struct jobs *j, const struct jobs_record *in, struct jobs_record *r,
                              struct cf_err *e)
 {
@@ -73,13 +79,15 @@ static enum cf_rc new_record(struct jobs *j, const struct jobs_record *in, struc
     enum cf_rc rc = hal_entropy_fill(j->entropy, id, sizeof id, e);
     if (rc != CF_OK)
         return rc;
-    *r = *in;
+    *r = (struct jobs_record){ .kind = in->kind };
     cf_hex(id, sizeof id, r->id);
+    set_text(r->who, sizeof r->who, in->who);
+    set_text(r->uri, sizeof r->uri, in->uri);
+    set_text(r->folder, sizeof r->folder, in->folder);
+    set_text(r->key, sizeof r->key, in->key);
+    set_text(r->details, sizeof r->details, in->details);
     r->state = JOBS_IN_PROGRESS;
     r->start_s = jobs_now_s(j);
-    r->end_s = 0;
-    r->error_code[0] = r->error[0] = r->warning[0] = '\0';
-    r->bytes = r->elapsed_ms = 0;
     return CF_OK;
 }
 
@@ -124,12 +132,6 @@ enum cf_rc jobs_start(struct jobs *j, const struct jobs_record *in, struct jobs_
 }
 
 /* --- note and finish ------------------------------------------------------------------------- */
-
-static void set_text(char *to, size_t size, const char *text)
-{
-    if (text != NULL)
-        snprintf(to, size, "%s", text);
-}
 
 enum cf_rc jobs_note(struct jobs *j, const char *id, const char *folder, const char *details,
                      struct cf_err *e)

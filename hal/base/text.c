@@ -159,6 +159,27 @@ bool cf_utf8_valid(const void *text, size_t len)
     return true;
 }
 
+bool cf_utf8_clean(const char *text, char *out, size_t size)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    size_t left = strlen(text), at = 0;
+    while (left) {
+        size_t n = utf8_len(p, left);
+        bool shown = n > 1 || (n == 1 && *p >= 0x20 && *p != 0x7f);
+        if (at + (shown ? n : 1) >= size)
+            break;
+        if (shown)
+            memcpy(out + at, p, n);
+        else
+            out[at] = '?';
+        at += shown ? n : 1;
+        p += n ? n : 1;
+        left -= n ? n : 1;
+    }
+    out[at] = 0;
+    return left != 0;
+}
+
 enum cf_rc cf_parse_u64(const char *text, uint64_t max, uint64_t *out, struct cf_err *e)
 {
     uint64_t v = 0;

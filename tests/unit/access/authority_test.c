@@ -5,6 +5,7 @@
 
 #include "access/authority.h"
 #include "access/bearer.h"
+#include "crypto/cert.h"
 #include "hal_sim/hal_sim.h"
 #include "json/json.h"
 #include "store/store.h"
@@ -385,6 +386,21 @@ static void a_registered_key_answers_for_its_client(void **state)
     cf_buf_clear(&token);
 }
 
+static void a_certificate_may_be_registered_for_its_key(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct crypto_cert_pair pair = { .key_pem = { 0 } };
+    const struct crypto_cert_order order = {
+        .kind = CRYPTO_CERT_CA, .common_name = "client", .now = NOW_S, .days = 1
+    };
+    const char *pem = NULL;
+    EXPECT_OK(crypto_cert_make(&order, NULL, &pair, &err));
+    EXPECT_OK(cf_buf_text(&pair.cert_pem, &pem, &err));
+    EXPECT_OK(access_client_key(f->a, "admin", pem, &err));
+    crypto_cert_pair_clear(&pair);
+}
+
 static void wrong_assertions_get_no_token(void **state)
 {
     struct fixture *f = *state;
@@ -497,6 +513,7 @@ int main(void)
         TEST(groups_of_a_principal_stand_in_its_tokens),
         TEST(the_owner_may_ask_for_any_audience_and_time),
         TEST(a_registered_key_answers_for_its_client),
+        TEST(a_certificate_may_be_registered_for_its_key),
         TEST(wrong_assertions_get_no_token),
         TEST(discovery_names_every_endpoint_under_each_path),
         TEST(a_token_that_fails_gives_no_half_answer),

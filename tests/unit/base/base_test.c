@@ -237,6 +237,34 @@ static void a_value_cannot_forge_a_log_line(void **state)
     close(pipe_fd[1]);
 }
 
+static void a_text_is_made_fit_without_cutting_a_character(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+        size_t size;
+        bool cut;
+    } cases[] = {
+        { "", "", 1, false },
+        { "a", "", 1, true },
+        { "abc", "abc", 4, false },
+        { "abc", "ab", 3, true },
+        { "a\nb\x7f\x01", "a?b??", 9, false },
+        { "\xc3\xa9\xc3\xa9", "\xc3\xa9\xc3\xa9", 5, false },
+        { "\xc3\xa9\xc3\xa9", "\xc3\xa9", 4, true },
+        { "\xc3", "?", 9, false },
+        { "\xc0\x80x", "??x", 9, false },
+        { "\xf0\x9f\x94\x91\xed\xa0\x80", "\xf0\x9f\x94\x91???", 9, false },
+        { "\xf0\x9f\x94\x91", "", 4, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[16];
+        memset(out, 'z', sizeof out);
+        assert_int_equal(cf_utf8_clean(cases[i].in, out, cases[i].size), cases[i].cut);
+        assert_string_equal(out, cases[i].out);
+    }
+}
+
 static void utf8_is_taken_in_its_one_form(void **state)
 {
     (void)state;
@@ -268,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_verdict_opens_only_when_both_halves_say_so),
         cmocka_unit_test(a_file_is_replaced_whole_with_its_mode),
         cmocka_unit_test(a_value_cannot_forge_a_log_line),
+        cmocka_unit_test(a_text_is_made_fit_without_cutting_a_character),
         cmocka_unit_test(utf8_is_taken_in_its_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,25 @@ static void an_unknown_id_is_not_found(void **state)
     EXPECT_RC(CF_E_ABSENT, jobs_last(f->j, JOBS_RESTORE, &r, &err));
 }
 
+static void an_ugly_error_text_does_not_keep_a_job_from_ending(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    char text[JOBS_TEXT_SIZE + 10];
+    struct jobs_record r = start(f, JOBS_BACKUP);
+    memset(text, 0xff, sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (size_t i = 1; i + 2 < sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xa9", 2);
+    struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "BadRequest", .error = text };
+    EXPECT_OK(jobs_note(f->j, r.id, "a\xffz", NULL, &err));
+    EXPECT_OK(jobs_finish(f->j, r.id, &end, &err));
+    EXPECT_OK(jobs_get(f->j, r.id, &r, &err));
+    assert_string_equal(r.folder, "a?z");
+    assert_int_equal(r.error[0], '?');
+    assert_int_equal(strlen(r.error), JOBS_TEXT_SIZE - 2); /* no half character */
+}
+
 static void a_uri_with_a_query_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -292,6 +311,7 @@ int main(void)
         TEST(one_runs_at_a_time),
         TEST(an_ended_job_stays_as_it_is),
         TEST(an_unknown_id_is_not_found),
+        TEST(an_ugly_error_text_does_not_keep_a_job_from_ending),
         TEST(a_uri_with_a_query_is_refused),
         TEST(a_restore_waits_for_a_backup_that_is_old_enough),
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
