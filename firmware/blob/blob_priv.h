@@ -74,7 +74,7 @@ CF_CHECK enum cf_rc blob_azure_check(const struct blob_uri *u, const char *token
                                      struct blob_report *report, struct cf_err *e);
 struct blob_azure_setup {
     const struct blob_uri *uri;
-    const char *token;
+    const char *token; /* NULL: the managed identity of the options */
     const struct blob_options *options;
     struct hal_clock *clock;
     int64_t ends_unix_s;

@@ -9,6 +9,19 @@ static const char *token_text(const struct blob_place *p)
     return t[0] == '?' ? t + 1 : t;
 }
 
+/* Its rights are roles that only the service knows. */
+static enum cf_rc check_identity(const char *token, const struct blob_options *o,
+                                 struct blob_report *r, struct cf_err *e)
+{
+    if (token[0] != '\0')
+        return CF_FAIL(e, CF_E_INPUT, "token and useManagedIdentity exclude each other");
+    if (o->identity.kind == BLOB_IDENTITY_NONE)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "useManagedIdentity: this appliance has no managed identity; give a token");
+    r->can_read = r->can_list = r->can_create = r->can_write = true;
+    return CF_OK;
+}
+
 static enum cf_rc check(const struct blob_place *p, enum blob_need need,
                         const struct blob_options *o, int64_t now_unix_s, struct blob_uri *uri,
                         struct blob_report *report, struct cf_err *e)
@@ -17,6 +30,8 @@ static enum cf_rc check(const struct blob_place *p, enum blob_need need,
     enum cf_rc rc = blob_uri_parse(p->uri, o, uri, e);
     if (rc != CF_OK)
         return cf_err_code(e, rc, "BadRequest");
+    if (uri->kind != BLOB_URI_DIR && p->use_identity)
+        return cf_err_code(e, check_identity(token_text(p), o, report, e), "BadRequest");
     if (uri->kind != BLOB_URI_DIR)
         return cf_err_code(e, blob_azure_check(uri, token_text(p), need, now_unix_s, report, e),
                            "BadRequest");
@@ -68,7 +83,7 @@ enum cf_rc blob_store_open(const struct blob_place *p, enum blob_need need,
         rc = cf_err_code(e, blob_dir_open(uri.container, o, out, e), "BadRequest");
     } else {
         struct blob_azure_setup setup = { .uri = &uri,
-                                          .token = token_text(p),
+                                          .token = p->use_identity ? NULL : token_text(p),
                                           .options = o,
                                           .clock = clock,
                                           .ends_unix_s = report.ends_unix_s };

@@ -48,7 +48,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     const char *roots[] = { world.dir };
     struct blob_options o = options(roots);
-    struct blob_place p = { world.uri, world.token };
+    struct blob_place p = { .uri = world.uri, .token = world.token };
     struct cf_err e = { 0 };
     char prefixed[300];
     assert_non_null(f);
@@ -581,7 +581,7 @@ static void a_store_opened_for_reading_gives_no_writer(void **state)
     (void)state;
     const char *roots[] = { world.dir };
     struct blob_options o = options(roots);
-    struct blob_place p = { world.uri, world.token };
+    struct blob_place p = { .uri = world.uri, .token = world.token };
     struct blob_store *s;
     struct blob_lane *lane;
     struct blob_writer *w;

@@ -33,7 +33,7 @@ struct fixture {
 static void open_place(struct fixture *f, const char *uri, const char *token,
                        const struct blob_options *o)
 {
-    struct blob_place p = { uri, token };
+    struct blob_place p = { .uri = uri, .token = token };
     struct cf_err e = { 0 };
     if (blob_store_open(&p, BLOB_TO_WRITE, o, f->clock, &f->store, &e) != CF_OK)
         fail_msg("%s", e.text);
@@ -427,6 +427,146 @@ static void lists_of_several_pages_come_whole_or_fail(void **state)
     assert_int_equal(w.r.err.rc, CF_E_CORRUPT);
 }
 
+/* ---- managed identities ---- */
+
+#define STORAGE_TOKEN "eyJ0eXAi.storage.token"
+
+static void identity_place(struct fixture *f, const struct blob_identity *i)
+{
+    struct blob_options o = { .allow_http = true, .identity = *i };
+    struct blob_place p = { .uri = f->server.url, .use_identity = true };
+    struct cf_err e = { 0 };
+    if (blob_store_open(&p, BLOB_TO_WRITE, &o, f->clock, &f->store, &e) != CF_OK)
+        fail_msg("%s", e.text);
+    assert_int_equal(blob_lane_new(f->store, &f->lane, NULL), CF_OK);
+    assert_int_equal(blob_writer_new(f->lane, &f->writer, NULL), CF_OK);
+}
+
+static int set_up_identity(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    char key[80];
+    assert_non_null(f);
+    snprintf(f->dir, sizeof f->dir, "/tmp/coffer-blob-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(key, sizeof key, "%s/one.key", f->dir);
+    const char *const args[] = { "--require-sas", "--bearer", STORAGE_TOKEN, "--arc-key", key,
+                                 "--token-life",  "86400",    NULL };
+    test_blobserver_start(&f->server, args);
+    f->clock = hal_sim_clock_new((int64_t)time(NULL) * 1000);
+    *state = f;
+    return 0;
+}
+
+static void close_place(struct fixture *f)
+{
+    blob_writer_free(f->writer);
+    blob_lane_free(f->lane);
+    blob_store_free(f->store);
+    f->writer = NULL;
+    f->lane = NULL;
+    f->store = NULL;
+}
+
+static void in_dir(const struct fixture *f, const char *format);
+
+static void each_kind_of_identity_opens_the_container(void **state)
+{
+    struct fixture *f = *state;
+    char endpoint[128];
+    snprintf(endpoint, sizeof endpoint, "%s/_identity", f->server.root);
+    in_dir(f, "echo arc-key-content > one.key");
+    const struct blob_identity kinds[] = {
+        { .kind = BLOB_IDENTITY_IMDS, .endpoint = endpoint, .client_id = "abc" },
+        { .kind = BLOB_IDENTITY_ARC, .endpoint = endpoint, .key_dir = f->dir },
+        { .kind = BLOB_IDENTITY_APP_SERVICE, .endpoint = endpoint, .secret = "identity-secret" },
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "i%u", i);
+        identity_place(f, &kinds[i]);
+        assert_int_equal(put_block(f, name, 0, 100000).why, BLOB_OK);
+        assert_int_equal(commit(f, name, 1).why, BLOB_OK);
+        close_place(f);
+    }
+}
+
+static void a_token_is_kept_for_half_of_its_life_and_used_on_when_no_new_one_comes(void **state)
+{
+    struct fixture *f = *state;
+    char endpoint[128];
+    snprintf(endpoint, sizeof endpoint, "%s/_identity", f->server.root);
+    identity_place(f, &(struct blob_identity){ .kind = BLOB_IDENTITY_IMDS, .endpoint = endpoint });
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(put_block(f, "k", i, 100).why, BLOB_OK);
+    assert_int_equal(test_blobserver_stat(&f->server, "Identity"), 1);
+    hal_sim_clock_step(f->clock, 43201 * INT64_C(1000));
+    test_blobserver_fault(&f->server, "op=Identity action=status:500");
+    assert_int_equal(put_block(f, "k", 5, 100).why, BLOB_OK); /* with the old one */
+    assert_int_equal(put_block(f, "k", 6, 100).why, BLOB_OK);
+    assert_int_equal(test_blobserver_stat(&f->server, "Identity"), 3);
+
+    /* the storage service takes an old token no more */
+    hal_sim_clock_step(f->clock, 61000);
+    test_blobserver_fault(&f->server, "op=PutBlock action=status:401 "
+                                      "code=InvalidAuthenticationInfo");
+    assert_int_equal(put_block(f, "k", 7, 100).why, BLOB_TRANSIENT);
+    assert_int_equal(put_block(f, "k", 7, 100).why, BLOB_OK);
+    assert_int_equal(test_blobserver_stat(&f->server, "Identity"), 4);
+    test_blobserver_fault(&f->server, "op=PutBlock nth=2 action=status:401 "
+                                      "code=InvalidAuthenticationInfo");
+    assert_int_equal(put_block(f, "k", 7, 100).why, BLOB_OK);
+    assert_int_equal(put_block(f, "k", 7, 100).why, BLOB_CREDENTIAL);
+}
+
+static void an_identity_that_does_not_answer_is_an_outcome_of_the_operation(void **state)
+{
+    struct fixture *f = *state;
+    char endpoint[128];
+    snprintf(endpoint, sizeof endpoint, "%s/_identity", f->server.root);
+    static const struct {
+        const char *rule;
+        enum blob_why why;
+    } cases[] = {
+        { "op=Identity action=status:400", BLOB_CREDENTIAL },
+        { "op=Identity action=status:410", BLOB_TRANSIENT },
+        { "op=Identity action=status:429", BLOB_TRANSIENT },
+        { "op=Identity action=reset:end", BLOB_TRANSIENT },
+        { "op=Identity action=flip:0", BLOB_REFUSED },
+    };
+    identity_place(f, &(struct blob_identity){ .kind = BLOB_IDENTITY_IMDS, .endpoint = endpoint });
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        print_message("  %s\n", cases[i].rule);
+        test_blobserver_fault(&f->server, cases[i].rule);
+        struct blob_result r = put(f, "x", "y");
+        assert_int_equal(r.why, cases[i].why);
+        assert_null(strstr(r.err.text, STORAGE_TOKEN));
+    }
+    assert_int_equal(put(f, "x", "y").why, BLOB_OK);
+    close_place(f);
+
+    identity_place(f, &(struct blob_identity){ .kind = BLOB_IDENTITY_IMDS,
+                                               .endpoint = "http://127.0.0.1:1/token" });
+    assert_int_equal(put(f, "z", "y").why, BLOB_TRANSIENT);
+}
+
+static void an_arc_agent_cannot_have_just_any_file_sent(void **state)
+{
+    struct fixture *f = *state;
+    char endpoint[128], elsewhere[128];
+    snprintf(endpoint, sizeof endpoint, "%s/_identity", f->server.root);
+    snprintf(elsewhere, sizeof elsewhere, "%s/keys", f->dir);
+    in_dir(f, "echo content > secret && mkdir keys && ln -s secret one.key");
+    identity_place(f, &(struct blob_identity){
+                          .kind = BLOB_IDENTITY_ARC, .endpoint = endpoint, .key_dir = f->dir });
+    assert_int_equal(put(f, "a", "y").why, BLOB_CREDENTIAL); /* a link */
+    close_place(f);
+    in_dir(f, "rm one.key && echo content > one.key");
+    identity_place(f, &(struct blob_identity){
+                          .kind = BLOB_IDENTITY_ARC, .endpoint = endpoint, .key_dir = elsewhere });
+    assert_int_equal(put(f, "a", "y").why, BLOB_CREDENTIAL); /* another directory */
+}
+
 /* ---- directories ---- */
 
 static void in_dir(const struct fixture *f, const char *format)
@@ -510,6 +650,11 @@ int main(void)
         WITH(a_container_under_a_policy_takes_new_blobs_and_keeps_old_ones, set_up_worm),
         WITH(every_third_request_failing_only_costs_attempts, set_up),
         WITH(lists_of_several_pages_come_whole_or_fail, set_up),
+        WITH(each_kind_of_identity_opens_the_container, set_up_identity),
+        WITH(a_token_is_kept_for_half_of_its_life_and_used_on_when_no_new_one_comes,
+             set_up_identity),
+        WITH(an_identity_that_does_not_answer_is_an_outcome_of_the_operation, set_up_identity),
+        WITH(an_arc_agent_cannot_have_just_any_file_sent, set_up_identity),
         WITH(links_and_devices_are_not_followed, set_up_dir),
         WITH(a_staging_directory_that_is_a_link_is_refused, set_up_dir),
         WITH(a_full_medium_is_told_and_leaves_no_half_blob, set_up_dir),

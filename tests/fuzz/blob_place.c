@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (*token == '\n')
         *token++ = '\0';
     for (int need = BLOB_TO_READ; need <= BLOB_TO_WRITE; need++) {
-        struct blob_place p = { text, token };
+        struct blob_place p = { .uri = text, .token = token };
         struct blob_report r;
         struct cf_err e = { 0 };
         enum cf_rc rc = blob_place_check(&p, (enum blob_need)need, &o, 1893456000, &r, &e);

@@ -12,7 +12,8 @@ struct azure_store {
     struct blob_store base;
     char *container_url;     /* https://host[/account]/container, no query */
     char *prefix;            /* "" or "a/b/" */
-    struct cf_secret *token; /* SAS without '?', not NUL-terminated */
+    struct cf_secret *token; /* SAS without '?', not NUL-terminated; NULL: */
+    struct azure_identity *identity;
     char version[32];
     struct hal_clock *clock;
     int64_t ends_unix_s; /* of the token; 0: not told */
@@ -24,6 +25,19 @@ struct azure_store {
 /* sas.c: seconds since 1970 of a UTC time as a SAS writes it. */
 bool blob_azure_time(const char *s, int64_t *unix_s);
 
+/* identity.c: bearer tokens for the storage service, fetched and kept for all lanes of a store.
+ * Threads: any. */
+CF_CHECK enum cf_rc blob_azure_identity_new(const struct blob_identity *i, struct hal_clock *clock,
+                                            struct azure_identity **out, struct cf_err *e);
+void blob_azure_identity_free(struct azure_identity *id);
+/* Appends "Authorization: Bearer ..." to `header`. On failure `*why` is BLOB_TRANSIENT or
+ * BLOB_CREDENTIAL. May wait for the identity's endpoint, at most half a minute. */
+CF_CHECK enum cf_rc blob_azure_bearer(struct azure_identity *id, struct cf_buf *header,
+                                      enum blob_why *why, struct cf_err *e);
+/* The service refused the token: forgets it. True when it was an old one, so that a new one may
+ * do. */
+bool blob_azure_bearer_refused(struct azure_identity *id);
+
 /* errors.c: what an answer that is not 2xx means. */
 struct azure_answer {
     enum blob_verb verb;
@@ -31,6 +45,7 @@ struct azure_answer {
     int status;
     const char *code; /* x-ms-error-code, or "" */
     bool out_of_time; /* the token's time is over, or the service says so */
+    bool identity;    /* asked with a managed identity, not with a SAS */
 };
 void blob_azure_judge(const struct azure_answer *a, struct blob_result *r);
 
@@ -71,6 +86,54 @@ CF_CHECK enum cf_rc blob_azure_put_query(struct cf_buf *b, const char *s, struct
 /* The whole URL, SAS included, NUL-terminated: wipe it with cf_buf_clear. */
 CF_CHECK enum cf_rc blob_azure_url(const struct azure_store *s, const struct blob_op *op,
                                    const char *marker, struct cf_buf *url, struct cf_err *e);
+
+/* One operation on its way. */
+struct azure_op {
+    struct azure_op *next, *prev; /* next alone in the spare list */
+    struct azure_lane *lane;
+    struct blob_op op;
+    char name[BLOB_NAME_MAX + 1], etag[BLOB_ETAG_MAX + 1];
+    struct net_transfer *transfer;
+    struct cf_buf url, body;
+    struct azure_list list;
+    char last_marker[sizeof((struct azure_list *)0)->marker];
+    enum blob_why own_why; /* of a refusal found here, BLOB_OK: none */
+    bool caller_failed;
+    bool stillborn; /* no request was made: its result waits for the next run */
+    struct blob_result result;
+};
+
+struct azure_lane {
+    struct blob_lane base;
+    struct net_lane *net;
+    struct azure_op *open, *spare;
+    unsigned nstillborn;
+};
+
+static inline struct azure_store *azure_store_of(const struct azure_op *o)
+{
+    return (struct azure_store *)(void *)o->lane->base.store;
+}
+
+static inline bool azure_is_write(enum blob_verb v)
+{
+    return v == BLOB_DO_PUT_BLOCK || v == BLOB_DO_COMMIT || v == BLOB_DO_PUT;
+}
+
+static inline bool azure_is_list(enum blob_verb v)
+{
+    return v == BLOB_DO_LIST || v == BLOB_DO_LIST_BLOCKS;
+}
+
+/* request.c: makes the request and hands it to net; `done` is called with the operation. */
+CF_CHECK enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_err *e);
+/* The body of a commit. */
+CF_CHECK enum cf_rc blob_azure_commit_body(struct azure_op *o, struct cf_err *e);
+
+/* answer.c: callbacks of the request, and what its end means for o->result. */
+enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_err *e);
+enum cf_rc blob_azure_on_push(void *ctx, const void *data, size_t len, struct cf_err *e);
+void blob_azure_conclude(struct azure_op *o, const struct net_result *r);
 
 /* lane.c */
 CF_CHECK enum cf_rc blob_azure_lane_new(struct blob_store *s, struct blob_lane **out,

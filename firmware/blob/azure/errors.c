@@ -147,6 +147,10 @@ void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
         r->why = BLOB_EXPIRED;
         text = "the SAS has ended or is not valid yet; " ASK_SAS;
     }
+    if (a->identity && (r->why == BLOB_CREDENTIAL || r->why == BLOB_PERMISSION))
+        text =
+            "the managed identity may not; give it the role Storage Blob Data Contributor on the "
+            "account (it counts after up to ten minutes)";
     /* create-only writes carry If-None-Match: *, and services differ in what they answer */
     if (creates && (r->why == BLOB_CHANGED ||
                     (a->status == 409 && r->why == BLOB_REFUSED && a->code[0] == '\0'))) {

@@ -10,6 +10,7 @@ static void azure_free(struct blob_store *base)
 {
     struct azure_store *s = (struct azure_store *)(void *)base;
     cf_secret_free(s->token);
+    blob_azure_identity_free(s->identity);
     free(s->container_url);
     free(s->prefix);
     free(s->ca_file);
@@ -57,7 +58,9 @@ enum cf_rc blob_azure_open(const struct blob_azure_setup *setup, struct blob_sto
     if (s->container_url == NULL || s->prefix == NULL || !copy(&s->ca_file, o->ca_file) ||
         !copy(&s->proxy, o->proxy))
         rc = CF_FAIL(e, CF_E_LIMIT, "no memory for a blob store");
-    if (rc == CF_OK)
+    if (rc == CF_OK && setup->token == NULL)
+        rc = blob_azure_identity_new(&o->identity, setup->clock, &s->identity, e);
+    else if (rc == CF_OK)
         rc = cf_secret_copy(setup->token, strlen(setup->token), &s->token, e);
     if (rc != CF_OK) {
         azure_free(&s->base);

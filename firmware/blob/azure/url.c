@@ -93,7 +93,7 @@ enum cf_rc blob_azure_url(const struct azure_store *s, const struct blob_op *op,
     if (rc == CF_OK)
         rc = op->verb == BLOB_DO_LIST ? put_list_query(s, op, marker, url, e)
                                       : put_verb_query(op, url, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK && s->token != NULL)
         rc = cf_buf_put(url, cf_secret_view(s->token), cf_secret_len(s->token), e);
     return rc == CF_OK ? cf_buf_text(url, &text, e) : rc;
 }

@@ -63,6 +63,7 @@ void call_refuse_status(struct call *c, int status, const char *code, const char
 enum bs_error call_read(struct call *c, const struct shared *sh);
 enum bs_error call_write(struct call *c, const struct shared *sh);
 void call_admin(struct call *c, const struct shared *sh);
+void call_identity(struct call *c, const struct shared *sh);
 
 /* Completes reply.head with the status line, lengths and the fixed headers. */
 void call_finish_head(struct call *c);

@@ -184,6 +184,9 @@ enum bs_error call_read(struct call *c, const struct shared *sh)
         return list_blobs(c, sh);
     case OP_GET_CONTAINER:
         return store_container_exists(sh->store, &c->target);
+    case OP_IDENTITY:
+        call_identity(c, sh);
+        return BS_OK;
     case OP_PUT_BLOB:
     case OP_PUT_BLOCK:
     case OP_PUT_BLOCK_LIST:

@@ -104,6 +104,7 @@ enum bs_error call_write(struct call *c, const struct shared *sh)
     case OP_HEAD_BLOB:
     case OP_LIST_BLOBS:
     case OP_GET_CONTAINER:
+    case OP_IDENTITY:
     case OP_OTHER:
     case OP_COUNT:
     default:

@@ -13,6 +13,7 @@ enum bs_op {
     OP_LIST_BLOBS,
     OP_GET_CONTAINER,
     OP_CREATE_CONTAINER,
+    OP_IDENTITY,
     OP_OTHER,
     OP_COUNT
 };

@@ -21,6 +21,8 @@ enum {
     KEY_MAKE_SAS,
     KEY_MINUTES,
     KEY_ACCOUNT_SAS,
+    KEY_ARC_KEY,
+    KEY_LIFE,
 };
 
 static const struct argp_option table[] = {
@@ -31,6 +33,9 @@ static const struct argp_option table[] = {
     { "account-key", KEY_ACCOUNT_KEY, "BASE64", 0, "Check SAS signatures with this key", 0 },
     { "require-sas", KEY_SAS, 0, 0, "Refuse requests without a fitting SAS", 0 },
     { "bearer", KEY_BEARER, "TOKEN", 0, "Accept this bearer token instead of a SAS", 0 },
+    { "token-life", KEY_LIFE, "S", 0, "Life that /_identity tells of that token (default 86400)",
+      0 },
+    { "arc-key", KEY_ARC_KEY, "FILE", 0, "Key file that /_identity asks for as Azure Arc does", 0 },
     { "worm", KEY_WORM, 0, 0, "Refuse to overwrite or delete anything committed", 0 },
     { "discard", KEY_DISCARD, 0, 0, "Drop block bodies in the kernel; they read as zeros", 0 },
     { "latency-ms", KEY_LATENCY, "N", 0, "Wait this long before each answer", 0 },
@@ -69,6 +74,9 @@ static error_t parse_text(int key, char *arg, struct argp_state *state, struct o
         return 0;
     case KEY_BEARER:
         o->bearer = arg;
+        return 0;
+    case KEY_ARC_KEY:
+        o->arc_key = arg;
         return 0;
     case KEY_CERT:
         o->tls_cert = arg;
@@ -118,6 +126,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RATE:
         o->rate_bytes = number(state, arg, UINT32_MAX);
         return 0;
+    case KEY_LIFE:
+        o->token_life_s = number(state, arg, UINT32_MAX);
+        return 0;
     case KEY_MINUTES:
         o->sas_minutes = arg[0] == '-' ? -(long)number(state, arg + 1, 1u << 24)
                                        : (long)number(state, arg, 1u << 24);
@@ -137,7 +148,9 @@ void options_parse(struct options *o, int argc, char **argv)
                                       .parser = parse,
                                       .doc = "A blob server on loopback for tests and "
                                              "benchmarks, with scripted faults." };
-    *o = (struct options){ .threads = 1, .account = "devstoreaccount1", .sas_minutes = 60 };
+    *o = (struct options){
+        .threads = 1, .account = "devstoreaccount1", .sas_minutes = 60, .token_life_s = 86400
+    };
     if (argp_parse(&argp, argc, argv, 0, NULL, o) != 0)
         exit(2);
     if (o->threads == 0)

@@ -13,6 +13,8 @@ struct options {
     bool discard, worm, require_sas, with_parent;
     uint64_t latency_ms, rate_bytes;
     const char *account, *account_key, *bearer;
+    const char *arc_key;
+    uint64_t token_life_s;
     const char *tls_cert, *tls_key;
     const char *scenario;
     const char *containers[OPTIONS_CONTAINERS_MAX];

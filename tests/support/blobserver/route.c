@@ -71,7 +71,9 @@ enum bs_error call_route(struct call *c, const struct http_request *req)
         c->admin = ADMIN_STATS;
     if (strcmp(req->path, "/_fault") == 0)
         c->admin = ADMIN_FAULT;
-    if (c->admin != ADMIN_NONE)
+    if (strcmp(req->path, "/_identity") == 0 && req->method == HTTP_GET)
+        c->op = OP_IDENTITY;
+    if (c->admin != ADMIN_NONE || c->op == OP_IDENTITY)
         return BS_OK;
 
     if (!cut_path(c, req->path) || c->account[0] == '\0')

@@ -102,7 +102,7 @@ static const char *wanted_permission(enum bs_op op)
         [OP_PUT_BLOB] = "cw",         [OP_PUT_BLOCK] = "cw", [OP_PUT_BLOCK_LIST] = "cw",
         [OP_GET_BLOCK_LIST] = "r",    [OP_GET_BLOB] = "r",   [OP_HEAD_BLOB] = "r",
         [OP_DELETE_BLOB] = "d",       [OP_LIST_BLOBS] = "l", [OP_GET_CONTAINER] = "r",
-        [OP_CREATE_CONTAINER] = "cw", [OP_OTHER] = "",
+        [OP_CREATE_CONTAINER] = "cw", [OP_IDENTITY] = "",    [OP_OTHER] = "",
     };
     return letters[op];
 }

@@ -18,8 +18,8 @@ struct stats {
 const char *bs_op_name(enum bs_op op)
 {
     static const char *const names[OP_COUNT] = {
-        "PutBlob",    "PutBlock",  "PutBlockList", "GetBlockList",    "GetBlob", "HeadBlob",
-        "DeleteBlob", "ListBlobs", "GetContainer", "CreateContainer", "Other",
+        "PutBlob",    "PutBlock",  "PutBlockList", "GetBlockList",    "GetBlob",  "HeadBlob",
+        "DeleteBlob", "ListBlobs", "GetContainer", "CreateContainer", "Identity", "Other",
     };
     return names[op];
 }

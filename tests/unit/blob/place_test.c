@@ -24,7 +24,7 @@ static const char good_uri[] = "https://acct.blob.core.windows.net/backups";
 static enum cf_rc check(const char *uri, const char *token, enum blob_need need,
                         struct blob_report *r, struct cf_err *e)
 {
-    struct blob_place p = { uri, token };
+    struct blob_place p = { .uri = uri, .token = token };
     return blob_place_check(&p, need, &bench, NOW, r, e);
 }
 
@@ -154,6 +154,21 @@ static void what_will_not_be_possible_is_reported(void **state)
     assert_int_equal(r.ends_unix_s, 0);
 }
 
+static void an_identity_stands_in_for_a_token_where_there_is_one(void **state)
+{
+    (void)state;
+    static const struct blob_options with = { .identity = { .kind = BLOB_IDENTITY_IMDS } };
+    struct blob_place p = { .uri = good_uri, .use_identity = true };
+    struct blob_report r;
+    struct cf_err e = { 0 };
+    assert_int_equal(blob_place_check(&p, BLOB_TO_WRITE, &with, NOW, &r, NULL), CF_OK);
+    assert_true(r.can_read && r.can_list && r.can_create && r.can_write);
+    assert_int_equal(blob_place_check(&p, BLOB_TO_WRITE, &bench, NOW, NULL, &e), CF_E_INPUT);
+    assert_non_null(strstr(e.text, "no managed identity"));
+    p.token = "se=2031-01-01&sr=c&sp=crdw&sv=1&sig=x";
+    assert_int_equal(blob_place_check(&p, BLOB_TO_WRITE, &with, NOW, NULL, NULL), CF_E_INPUT);
+}
+
 static void a_storage_uri_names_host_container_and_prefix(void **state)
 {
     (void)state;
@@ -193,7 +208,7 @@ static void a_storage_uri_names_host_container_and_prefix(void **state)
         { "", false, true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct blob_place p = { cases[i].uri, token };
+        struct blob_place p = { .uri = cases[i].uri, .token = token };
         print_message("  %s\n", cases[i].uri);
         struct cf_err e = { 0 };
         enum cf_rc rc = blob_place_check(&p, BLOB_TO_WRITE, &bench, NOW, NULL, &e);
@@ -276,7 +291,7 @@ static void directories_open_only_below_the_roots_and_through_no_link(void **sta
         struct blob_store *s = NULL;
         struct cf_err e = { 0 };
         snprintf(uri, sizeof uri, "dir:%s/%s", base, cases[i].path);
-        struct blob_place p = { uri, "" };
+        struct blob_place p = { .uri = uri, .token = "" };
         print_message("  %s\n", cases[i].path);
         assert_int_equal(blob_store_open(&p, BLOB_TO_WRITE, &o, &clock, &s, &e), cases[i].rc);
         blob_store_free(s);
@@ -285,7 +300,7 @@ static void directories_open_only_below_the_roots_and_through_no_link(void **sta
     }
     struct blob_store *s = NULL;
     snprintf(uri, sizeof uri, "dir:%s", root);
-    struct blob_place with_token = { uri, "se=1" };
+    struct blob_place with_token = { .uri = uri, .token = "se=1" };
     assert_int_equal(blob_store_open(&with_token, BLOB_TO_WRITE, &o, &clock, &s, NULL), CF_E_INPUT);
     snprintf(path, sizeof path, "rm -r %s", base);
     assert_int_equal(system(path), 0);
@@ -330,6 +345,7 @@ int main(void)
         cmocka_unit_test(every_field_of_a_token_is_judged),
         cmocka_unit_test(a_token_for_https_is_not_sent_over_http),
         cmocka_unit_test(what_will_not_be_possible_is_reported),
+        cmocka_unit_test(an_identity_stands_in_for_a_token_where_there_is_one),
         cmocka_unit_test(a_storage_uri_names_host_container_and_prefix),
         cmocka_unit_test(a_folder_comes_with_or_without_slashes),
         cmocka_unit_test(directories_open_only_below_the_roots_and_through_no_link),

@@ -75,10 +75,10 @@ struct blob_end {
     void *ctx;
 };
 
-/* The next 1..cap bytes of a body; cap is BLOB_PIECE_BYTES, or what is left of it. Each byte is asked for
- * once: an attempt that would need one again fails with BLOB_TRANSIENT. The buffer is libcurl's
- * own, so what is sealed in place goes out without a copy. A failure ends the operation with that
- * class (BLOB_CALLER). Must not call into the lane. */
+/* The next 1..cap bytes of a body; cap is BLOB_PIECE_BYTES, or what is left of it. Each byte is
+ * asked for once: an attempt that would need one again fails with BLOB_TRANSIENT. The buffer is
+ * libcurl's own, so what is sealed in place goes out without a copy. A failure ends the operation
+ * with that class (BLOB_CALLER). Must not call into the lane. */
 typedef enum cf_rc blob_pull_fn(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e);
 
 /* Bytes as they come, in order. Same rules. They are not authenticated. */

@@ -2,7 +2,8 @@
  * Where a job's blobs shall go, as the client named it: a storage URI and a token. What can be
  * judged before the first request is judged here, by pure functions; then the store is opened.
  * URIs: https://HOST/CONTAINER[/PREFIX], https://HOST/ACCOUNT/CONTAINER[/PREFIX] (path style),
- * http the same where allowed, dir:/ABSOLUTE/PATH. A token is a shared access signature (SAS).
+ * http the same where allowed, dir:/ABSOLUTE/PATH. A token is a shared access signature
+ * (SAS); the appliance's managed identity may stand in for it.
  * Threads: any.
  */
 #ifndef BLOB_PLACE_H
@@ -15,6 +16,24 @@
 #define BLOB_URI_MAX      2048
 #define BLOB_TOKEN_MAX    4096
 #define BLOB_WARNINGS_MAX 6
+
+/* The managed identity of this appliance, for places named without a SAS (API document, 7.9).
+ * IMDS: a virtual machine in the cloud. ARC: a machine anywhere that runs the Azure Arc agent.
+ * APP_SERVICE: a host that hands out IDENTITY_ENDPOINT and IDENTITY_HEADER. */
+enum blob_identity_kind {
+    BLOB_IDENTITY_NONE,
+    BLOB_IDENTITY_IMDS,
+    BLOB_IDENTITY_ARC,
+    BLOB_IDENTITY_APP_SERVICE
+};
+
+struct blob_identity {
+    enum blob_identity_kind kind;
+    const char *endpoint; /* URL without query; NULL: the usual one of IMDS and ARC */
+    const char *secret;   /* APP_SERVICE: what IDENTITY_HEADER holds */
+    const char *client_id, *object_id, *resource_id; /* at most one; none with ARC */
+    const char *key_dir; /* ARC, where the agent puts its keys; NULL: /var/opt/azcmagent/tokens */
+};
 
 /* What the appliance's configuration says about storage. Strings are borrowed until open returns.
  */
@@ -29,12 +48,14 @@ struct blob_options {
     const char *service_version; /* x-ms-version; NULL: the built-in one */
     unsigned connections;        /* of one lane; 0: 16 */
     uint32_t stall_timeout_ms;   /* 0: 60,000 */
+    struct blob_identity identity;
 };
 
-/* The two members of a client's request. */
+/* What a client's request says. */
 struct blob_place {
     const char *uri;
     const char *token; /* may begin with '?'; NULL or "": none */
+    bool use_identity; /* the appliance's managed identity instead of a token */
 };
 
 enum blob_need { BLOB_TO_READ, BLOB_TO_WRITE };

@@ -1,0 +1,137 @@
+/* What comes back, and what it means. */
+#include <string.h>
+
+#include "azure_priv.h"
+#include "base/text.h"
+
+static enum cf_rc refuse(struct azure_op *o, enum blob_why why, const char *text, struct cf_err *e)
+{
+    o->own_why = why;
+    return CF_FAIL(e, why == BLOB_RANGE ? CF_E_REMOTE : CF_E_IO, "%s", text);
+}
+
+/* "bytes a-b/total" */
+static bool content_range(const char *s, uint64_t *a, uint64_t *b, uint64_t *total)
+{
+    char text[64];
+    size_t len = s == NULL ? 0 : strlen(s);
+    if (len < 7 || len - 6 >= sizeof text || strncmp(s, "bytes ", 6) != 0)
+        return false;
+    memcpy(text, s + 6, len - 6 + 1);
+    char *dash = strchr(text, '-'), *slash = strchr(text, '/');
+    if (dash == NULL || slash == NULL || slash < dash)
+        return false;
+    *dash++ = *slash++ = '\0';
+    return cf_parse_u64(text, INT64_MAX, a, NULL) == CF_OK &&
+           cf_parse_u64(dash, INT64_MAX, b, NULL) == CF_OK &&
+           cf_parse_u64(slash, INT64_MAX, total, NULL) == CF_OK;
+}
+
+/* Is this the range that was asked for? Nothing is pushed before. */
+enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_err *e)
+{
+    struct azure_op *o = ctx;
+    uint64_t a = 0, b = 0, total = 0, count = o->op.count;
+    const char *length = net_result_header(r, "Content-Length");
+    if (o->op.verb != BLOB_DO_GET)
+        return CF_OK;
+    if (r->status == 206) {
+        if (!content_range(net_result_header(r, "Content-Range"), &a, &b, &total))
+            return refuse(o, BLOB_REFUSED, "a partial answer without Content-Range", e);
+        if (a > b || b >= total) /* Azurite's answer at the end of a blob: "bytes 9-8/9" */
+            return refuse(o, BLOB_RANGE, "the range lies outside the blob", e);
+    } else {
+        if (length == NULL || cf_parse_u64(length, INT64_MAX, &total, NULL) != CF_OK)
+            return refuse(o, BLOB_REFUSED, "an answer without Content-Length", e);
+        b = total == 0 ? 0 : total - 1;
+    }
+    o->result.size = total;
+    uint64_t given = total == 0 ? 0 : b - a + 1;
+    uint64_t wanted = count != 0 ? count : total > o->op.first ? total - o->op.first : 0;
+    if (a != o->op.first && !(total == 0 && o->op.first == 0))
+        return refuse(o, BLOB_REFUSED, "another range than was asked for", e);
+    if (given < wanted)
+        return refuse(o, BLOB_RANGE, "the range lies outside the blob", e);
+    if (given > wanted)
+        return refuse(o, BLOB_REFUSED, "more than was asked for", e);
+    return CF_OK;
+}
+
+enum cf_rc blob_azure_on_push(void *ctx, const void *data, size_t len, struct cf_err *e)
+{
+    struct azure_op *o = ctx;
+    enum cf_rc rc;
+    if (o->op.verb == BLOB_DO_GET) {
+        rc = o->op.push(o->op.ctx, data, len, e);
+        o->caller_failed = rc != CF_OK;
+        return rc;
+    }
+    rc = blob_azure_xml_feed(o->list.xml, data, len, e);
+    o->caller_failed = o->list.failed;
+    return rc;
+}
+
+static bool out_of_time(const struct azure_op *o, const char *message)
+{
+    const struct azure_store *s = azure_store_of(o);
+    if (s->ends_unix_s != 0 && hal_clock_unix_ms(s->clock) / 1000 >= s->ends_unix_s)
+        return true;
+    return strstr(message, "time frame") != NULL || strstr(message, "expiry time") != NULL;
+}
+
+static void judge_answer(struct azure_op *o, const struct net_result *r)
+{
+    char code[64], message[256];
+    const char *header = net_result_header(r, "x-ms-error-code");
+    blob_azure_error_body(r->body.data, r->body.len, code, message);
+    struct azure_answer a = { .verb = o->op.verb,
+                              .name = o->name,
+                              .status = r->status,
+                              .code = header != NULL ? header : code,
+                              .out_of_time = out_of_time(o, message),
+                              .identity = azure_store_of(o)->identity != NULL };
+    blob_azure_judge(&a, &o->result);
+    o->result.maybe_done = azure_is_write(o->op.verb) && r->status >= 500;
+    if (a.identity && r->status == 401 && blob_azure_bearer_refused(azure_store_of(o)->identity)) {
+        o->result.why = BLOB_TRANSIENT; /* it was an old one: the next attempt brings a new one */
+        o->result.err.rc = CF_E_IO;
+        o->result.err.code = NULL;
+    }
+}
+
+/* No answer, or not a whole one. */
+static void judge_failure(struct azure_op *o, const struct net_result *r)
+{
+    struct blob_result *out = &o->result;
+    out->err = r->err;
+    if (o->own_why != BLOB_OK)
+        out->why = o->own_why;
+    else if (o->caller_failed || (r->by_caller && !azure_is_list(o->op.verb)) ||
+             r->rc == CF_E_CANCEL)
+        out->why = BLOB_CALLER;
+    else
+        out->why = r->rc == CF_E_IO ? BLOB_TRANSIENT : BLOB_REFUSED;
+    out->maybe_done = azure_is_write(o->op.verb) && out->why == BLOB_TRANSIENT && r->connected &&
+                      r->sent_bytes == o->op.body.len;
+}
+
+static void take_headers(struct azure_op *o, const struct net_result *r)
+{
+    const char *etag = net_result_header(r, "ETag");
+    const char *length = net_result_header(r, "Content-Length");
+    if (etag != NULL && strlen(etag) <= BLOB_ETAG_MAX)
+        memcpy(o->result.etag, etag, strlen(etag) + 1);
+    if (o->op.verb == BLOB_DO_HEAD && length != NULL)
+        (void)(cf_parse_u64(length, INT64_MAX, &o->result.size, NULL) == CF_OK);
+}
+
+void blob_azure_conclude(struct azure_op *o, const struct net_result *r)
+{
+    o->result.retry_after_ms = r->retry_after_s > 3600 ? 3600000 : r->retry_after_s * 1000;
+    if (r->rc != CF_OK)
+        judge_failure(o, r);
+    else if (r->status < 200 || r->status > 299)
+        judge_answer(o, r);
+    else
+        take_headers(o, r);
+}
