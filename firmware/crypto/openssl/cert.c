@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/text.h"
 #include "crypto/cert.h"
 #include "ossl_priv.h"
 
@@ -17,6 +18,21 @@ static enum cf_rc unix_of(const ASN1_TIME *t, int64_t *out, struct cf_err *e)
     return CF_OK;
 }
 
+/* A name is a courtesy for people: what does not fit is left out. */
+static void take_name(X509 *x, char *out, size_t size)
+{
+    X509_NAME *subject = X509_get_subject_name(x);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    uint8_t *text = NULL;
+    int len = at < 0 ? 0
+                     : ASN1_STRING_to_UTF8(
+                           &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (len > 0 && (size_t)len < size && !memchr(text, 0, (size_t)len) &&
+        cf_utf8_valid(text, (size_t)len))
+        memcpy(out, text, (size_t)len); /* the record was zeroed */
+    OPENSSL_free(text);
+}
+
 static enum cf_rc fill(X509 *x, struct crypto_cert *out, struct cf_err *e)
 {
     EVP_PKEY *pkey = X509_get0_pubkey(x);
@@ -27,6 +43,7 @@ static enum cf_rc fill(X509 *x, struct crypto_cert *out, struct cf_err *e)
         rc = unix_of(X509_get0_notBefore(x), &out->not_before, e);
     if (rc == CF_OK)
         rc = unix_of(X509_get0_notAfter(x), &out->not_after, e);
+    take_name(x, out->common_name, sizeof out->common_name);
     return rc;
 }
 

@@ -7,7 +7,8 @@ enum cf_rc ossl_fail(struct cf_err *e, enum cf_rc rc, const char *where, const c
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
-    cf_err_set(e, rc, CF_SRC_NONE, 0, where, "%s: %s", what, reason ? reason : "failed");
+    cf_err_set(e, rc, CF_SRC_NONE, 0, where, "%s%s%s", what, reason ? ": " : "",
+               reason ? reason : "");
     ERR_clear_error();
     return rc;
 }

@@ -15,6 +15,7 @@ struct crypto_cert {
     uint8_t sha256[32];  /* of the DER: x5t#S256 */
     int64_t not_before;  /* Unix seconds */
     int64_t not_after;
+    char common_name[128]; /* of the subject; "" where it has none, or one that is longer or not text */
 };
 
 /* One DER certificate, nothing behind it. Its own signature and dates are not judged. */
