@@ -7,8 +7,14 @@
 #include "cbor/cbor.h"
 
 /* Major types, RFC 8949 3.1. */
-enum { MAJOR_UINT = 0, MAJOR_BYTES = 2, MAJOR_TEXT = 3, MAJOR_ARRAY = 4, MAJOR_MAP = 5,
-       MAJOR_SIMPLE = 7 };
+enum {
+    MAJOR_UINT = 0,
+    MAJOR_BYTES = 2,
+    MAJOR_TEXT = 3,
+    MAJOR_ARRAY = 4,
+    MAJOR_MAP = 5,
+    MAJOR_SIMPLE = 7
+};
 #define SIMPLE_FALSE 0xf4
 #define SIMPLE_TRUE  0xf5
 

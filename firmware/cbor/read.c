@@ -145,9 +145,7 @@ static const uint8_t *string(struct cbor_rd *r, unsigned major, size_t max, size
     if (!start(r))
         return NULL;
     uint64_t n = head(r, major);
-    if (!good(r, n > max          ? "string over its limit"
-                 : n > r->in.left ? "cut short"
-                                  : NULL))
+    if (!good(r, n > max ? "string over its limit" : n > r->in.left ? "cut short" : NULL))
         return NULL;
     const uint8_t *p = cf_rd_bytes(&r->in, (size_t)n);
     if (major == MAJOR_TEXT && !good(r, cf_utf8_valid(p, (size_t)n) ? NULL : "text is not UTF-8"))

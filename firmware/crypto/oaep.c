@@ -1,5 +1,6 @@
 /* The decoding half of OAEP. Nothing before the verdict branches or indexes by secret bytes: the
- * private-key operation is done elsewhere, and this must not become Manger's oracle (RFC 8017 7.1.2). */
+ * private-key operation is done elsewhere, and this must not become Manger's oracle (RFC
+ * 8017 7.1.2). */
 #include <string.h>
 
 #include "crypto/crypto.h"
@@ -36,7 +37,8 @@ static enum cf_rc mask(enum hal_hash h, struct crypto_bytes seed, uint8_t *targe
     return rc;
 }
 
-/* Length of zeros-then-01 behind the label hash in `db`; *good turns 0 unless all of it is right. */
+/* Length of zeros-then-01 behind the label hash in `db`; *good turns 0 unless all of it is right.
+ */
 static size_t find_message(const uint8_t *db, size_t len, const uint8_t *label, size_t h_len,
                            uint8_t *good)
 {

@@ -30,8 +30,9 @@ static enum cf_rc deal(struct domain *d, const struct domain_panel *panel,
                        struct cf_err *e)
 {
     struct domain_dealt dealt = { 0 };
-    struct domain_deal how = { .sources = &d->sources, .panel = panel, .keyring = keyring,
-                               .token = d->o.token };
+    struct domain_deal how = {
+        .sources = &d->sources, .panel = panel, .keyring = keyring, .token = d->o.token
+    };
     memcpy(how.appliance_id, d->o.appliance_id, sizeof how.appliance_id);
     enum cf_rc rc = now_s(d, &how.now_s, e);
     how.identity_since_s = next->identity.spki_len ? next->identity.since_s : how.now_s;
@@ -84,8 +85,7 @@ static enum cf_rc import_key(struct domain *d, const struct domain_keyring *k, e
     struct cf_secret *value = NULL;
     struct hal_key_name name = { .role = role, .generation = k->gen[0].generation };
     memcpy(name.domain_id, k->domain_id, sizeof name.domain_id);
-    enum cf_rc rc =
-        cf_secret_copy(domain_keyring_key(k, 0, role), DOMAIN_KEY_SIZE, &value, e);
+    enum cf_rc rc = cf_secret_copy(domain_keyring_key(k, 0, role), DOMAIN_KEY_SIZE, &value, e);
     if (rc == CF_OK)
         rc = hal_token_key_import(d->o.token, &name, value, e);
     if (rc == CF_OK) /* the second time the token proves that it holds this very key */

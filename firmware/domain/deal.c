@@ -55,8 +55,7 @@ static enum cf_rc deal_share(struct work *w, size_t i, struct cf_err *e)
         rc = jose_jwe_seal_rsa(o->key, HAL_SHA256, random,
                                crypto_bytes_of(share, DOMAIN_SHARE_SIZE), &w->enc_key[i], e);
     if (rc == CF_OK)
-        rc = crypto_digest(HAL_SHA256, w->enc_key[i].data, w->enc_key[i].len, h->enc_key_digest,
-                           e);
+        rc = crypto_digest(HAL_SHA256, w->enc_key[i].data, w->enc_key[i].len, h->enc_key_digest, e);
     cf_wipe(random, sizeof random);
     return rc;
 }
@@ -124,7 +123,10 @@ static enum cf_rc sign(struct work *w, struct domain_signature *s, struct cf_err
 {
     uint8_t digest[32];
     struct hal_key_name name = { .role = HAL_ROLE_IDENTITY };
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .hash = HAL_SHA256, .in = digest,
+    struct hal_op op = { .use = HAL_SIGN,
+                         .mech = HAL_ECDSA,
+                         .hash = HAL_SHA256,
+                         .in = digest,
                          .in_len = sizeof digest };
     struct hal_result out = { 0 };
     struct crypto_bytes map = { w->map_bytes.data, w->map_bytes.len };

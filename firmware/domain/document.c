@@ -136,8 +136,7 @@ static enum cf_rc match_share(struct domain_document *d, const struct json *shar
 }
 
 /* Entry i of enc_shares belongs to the i-th holder with a certificate. */
-static enum cf_rc match_shares(struct domain_document *d, const struct members *m,
-                               struct cf_err *e)
+static enum cf_rc match_shares(struct domain_document *d, const struct members *m, struct cf_err *e)
 {
     const struct json *share = json_first(m->shares);
     enum cf_rc rc = CF_OK;
@@ -174,12 +173,12 @@ static enum cf_rc read_signature(struct domain_document *d, const struct members
     struct cf_buf raw = { 0 };
     enum cf_rc rc = decode(m->coffer_sig, DOMAIN_COFFER_MAX, &raw, e);
     if (rc == CF_OK)
-        rc = domain_signature_read(crypto_bytes_of(raw.data, raw.len),
-                                   crypto_bytes_of(d->map_bytes.data, d->map_bytes.len), &d->sig,
-                                   e);
+        rc =
+            domain_signature_read(crypto_bytes_of(raw.data, raw.len),
+                                  crypto_bytes_of(d->map_bytes.data, d->map_bytes.len), &d->sig, e);
     if (rc == CF_OK)
-        rc = crypto_digest(HAL_SHA256, d->sig.identity.spki, d->sig.identity.spki_len, d->signer,
-                           e);
+        rc =
+            crypto_digest(HAL_SHA256, d->sig.identity.spki, d->sig.identity.spki_len, d->signer, e);
     cf_buf_clear(&raw);
     return rc;
 }

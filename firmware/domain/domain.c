@@ -48,8 +48,8 @@ static enum cf_rc other_keys(struct cf_err *e, uint32_t generation)
                    generation);
 }
 
-static enum cf_rc mac_is(struct domain *d, const struct hal_key_name *name,
-                         struct crypto_bytes msg, const uint8_t want[32], struct cf_err *e)
+static enum cf_rc mac_is(struct domain *d, const struct hal_key_name *name, struct crypto_bytes msg,
+                         const uint8_t want[32], struct cf_err *e)
 {
     uint8_t got[HAL_MAC_SIZE];
     struct cf_err inner = { 0 };
@@ -75,8 +75,7 @@ static enum cf_rc prove_bk(struct domain *d, const struct domain_kept *k, size_t
     return rc;
 }
 
-static enum cf_rc has_kek(struct domain *d, const struct domain_kept *k, size_t i,
-                          struct cf_err *e)
+static enum cf_rc has_kek(struct domain *d, const struct domain_kept *k, size_t i, struct cf_err *e)
 {
     bool there = false;
     struct hal_key_name name = name_of(HAL_ROLE_KEK, k, i);

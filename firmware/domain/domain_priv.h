@@ -11,16 +11,16 @@
 #include "domain/domain.h"
 #include "json/json.h"
 
-#define DOMAIN_KEY_SIZE    32
-#define DOMAIN_KEYS_SIZE   96 /* BK, KEK, MK of a generation */
-#define DOMAIN_SALT_SIZE   32
-#define DOMAIN_ITEM_MAX    16384
-#define DOMAIN_ITEMS_MAX   16
-#define DOMAIN_SEALED_MAX  (DOMAIN_ITEM_MAX + CRYPTO_TAG_SIZE)
-#define DOMAIN_COFFER_MAX  16384 /* bytes of the map */
-#define DOMAIN_SIG_HEAD    36    /* alg, 0, length, key id */
-#define DOMAIN_SPKI_MAX    128   /* P-256 takes 91 */
-#define DOMAIN_KIND_NAME   "coffer.v1.document" /* label of the signature */
+#define DOMAIN_KEY_SIZE   32
+#define DOMAIN_KEYS_SIZE  96 /* BK, KEK, MK of a generation */
+#define DOMAIN_SALT_SIZE  32
+#define DOMAIN_ITEM_MAX   16384
+#define DOMAIN_ITEMS_MAX  16
+#define DOMAIN_SEALED_MAX (DOMAIN_ITEM_MAX + CRYPTO_TAG_SIZE)
+#define DOMAIN_COFFER_MAX 16384                /* bytes of the map */
+#define DOMAIN_SIG_HEAD   36                   /* alg, 0, length, key id */
+#define DOMAIN_SPKI_MAX   128                  /* P-256 takes 91 */
+#define DOMAIN_KIND_NAME  "coffer.v1.document" /* label of the signature */
 
 /* --- gf257.c: places x are 1..126, distinct ------------------------------------------------- */
 
@@ -30,7 +30,8 @@ void domain_gf_weights(const uint8_t *x, size_t n, uint32_t at, uint32_t *weight
 uint32_t domain_gf_eval(uint32_t constant, const uint16_t *coefficient, size_t n, uint32_t x);
 uint32_t domain_gf_sum(const uint32_t *weight, const uint16_t *value, size_t n);
 
-/* --- draw.c ------------------------------------------------------------------------------------ */
+/* --- draw.c ------------------------------------------------------------------------------------
+ */
 
 /* The two random sources of an appliance. */
 struct domain_sources {
@@ -45,7 +46,8 @@ CF_CHECK enum cf_rc domain_draw_key(const struct domain_sources *s, const char *
 /* Token XOR OS random: uniform while one of them is. A domain_random_fn; ctx is the sources. */
 CF_CHECK enum cf_rc domain_draw(void *ctx, void *dst, size_t len, struct cf_err *e);
 
-/* --- keyring.c --------------------------------------------------------------------------------- */
+/* --- keyring.c ---------------------------------------------------------------------------------
+ */
 
 CF_CHECK enum cf_rc domain_keyring_new(struct domain_keyring *k, size_t generations,
                                        struct cf_err *e);
@@ -55,7 +57,8 @@ CF_CHECK enum cf_rc domain_keyring_write(const struct domain_keyring *k, struct 
 CF_CHECK enum cf_rc domain_keyring_read(const void *plain, size_t len, struct domain_keyring *out,
                                         struct cf_err *e);
 
-/* --- map.c: the `coffer` map and its signature -------------------------------------------------- */
+/* --- map.c: the `coffer` map and its signature --------------------------------------------------
+ */
 
 struct domain_map_holder {
     struct domain_holder pub;
@@ -111,11 +114,11 @@ CF_CHECK enum cf_rc domain_endorse_message(const uint8_t appliance_id[16],
                                            uint8_t msg[DOMAIN_ENDORSE_SIZE], struct cf_err *e);
 /* HMAC(MK, that message), with MK in hand. */
 CF_CHECK enum cf_rc domain_endorse(const uint8_t mk[DOMAIN_KEY_SIZE],
-                                   const uint8_t appliance_id[16],
-                                   const struct domain_identity *id, uint8_t out[32],
-                                   struct cf_err *e);
+                                   const uint8_t appliance_id[16], const struct domain_identity *id,
+                                   uint8_t out[32], struct cf_err *e);
 
-/* --- officers.c -------------------------------------------------------------------------------- */
+/* --- officers.c --------------------------------------------------------------------------------
+ */
 
 struct domain_officer {
     struct crypto_cert cert;
@@ -156,7 +159,8 @@ struct domain_dealt {
 CF_CHECK enum cf_rc domain_deal(const struct domain_deal *d, struct domain_dealt *out,
                                 struct cf_err *e);
 
-/* --- kept.c: the record ------------------------------------------------------------------------ */
+/* --- kept.c: the record ------------------------------------------------------------------------
+ */
 
 struct domain_kept {
     enum domain_state state;
@@ -185,7 +189,8 @@ CF_CHECK enum cf_rc domain_keyring_seal(struct hal_token *token, const struct do
 CF_CHECK enum cf_rc domain_keyring_unseal(struct hal_token *token, const struct domain_kept *from,
                                           struct domain_keyring *out, struct cf_err *e);
 
-/* --- domain.c, activate.c ---------------------------------------------------------------------- */
+/* --- domain.c, activate.c ----------------------------------------------------------------------
+ */
 
 struct domain {
     struct domain_options o;

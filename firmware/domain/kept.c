@@ -3,8 +3,19 @@
 
 #include "domain_priv.h"
 
-enum { KEPT_VERSION = 1, KEPT_STATE, KEPT_ID, KEPT_GENERATIONS, KEPT_SALT, KEPT_SEALED,
-       KEPT_DOCUMENT, KEPT_DOCUMENT_ID, KEPT_PANEL, KEPT_QUORUM, KEPT_IDENTITY };
+enum {
+    KEPT_VERSION = 1,
+    KEPT_STATE,
+    KEPT_ID,
+    KEPT_GENERATIONS,
+    KEPT_SALT,
+    KEPT_SEALED,
+    KEPT_DOCUMENT,
+    KEPT_DOCUMENT_ID,
+    KEPT_PANEL,
+    KEPT_QUORUM,
+    KEPT_IDENTITY
+};
 
 #define SEAL_LABEL "coffer.v1.keyring"
 
@@ -189,8 +200,9 @@ enum cf_rc domain_keyring_seal(struct hal_token *token, const struct domain_sour
         rc = crypto_gcm_new(&g, e);
     if (rc == CF_OK)
         rc = crypto_gcm_set_key(g, key, e);
-    struct crypto_gcm_op op = { .nonce = nonce, .in = into->sealed.data, .len = len,
-                                .out = into->sealed.data };
+    struct crypto_gcm_op op = {
+        .nonce = nonce, .in = into->sealed.data, .len = len, .out = into->sealed.data
+    };
     if (rc == CF_OK)
         rc = crypto_gcm_seal(g, &op, into->sealed.data + len, e);
     if (rc != CF_OK)
@@ -211,7 +223,9 @@ static enum cf_rc open_sealed(const struct domain_kept *from, const uint8_t key[
         rc = crypto_gcm_new(&g, e);
     if (rc == CF_OK)
         rc = crypto_gcm_set_key(g, key, e);
-    struct crypto_gcm_op op = { .nonce = nonce, .in = from->sealed.data, .len = len,
+    struct crypto_gcm_op op = { .nonce = nonce,
+                                .in = from->sealed.data,
+                                .len = len,
                                 .out = rc == CF_OK ? cf_secret_data(*plain) : NULL };
     if (rc == CF_OK)
         rc = crypto_gcm_open(g, &op, from->sealed.data + len, e);

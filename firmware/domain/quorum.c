@@ -37,8 +37,7 @@ enum cf_rc domain_quorum_new(const struct domain_document *d, struct domain_quor
     if (!q)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a quorum");
     q->doc = d;
-    enum cf_rc rc =
-        cf_secret_new((size_t)d->map.sharing.quorum * DOMAIN_SHARE_SIZE, &q->shares, e);
+    enum cf_rc rc = cf_secret_new((size_t)d->map.sharing.quorum * DOMAIN_SHARE_SIZE, &q->shares, e);
     if (rc == CF_OK)
         *out = q;
     else

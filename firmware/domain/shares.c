@@ -236,9 +236,8 @@ enum cf_rc domain_master_check(const struct domain_sharing *s, const struct cf_s
 {
     uint8_t ctx[CONTEXT_MAX], z[64];
     size_t len = context(s, ctx);
-    enum cf_rc rc =
-        crypto_kdf512(crypto_bytes_of(cf_secret_view(master), cf_secret_len(master)),
-                      "coffer.v1.master", crypto_bytes_of(ctx, len), z, sizeof z, e);
+    enum cf_rc rc = crypto_kdf512(crypto_bytes_of(cf_secret_view(master), cf_secret_len(master)),
+                                  "coffer.v1.master", crypto_bytes_of(ctx, len), z, sizeof z, e);
     if (rc == CF_OK)
         memcpy(out, z, 32);
     cf_wipe(z, sizeof z);

@@ -5,7 +5,8 @@
 
 #define ALG_P256 1
 
-/* u8 alg | 00 | le16 length | SHA-256(SPKI): what the signature covers of itself (backup page 3.4). */
+/* u8 alg | 00 | le16 length | SHA-256(SPKI): what the signature covers of itself (backup page 3.4).
+ */
 static enum cf_rc head_of(const struct domain_identity *id, uint8_t head[DOMAIN_SIG_HEAD],
                           struct cf_err *e)
 {
@@ -35,8 +36,7 @@ enum cf_rc domain_signature_digest(const struct domain_identity *id, struct cryp
     return rc;
 }
 
-enum cf_rc domain_endorse_message(const uint8_t appliance_id[16],
-                                  const struct domain_identity *id,
+enum cf_rc domain_endorse_message(const uint8_t appliance_id[16], const struct domain_identity *id,
                                   uint8_t msg[DOMAIN_ENDORSE_SIZE], struct cf_err *e)
 {
     static const char label[] = "coffer.v1.member"; /* with its NUL */

@@ -3,10 +3,9 @@
 
 #include "domain/shares.h"
 
-static const char FIRST[32][3] = { "ba", "be", "bo", "bu", "da", "de", "do", "du",
-                                   "fe", "fo", "ga", "go", "ha", "he", "hu", "ka",
-                                   "ke", "ko", "la", "le", "lo", "lu", "ma", "me",
-                                   "mo", "na", "ne", "no", "ra", "re", "ro", "ta" };
+static const char FIRST[32][3] = { "ba", "be", "bo", "bu", "da", "de", "do", "du", "fe", "fo", "ga",
+                                   "go", "ha", "he", "hu", "ka", "ke", "ko", "la", "le", "lo", "lu",
+                                   "ma", "me", "mo", "na", "ne", "no", "ra", "re", "ro", "ta" };
 
 /* B[4 i + j] = I[i] | "aeio"[j] | "klmnrstx"[(i + j) mod 8]. */
 static void second(unsigned w, char out[3])
@@ -19,7 +18,7 @@ static void second(unsigned w, char out[3])
 
 static unsigned bit_at(const uint8_t *data, size_t len, size_t bit)
 {
-    return bit / 8 < len ? data[bit / 8] >> (7 - bit % 8) & 1u : 0;
+    return bit / 8 < len ? (unsigned)data[bit / 8] >> (7 - bit % 8) & 1u : 0;
 }
 
 void domain_words(const uint8_t *data, size_t len, size_t words, char *out)

@@ -53,8 +53,7 @@ static enum cf_rc seal(const struct crypto_cbchs *how, struct crypto_bytes key,
 }
 
 enum cf_rc jose_jwe_seal_dir(const struct jose_dir *d, struct crypto_bytes plain,
-                             const uint8_t iv[CRYPTO_IV_SIZE], struct cf_buf *out,
-                             struct cf_err *e)
+                             const uint8_t iv[CRYPTO_IV_SIZE], struct cf_buf *out, struct cf_err *e)
 {
     struct crypto_cbchs c = { .key = d->cek, .iv = iv };
     struct cf_buf work = { 0 };
@@ -113,8 +112,8 @@ static enum cf_rc read_head(struct jwe *j, struct cf_err *e)
         rc = json_get_text(head, "enc", &enc, e);
     if (rc == CF_OK)
         rc = json_opt_text(head, "kid", &kid, e);
-    if (rc == CF_OK && (strcmp(enc, ENC) != 0 || strlen(alg) >= sizeof j->alg ||
-                        strlen(kid) >= sizeof j->kid))
+    if (rc == CF_OK &&
+        (strcmp(enc, ENC) != 0 || strlen(alg) >= sizeof j->alg || strlen(kid) >= sizeof j->kid))
         rc = CF_FAIL(e, CF_E_INPUT, "JWE with an algorithm that is not served");
     if (rc == CF_OK) {
         memcpy(j->alg, alg, strlen(alg) + 1);
@@ -143,12 +142,12 @@ static enum cf_rc jwe_read(const char *text, size_t len, struct jwe *j, struct c
 static enum cf_rc open_with(const struct jwe *j, const uint8_t *cek, struct cf_secret **plain,
                             struct cf_err *e)
 {
-    struct crypto_cbchs c = { .key = cek, .iv = j->bytes[IV].data,
+    struct crypto_cbchs c = { .key = cek,
+                              .iv = j->bytes[IV].data,
                               .aad = { j->part[HEAD].text, j->part[HEAD].len } };
     struct cf_buf out = { 0 };
-    enum cf_rc rc =
-        crypto_cbchs_open(&c, crypto_bytes_of(j->bytes[TEXT].data, j->bytes[TEXT].len),
-                          j->bytes[TAG].data, &out, e);
+    enum cf_rc rc = crypto_cbchs_open(&c, crypto_bytes_of(j->bytes[TEXT].data, j->bytes[TEXT].len),
+                                      j->bytes[TAG].data, &out, e);
     if (rc == CF_OK && out.len == 0)
         rc = CF_FAIL(e, CF_E_INPUT, "JWE without content");
     if (rc == CF_OK)

@@ -12,8 +12,8 @@ static enum cf_rc key_type(const struct json *jwk, enum hal_key_type *out, struc
     static const struct {
         const char *name;
         enum hal_key_type type;
-    } names[] = { { "RSA", HAL_RSA }, { "RSA-HSM", HAL_RSA }, { "EC", HAL_EC },
-                  { "EC-HSM", HAL_EC }, { "oct", HAL_OCT },   { "oct-HSM", HAL_OCT } };
+    } names[] = { { "RSA", HAL_RSA },   { "RSA-HSM", HAL_RSA }, { "EC", HAL_EC },
+                  { "EC-HSM", HAL_EC }, { "oct", HAL_OCT },     { "oct-HSM", HAL_OCT } };
     const char *kty = NULL;
     enum cf_rc rc = json_get_text(jwk, "kty", &kty, e);
     if (rc != CF_OK)
@@ -105,8 +105,10 @@ static enum cf_rc symmetric(const struct json *jwk, struct jose_import *out, str
     struct cf_buf k = { 0 };
     enum cf_rc rc = json_get_base64(jwk, "k", (size_t)2 * OCT_MAX, &k, e);
     if (rc == CF_OK && k.len > OCT_MAX)
-        rc = cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "JSON Web Key: k property of oct key is too "
-                                                   "large, maximum size is 64"),
+        rc = cf_err_code(e,
+                         CF_FAIL(e, CF_E_INPUT,
+                                 "JSON Web Key: k property of oct key is too "
+                                 "large, maximum size is 64"),
                          "BadParameter");
     if (rc == CF_OK && k.len == 0)
         rc = CF_FAIL(e, CF_E_INPUT, "member 'k' is empty");

@@ -18,12 +18,11 @@ static const struct json *present(const struct json *v, const char *name)
 
 static enum cf_rc require(const struct json *v, const char *name, struct cf_err *e)
 {
-    return present(v, name) ? CF_OK : CF_FAIL(e, CF_E_INPUT, "member " NAME_SHOWN " is missing",
-                                              name);
+    return present(v, name) ? CF_OK
+                            : CF_FAIL(e, CF_E_INPUT, "member " NAME_SHOWN " is missing", name);
 }
 
-enum cf_rc json_opt_text(const struct json *v, const char *name, const char **out,
-                         struct cf_err *e)
+enum cf_rc json_opt_text(const struct json *v, const char *name, const char **out, struct cf_err *e)
 {
     const struct json *m = present(v, name);
     if (m && !json_text(m))
@@ -100,8 +99,7 @@ enum cf_rc json_opt_base64(const struct json *v, const char *name, size_t max, s
     return CF_FAIL(e, CF_E_INPUT, "member " NAME_SHOWN " is longer than %zu bytes", name, max);
 }
 
-enum cf_rc json_get_text(const struct json *v, const char *name, const char **out,
-                         struct cf_err *e)
+enum cf_rc json_get_text(const struct json *v, const char *name, const char **out, struct cf_err *e)
 {
     enum cf_rc rc = require(v, name, e);
     return rc != CF_OK ? rc : json_opt_text(v, name, out, e);

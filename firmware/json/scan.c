@@ -74,7 +74,7 @@ static const char *string(struct scan *s)
     s->p++; /* the quote */
     while (s->p < s->end) {
         uint8_t c = *s->p++;
-        const char *wrong = c < 0x20 ? "control character in a string"
+        const char *wrong = c < 0x20    ? "control character in a string"
                             : c == '\\' ? escape(s)
                                         : NULL;
         if (wrong)

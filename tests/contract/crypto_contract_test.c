@@ -16,11 +16,11 @@ static size_t hex(const char *text, uint8_t *out, size_t size)
 }
 
 #define GCM_KEY "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"
-#define GCM_TEXT                                                                          \
-    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf" \
+#define GCM_TEXT                                                                                   \
+    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf"         \
     "0e2449a6b525b16aedf5aa0de657ba637b391aafd255"
-#define GCM_CIPHER                                                                        \
-    "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b0" \
+#define GCM_CIPHER                                                                                 \
+    "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b0"         \
     "8b1056828838c5f61e6393ba7a0abcc9f662898015ad"
 #define ZERO_128 "00000000000000000000000000000000"
 #define ZERO_96  "000000000000000000000000"
@@ -31,8 +31,8 @@ static const struct gcm_vector {
     size_t cut;
 } gcm_vectors[] = {
     { "13: empty", ZERO_128 ZERO_128, ZERO_96, "", "", "", "530f8afbc74536b9a963b4f1c4cb738b", 0 },
-    { "14: one block", ZERO_128 ZERO_128, ZERO_96, "", ZERO_128,
-      "cea7403d4d606b6e074ec5d3baf39d18", "d0d1c8a799996bf0265b98b5d48ab919", 0 },
+    { "14: one block", ZERO_128 ZERO_128, ZERO_96, "", ZERO_128, "cea7403d4d606b6e074ec5d3baf39d18",
+      "d0d1c8a799996bf0265b98b5d48ab919", 0 },
     { "15: four blocks", GCM_KEY, "cafebabefacedbaddecaf888", "", GCM_TEXT, GCM_CIPHER,
       "b094dac5d93471bdec1a502270e3cc6c", 0 },
     { "16: with associated data", GCM_KEY, "cafebabefacedbaddecaf888",
@@ -56,8 +56,9 @@ static void gcm_agrees_with_the_submission_to_nist(void **state)
         size_t aad_len = hex(v->aad, aad, sizeof aad);
         size_t len = hex(v->plain, plain, sizeof plain) - v->cut;
         hex(v->cipher, cipher, sizeof cipher);
-        struct crypto_gcm_op op = { .nonce = nonce, .aad = { aad, aad_len }, .in = plain,
-                                    .len = len, .out = out };
+        struct crypto_gcm_op op = {
+            .nonce = nonce, .aad = { aad, aad_len }, .in = plain, .len = len, .out = out
+        };
         EXPECT_OK(crypto_gcm_set_key(g, key, &err));
         EXPECT_OK(crypto_gcm_seal(g, &op, got, &err));
         assert_memory_equal(out, cipher, len);
@@ -81,8 +82,9 @@ static void one_context_serves_many_nonces_both_ways(void **state)
     EXPECT_OK(crypto_gcm_set_key(g, key, &err));
     for (uint8_t i = 0; i < 20; i++) {
         nonce[0] = i;
-        struct crypto_gcm_op op = { .nonce = nonce, .in = text, .len = sizeof text - i,
-                                    .out = one };
+        struct crypto_gcm_op op = {
+            .nonce = nonce, .in = text, .len = sizeof text - i, .out = one
+        };
         EXPECT_OK(crypto_gcm_seal(g, &op, tag, &err));
         EXPECT_OK(crypto_gcm_new(&fresh, &err));
         EXPECT_OK(crypto_gcm_set_key(fresh, key, &err));
@@ -110,8 +112,9 @@ static void every_flipped_bit_is_refused_and_nothing_released(void **state)
     struct crypto_gcm *g = NULL;
     EXPECT_OK(crypto_gcm_new(&g, &err));
     EXPECT_OK(crypto_gcm_set_key(g, key, &err));
-    struct crypto_gcm_op op = { .nonce = nonce, .aad = { aad, sizeof aad }, .in = plain,
-                                .len = sizeof plain, .out = cipher };
+    struct crypto_gcm_op op = {
+        .nonce = nonce, .aad = { aad, sizeof aad }, .in = plain, .len = sizeof plain, .out = cipher
+    };
     EXPECT_OK(crypto_gcm_seal(g, &op, tag, &err));
     op.in = cipher;
     op.out = out;
@@ -203,10 +206,10 @@ static void digests_agree_with_fips_180(void **state)
     assert_null(none);
 }
 
-#define KEY_6                                                                             \
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+#define KEY_6                                                                                      \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"         \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"         \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"         \
     "aaaaaaaaaa"
 
 /* RFC 4231, cases 1, 2, 6. */
@@ -270,8 +273,8 @@ static void kdf_is_the_hmac_of_its_message(void **state)
     assert_int_equal(msg.len, sizeof frame);
     assert_memory_equal(msg.data, frame, sizeof frame);
     EXPECT_OK(crypto_kdf(key, "cof", (const uint8_t[]){ 9, 8 }, 2, out, &err));
-    EXPECT_OK(crypto_hmac(HAL_SHA256, crypto_bytes_of(key, 32), crypto_bytes_of(frame, 14), want,
-                          &err));
+    EXPECT_OK(
+        crypto_hmac(HAL_SHA256, crypto_bytes_of(key, 32), crypto_bytes_of(frame, 14), want, &err));
     assert_memory_equal(out, want, 32);
     cf_buf_clear(&msg);
 
@@ -280,17 +283,17 @@ static void kdf_is_the_hmac_of_its_message(void **state)
     EXPECT_OK(crypto_kdf512(crypto_bytes_of(key, 32), "label", crypto_bytes_of("context", 7), out,
                             32, &err));
     assert_memory_equal(out, want, 32);
-    EXPECT_RC(CF_E_ARG, crypto_kdf512(crypto_bytes_of(key, 32), "x", crypto_bytes_of("", 0), out,
-                                      65, &err));
+    EXPECT_RC(CF_E_ARG,
+              crypto_kdf512(crypto_bytes_of(key, 32), "x", crypto_bytes_of("", 0), out, 65, &err));
 }
 
 /* --- signatures: tests/vectors/crypto/signatures.txt --- */
 
 static const char *const alg_names[] = {
-    [CRYPTO_RS256] = "RS256", [CRYPTO_RS384] = "RS384",   [CRYPTO_RS512] = "RS512",
-    [CRYPTO_PS256] = "PS256", [CRYPTO_PS384] = "PS384",   [CRYPTO_PS512] = "PS512",
+    [CRYPTO_RS256] = "RS256",   [CRYPTO_RS384] = "RS384", [CRYPTO_RS512] = "RS512",
+    [CRYPTO_PS256] = "PS256",   [CRYPTO_PS384] = "PS384", [CRYPTO_PS512] = "PS512",
     [CRYPTO_RSNULL] = "RSNULL", [CRYPTO_ES256] = "ES256", [CRYPTO_ES256K] = "ES256K",
-    [CRYPTO_ES384] = "ES384", [CRYPTO_ES512] = "ES512",
+    [CRYPTO_ES384] = "ES384",   [CRYPTO_ES512] = "ES512",
 };
 #define ALGS (sizeof alg_names / sizeof alg_names[0])
 
@@ -431,8 +434,8 @@ static void oaep_is_undone_and_every_damage_is_one_error(void **state)
         cf_buf_clear(&out);
         for (size_t at = 0; at < sizeof em; at++) {
             em[at] ^= 0x80;
-            EXPECT_RC(CF_E_AUTH, crypto_oaep_unpad(hashes[i / 3], crypto_bytes_of(em, 256), &out,
-                                                   &err));
+            EXPECT_RC(CF_E_AUTH,
+                      crypto_oaep_unpad(hashes[i / 3], crypto_bytes_of(em, 256), &out, &err));
             em[at] ^= 0x80;
         }
         assert_int_equal(out.len, 0);

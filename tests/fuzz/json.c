@@ -18,8 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     json_wr_init(&w, &two, &err);
     json_put_value(&w, NULL, k);
-    if (json_wr_end(&w) != CF_OK || two.len != one.len ||
-        memcmp(one.data, two.data, one.len) != 0)
+    if (json_wr_end(&w) != CF_OK || two.len != one.len || memcmp(one.data, two.data, one.len) != 0)
         abort();
     json_free(j);
     json_free(k);

@@ -83,8 +83,11 @@ int main(int argc, char **argv)
     struct hal_token *token = fake_token_new();
     must(hal_token_key_make(token, &store, &e), &e);
     must(hal_token_key_make(token, &id, &e), &e);
-    struct domain_options o = { .token = token, .entropy = &entropy, .clock = &clock,
-                                .keep = { load, save, NULL }, .hsm_name = "check" };
+    struct domain_options o = { .token = token,
+                                .entropy = &entropy,
+                                .clock = &clock,
+                                .keep = { load, save, NULL },
+                                .hsm_name = "check" };
     must(domain_open(&o, &d, &e), &e);
     struct domain_officers officers = { one, n, (unsigned)atol(argv[3]) };
     write_document(d, &officers, argv[1]);

@@ -34,8 +34,7 @@ enum cf_rc crypto_gcm_set_key(struct crypto_gcm *g, const uint8_t key[CRYPTO_KEY
 {
     mbedtls_gcm_free(&g->ctx);
     mbedtls_gcm_init(&g->ctx);
-    g->keyed =
-        mbedtls_gcm_setkey(&g->ctx, MBEDTLS_CIPHER_ID_AES, key, 8 * CRYPTO_KEY_SIZE) == 0;
+    g->keyed = mbedtls_gcm_setkey(&g->ctx, MBEDTLS_CIPHER_ID_AES, key, 8 * CRYPTO_KEY_SIZE) == 0;
     return g->keyed ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "AES-256-GCM key");
 }
 
@@ -71,14 +70,12 @@ enum cf_rc crypto_gcm_open(struct crypto_gcm *g, const struct crypto_gcm_op *op,
     enum cf_rc rc = ready(g, op, e);
     if (rc != CF_OK)
         return rc;
-    int made = mbedtls_gcm_auth_decrypt(&g->ctx, op->len, op->nonce, CRYPTO_NONCE_SIZE,
-                                        op->aad.p, op->aad.len, tag, CRYPTO_TAG_SIZE, op->in,
-                                        op->out);
+    int made = mbedtls_gcm_auth_decrypt(&g->ctx, op->len, op->nonce, CRYPTO_NONCE_SIZE, op->aad.p,
+                                        op->aad.len, tag, CRYPTO_TAG_SIZE, op->in, op->out);
     if (made == 0)
         return CF_OK;
     if (op->len)
         cf_wipe(op->out, op->len);
-    return made == MBEDTLS_ERR_GCM_AUTH_FAILED
-               ? CF_FAIL(e, CF_E_AUTH, "the tag does not verify")
-               : CF_FAIL(e, CF_E_LIMIT, "AES-256-GCM open");
+    return made == MBEDTLS_ERR_GCM_AUTH_FAILED ? CF_FAIL(e, CF_E_AUTH, "the tag does not verify")
+                                               : CF_FAIL(e, CF_E_LIMIT, "AES-256-GCM open");
 }

@@ -69,8 +69,7 @@ static enum cf_rc verify_rsa(mbedtls_rsa_context *k, enum crypto_sig alg,
         mbedtls_mpi_cmp_int(&k->E, 3) < 0 || mbedtls_mpi_bitlen(&k->E) > 64)
         return CF_FAIL(e, CF_E_INPUT, "RSA key of a size not served");
     if (digest.len == 0 || digest.len > width - 11)
-        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm",
-                       digest.len);
+        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm", digest.len);
     if (sig.len != width)
         return refuse(e);
     int made;
@@ -81,22 +80,20 @@ static enum cf_rc verify_rsa(mbedtls_rsa_context *k, enum crypto_sig alg,
                                                  (int)digest.len, sig.p);
     } else {
         mbedtls_rsa_set_padding(k, MBEDTLS_RSA_PKCS_V15, 0);
-        made = mbedtls_rsa_pkcs1_verify(k, NULL, NULL, MBEDTLS_RSA_PUBLIC, md,
-                                        (unsigned)digest.len, digest.p, sig.p);
+        made = mbedtls_rsa_pkcs1_verify(k, NULL, NULL, MBEDTLS_RSA_PUBLIC, md, (unsigned)digest.len,
+                                        digest.p, sig.p);
     }
     return made == 0 ? CF_OK : refuse(e);
 }
 
 static enum cf_rc verify_with(mbedtls_pk_context *pk, enum crypto_sig alg,
-                              struct crypto_bytes digest, struct crypto_bytes sig,
-                              struct cf_err *e)
+                              struct crypto_bytes digest, struct crypto_bytes sig, struct cf_err *e)
 {
     size_t width = 0, want = crypto_digest_size(crypto_sig_hash(alg));
     mbedtls_ecp_group_id group = group_of(alg, &width);
     mbedtls_pk_type_t type = mbedtls_pk_get_type(pk);
     if (want && digest.len != want)
-        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm",
-                       digest.len);
+        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm", digest.len);
     if (group == MBEDTLS_ECP_DP_NONE && type == MBEDTLS_PK_RSA)
         return verify_rsa(mbedtls_pk_rsa(*pk), alg, digest, sig, e);
     if (group != MBEDTLS_ECP_DP_NONE && type == MBEDTLS_PK_ECKEY &&

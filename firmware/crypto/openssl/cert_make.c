@@ -37,8 +37,9 @@ static enum cf_rc read_issuer(struct work *w, const struct crypto_cert_pair *iss
     }
     BIO_free(cert);
     BIO_free(key);
-    return w->issuer_key && w->issuer_cert ? CF_OK
-                                           : OSSL_FAIL(e, CF_E_INPUT, "issuer's key or certificate");
+    return w->issuer_key && w->issuer_cert
+               ? CF_OK
+               : OSSL_FAIL(e, CF_E_INPUT, "issuer's key or certificate");
 }
 
 static enum cf_rc add_extension(struct work *w, int nid, const char *value, struct cf_err *e)
@@ -132,7 +133,8 @@ static enum cf_rc write_pem(struct work *w, struct crypto_cert_pair *out, struct
     char *text = NULL;
     BIO *key = BIO_new(BIO_s_secmem()), *cert = BIO_new(BIO_s_mem());
     enum cf_rc rc = CF_OK;
-    if (!key || !cert || PEM_write_bio_PKCS8PrivateKey(key, w->key, NULL, NULL, 0, NULL, NULL) != 1 ||
+    if (!key || !cert ||
+        PEM_write_bio_PKCS8PrivateKey(key, w->key, NULL, NULL, 0, NULL, NULL) != 1 ||
         PEM_write_bio_X509(cert, w->cert) != 1)
         rc = OSSL_FAIL(e, CF_E_LIMIT, "writing PEM");
     if (rc == CF_OK) {
@@ -163,8 +165,9 @@ static enum cf_rc make(struct work *w, struct crypto_cert_pair *out, struct cf_e
     return write_pem(w, out, e);
 }
 
-enum cf_rc crypto_cert_make(const struct crypto_cert_order *o, const struct crypto_cert_pair *issuer,
-                            struct crypto_cert_pair *out, struct cf_err *e)
+enum cf_rc crypto_cert_make(const struct crypto_cert_order *o,
+                            const struct crypto_cert_pair *issuer, struct crypto_cert_pair *out,
+                            struct cf_err *e)
 {
     struct work w = { .order = o };
     enum cf_rc rc = CF_OK;

@@ -6,19 +6,28 @@
 #include "crypto/cert.h"
 #include "ossl_priv.h"
 
-enum { DER_INTEGER = 0x02, DER_BITS = 0x03, DER_UTF8 = 0x0c, DER_UTC = 0x17, DER_TIME = 0x18,
-       DER_SEQUENCE = 0x30, DER_SET = 0x31, DER_CONTEXT_0 = 0xa0, DER_CONTEXT_3 = 0xa3 };
+enum {
+    DER_INTEGER = 0x02,
+    DER_BITS = 0x03,
+    DER_UTF8 = 0x0c,
+    DER_UTC = 0x17,
+    DER_TIME = 0x18,
+    DER_SEQUENCE = 0x30,
+    DER_SET = 0x31,
+    DER_CONTEXT_0 = 0xa0,
+    DER_CONTEXT_3 = 0xa3
+};
 
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
 
-static const uint8_t RSA_SHA256[] = { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
-                                      0x01, 0x01, 0x0b, 0x05, 0x00 };
+static const uint8_t RSA_SHA256[] = { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                      0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00 };
 static const uint8_t ECDSA_SHA256[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
                                         0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
 static const uint8_t OID_COMMON_NAME[] = { 0x06, 0x03, 0x55, 0x04, 0x03 };
 /* basicConstraints, critical, not an authority. */
-static const uint8_t CONSTRAINTS[] = { 0x30, 0x0c, 0x06, 0x03, 0x55, 0x1d, 0x13, 0x01,
-                                       0x01, 0xff, 0x04, 0x02, 0x30, 0x00 };
+static const uint8_t CONSTRAINTS[] = { 0x30, 0x0c, 0x06, 0x03, 0x55, 0x1d, 0x13,
+                                       0x01, 0x01, 0xff, 0x04, 0x02, 0x30, 0x00 };
 
 /* Turns all bytes from `from` on into the content of one element. */
 static enum cf_rc enclose(struct cf_buf *b, size_t from, uint8_t tag, struct cf_err *e)
@@ -91,8 +100,7 @@ static enum cf_rc put_serial(struct cf_buf *b, const uint8_t serial[16], struct 
     return put_element(b, DER_INTEGER, n, sizeof n, e);
 }
 
-static enum cf_rc put_validity(struct cf_buf *b, const struct crypto_cert_self *s,
-                               struct cf_err *e)
+static enum cf_rc put_validity(struct cf_buf *b, const struct crypto_cert_self *s, struct cf_err *e)
 {
     size_t from = b->len;
     enum cf_rc rc = put_time(b, s->not_before, e);
@@ -149,7 +157,8 @@ static enum cf_rc put_signature(struct cf_buf *b, enum hal_key_type type, const 
     return rc == CF_OK ? enclose(b, from, DER_BITS, e) : rc;
 }
 
-/* Asks the holder for a signature, and checks it: a certificate that does not verify helps nobody. */
+/* Asks the holder for a signature, and checks it: a certificate that does not verify helps nobody.
+ */
 static enum cf_rc sign(const struct crypto_cert_self *s, enum hal_key_type type,
                        struct crypto_bytes tbs, struct cf_buf *sig, struct cf_err *e)
 {

@@ -48,8 +48,7 @@ enum cf_rc crypto_mac_new(enum hal_hash h, struct crypto_bytes key, struct crypt
     if (!c)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a MAC");
     c->ctx = new_hmac();
-    if (!c->ctx ||
-        EVP_MAC_init(c->ctx, key.len ? key.p : (const void *)"", key.len, params) != 1) {
+    if (!c->ctx || EVP_MAC_init(c->ctx, key.len ? key.p : (const void *)"", key.len, params) != 1) {
         crypto_mac_free(c);
         return OSSL_FAIL(e, CF_E_LIMIT, "HMAC");
     }

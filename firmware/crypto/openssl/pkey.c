@@ -123,15 +123,13 @@ static enum cf_rc verify(const struct crypto_pkey *k, enum crypto_sig alg,
 }
 
 enum cf_rc crypto_pkey_verify(const struct crypto_pkey *k, enum crypto_sig alg,
-                              struct crypto_bytes digest, struct crypto_bytes sig,
-                              struct cf_err *e)
+                              struct crypto_bytes digest, struct crypto_bytes sig, struct cf_err *e)
 {
     size_t want = crypto_digest_size(crypto_sig_hash(alg));
     if (!alg_fits(k, alg))
         return CF_FAIL(e, CF_E_INPUT, "the algorithm does not fit the key");
     if (want ? digest.len != want : digest.len == 0 || digest.len > k->bits / 8 - 11)
-        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm",
-                       digest.len);
+        return CF_FAIL(e, CF_E_INPUT, "digest of %zu bytes does not fit the algorithm", digest.len);
     size_t sig_len = k->type == HAL_RSA ? (k->bits + 7) / 8 : 2 * crypto_curve_bytes(k->curve);
     if (sig.len != sig_len)
         return CF_FAIL(e, CF_E_AUTH, "the signature does not verify: %zu bytes, not %zu", sig.len,
@@ -167,9 +165,8 @@ static bool set_encryption(EVP_PKEY_CTX *ctx, enum hal_mech padding, enum hal_ha
            EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, ossl_md(h)) == 1;
 }
 
-enum cf_rc crypto_pkey_encrypt(const struct crypto_pkey *k, enum hal_mech padding,
-                               enum hal_hash h, struct crypto_bytes in, struct cf_buf *out,
-                               struct cf_err *e)
+enum cf_rc crypto_pkey_encrypt(const struct crypto_pkey *k, enum hal_mech padding, enum hal_hash h,
+                               struct crypto_bytes in, struct cf_buf *out, struct cf_err *e)
 {
     if (k->type != HAL_RSA)
         return CF_FAIL(e, CF_E_INPUT, "only an RSA key encrypts");
@@ -185,8 +182,8 @@ enum cf_rc crypto_pkey_encrypt(const struct crypto_pkey *k, enum hal_mech paddin
         return rc;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
     if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || !set_encryption(ctx, padding, h) ||
-        EVP_PKEY_encrypt(ctx, out->data + old, &width, in.len ? in.p : (const void *)"",
-                         in.len) != 1) {
+        EVP_PKEY_encrypt(ctx, out->data + old, &width, in.len ? in.p : (const void *)"", in.len) !=
+            1) {
         rc = OSSL_FAIL(e, CF_E_LIMIT, "RSA encryption");
         out->len = old;
     }

@@ -84,8 +84,7 @@ static bool members_fit(const struct crypto_priv *in)
 {
     if (in->type == HAL_EC) {
         size_t width = crypto_curve_bytes(in->curve);
-        return width && in->d.len && in->d.len <= width && in->x.len == width &&
-               in->y.len == width;
+        return width && in->d.len && in->d.len <= width && in->x.len == width && in->y.len == width;
     }
     const struct crypto_bytes *all[] = { &in->n, &in->e,  &in->d,  &in->p,
                                          &in->q, &in->dp, &in->dq, &in->qi };
@@ -95,7 +94,8 @@ static bool members_fit(const struct crypto_priv *in)
     return in->type == HAL_RSA;
 }
 
-/* For RSA: p and q prime, n = pq, d inverts e, dp, dq, qi right; for EC: d in range, d*G the point. */
+/* For RSA: p and q prime, n = pq, d inverts e, dp, dq, qi right; for EC: d in range, d*G the point.
+ */
 static enum cf_rc check_pair(EVP_PKEY *pkey, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
@@ -114,8 +114,8 @@ static enum cf_rc put_pkcs8(EVP_PKEY *pkey, struct cf_secret **out, struct cf_er
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
     uint8_t *der = NULL;
     int len = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0;
-    enum cf_rc rc = len > 0 ? cf_secret_copy(der, (size_t)len, out, e)
-                            : OSSL_FAIL(e, CF_E_LIMIT, "PKCS#8");
+    enum cf_rc rc =
+        len > 0 ? cf_secret_copy(der, (size_t)len, out, e) : OSSL_FAIL(e, CF_E_LIMIT, "PKCS#8");
     if (len > 0)
         OPENSSL_clear_free(der, (size_t)len);
     PKCS8_PRIV_KEY_INFO_free(info);
@@ -124,7 +124,8 @@ static enum cf_rc put_pkcs8(EVP_PKEY *pkey, struct cf_secret **out, struct cf_er
 
 static struct hal_key_spec spec_of(const struct crypto_pkey *k)
 {
-    return (struct hal_key_spec){ .type = k->type, .curve = k->curve,
+    return (struct hal_key_spec){ .type = k->type,
+                                  .curve = k->curve,
                                   .bits = k->type == HAL_RSA ? k->bits : 0 };
 }
 

@@ -65,10 +65,10 @@ static enum cf_rc take_rsa(struct filling *f, struct crypto_priv *v, struct cf_e
         const char *name;
         struct crypto_bytes *out;
     } parts[] = {
-        { OSSL_PKEY_PARAM_RSA_N, &v->n },           { OSSL_PKEY_PARAM_RSA_E, &v->e },
-        { OSSL_PKEY_PARAM_RSA_D, &v->d },           { OSSL_PKEY_PARAM_RSA_FACTOR1, &v->p },
-        { OSSL_PKEY_PARAM_RSA_FACTOR2, &v->q },     { OSSL_PKEY_PARAM_RSA_EXPONENT1, &v->dp },
-        { OSSL_PKEY_PARAM_RSA_EXPONENT2, &v->dq },  { OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &v->qi },
+        { OSSL_PKEY_PARAM_RSA_N, &v->n },          { OSSL_PKEY_PARAM_RSA_E, &v->e },
+        { OSSL_PKEY_PARAM_RSA_D, &v->d },          { OSSL_PKEY_PARAM_RSA_FACTOR1, &v->p },
+        { OSSL_PKEY_PARAM_RSA_FACTOR2, &v->q },    { OSSL_PKEY_PARAM_RSA_EXPONENT1, &v->dp },
+        { OSSL_PKEY_PARAM_RSA_EXPONENT2, &v->dq }, { OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &v->qi },
     };
     enum cf_rc rc = CF_OK;
     v->type = HAL_RSA;
@@ -93,7 +93,8 @@ static enum cf_rc take_ec(struct filling *f, struct crypto_priv *v, struct cf_er
             if (strcmp(groups[i].group, group) == 0)
                 v->curve = groups[i].curve;
     if (!v->curve)
-        return CF_FAIL(e, CF_E_INPUT, "EC keys of P-256, P-256K, P-384 and P-521 are served, not '%s'", group);
+        return CF_FAIL(e, CF_E_INPUT,
+                       "EC keys of P-256, P-256K, P-384 and P-521 are served, not '%s'", group);
     size_t width = crypto_curve_bytes(v->curve);
     enum cf_rc rc = take(f, OSSL_PKEY_PARAM_PRIV_KEY, width, &v->d, e);
     if (rc == CF_OK)

@@ -99,7 +99,8 @@ static void a_nested_map_is_written_and_read(void **state)
     cbor_rd_init(&r, out.data, out.len, &err);
     cbor_rd_skip(&r);
     EXPECT_OK(cbor_rd_end(&r));
-    expect_written(&out, "a401646e616d650283f58042" "0102181ea0186307");
+    expect_written(&out, "a401646e616d650283f58042"
+                         "0102181ea0186307");
 }
 
 static void what_is_not_canonical_is_refused(void **state)
@@ -204,7 +205,8 @@ static void skipping_stops_behind_one_item(void **state)
     struct cf_err err = { 0 };
     struct cbor_rd r;
     /* [[1, {2: [3]}], 4, {5: [], 6: 7}] */
-    struct bin b = from_hex("838201a10281030" "4a205800607");
+    struct bin b = from_hex("838201a10281030"
+                            "4a205800607");
     cbor_rd_init(&r, b.data, b.len, &err);
     assert_int_equal(cbor_rd_array(&r, 3), 3);
     cbor_rd_skip(&r);

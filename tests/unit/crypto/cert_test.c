@@ -25,8 +25,9 @@ static void an_officers_certificate_holds_an_rsa_3072_key(void **state)
     (void)state;
     struct cf_err err;
     struct crypto_cert_pair p = { 0 };
-    struct crypto_cert_order o = { .kind = CRYPTO_CERT_OFFICER, .common_name = "officer 1",
-                                   .now = NOW, .days = 30 };
+    struct crypto_cert_order o = {
+        .kind = CRYPTO_CERT_OFFICER, .common_name = "officer 1", .now = NOW, .days = 30
+    };
     EXPECT_OK(crypto_cert_make(&o, NULL, &p, &err));
     struct crypto_cert c = parse_pem(&p.cert_pem);
     assert_int_equal(c.pub.type, HAL_RSA);
@@ -64,12 +65,17 @@ static void a_server_certificate_verifies_under_its_authority(void **state)
     struct cf_err err;
     struct crypto_cert_pair ca = { 0 }, server = { 0 }, other = { 0 };
     static const char *const names[] = { "x.coffer.test", "localhost", "127.0.0.1", "::1" };
-    struct crypto_cert_order o = { .kind = CRYPTO_CERT_CA, .common_name = "Coffer bench",
-                                   .now = NOW, .days = 30 };
+    struct crypto_cert_order o = {
+        .kind = CRYPTO_CERT_CA, .common_name = "Coffer bench", .now = NOW, .days = 30
+    };
     EXPECT_OK(crypto_cert_make(&o, NULL, &ca, &err));
     EXPECT_OK(crypto_cert_make(&o, NULL, &other, &err));
-    o = (struct crypto_cert_order){ .kind = CRYPTO_CERT_SERVER, .common_name = "x.coffer.test",
-                                    .names = names, .names_len = 4, .now = NOW, .days = 30 };
+    o = (struct crypto_cert_order){ .kind = CRYPTO_CERT_SERVER,
+                                    .common_name = "x.coffer.test",
+                                    .names = names,
+                                    .names_len = 4,
+                                    .now = NOW,
+                                    .days = 30 };
     EXPECT_OK(crypto_cert_make(&o, &ca, &server, &err));
     assert_int_equal(parse_pem(&server.cert_pem).pub.curve, HAL_P256);
     assert_int_equal(openssl_verify(&ca.cert_pem, &server.cert_pem), 0);
@@ -133,9 +139,12 @@ static void a_key_held_elsewhere_gets_its_certificate(void **state)
     struct crypto_cert c;
     EXPECT_OK(crypto_p256_point(h.d, point, &err));
     EXPECT_OK(crypto_p256_spki(point, &spki, &err));
-    struct crypto_cert_self s = { .spki = { spki.data, spki.len }, .common_name = "exchange",
-                                  .not_before = NOW, .not_after = 2600000000,
-                                  .sign = sign_p256, .ctx = &h };
+    struct crypto_cert_self s = { .spki = { spki.data, spki.len },
+                                  .common_name = "exchange",
+                                  .not_before = NOW,
+                                  .not_after = 2600000000,
+                                  .sign = sign_p256,
+                                  .ctx = &h };
     EXPECT_OK(crypto_cert_self_sign(&s, &der, &err));
     assert_int_equal(h.calls, 1);
     EXPECT_OK(crypto_cert_parse(crypto_bytes_of(der.data, der.len), &c, &err));

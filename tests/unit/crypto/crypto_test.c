@@ -12,8 +12,8 @@ static size_t hex(const char *text, uint8_t *out, size_t size)
     return len;
 }
 
-#define KERCKHOFFS                                                                       \
-    "A cipher system must not be required to be secret, and it must be able to fall into" \
+#define KERCKHOFFS                                                                                 \
+    "A cipher system must not be required to be secret, and it must be able to fall into"          \
     " the hands of the enemy without inconvenience"
 
 /* RFC 7518, B.3. */
@@ -33,10 +33,11 @@ static void cbc_hs512_agrees_with_rfc_7518(void **state)
         cipher, sizeof cipher);
     hex("4dd3b4c088a7f45c216839645b2012bf2e6269a8c56a816dbc1b267761955bc5", want_tag,
         sizeof want_tag);
-    struct crypto_cbchs c = { .key = key, .iv = iv,
+    struct crypto_cbchs c = { .key = key,
+                              .iv = iv,
                               .aad = { "The second principle of Auguste Kerckhoffs", 42 } };
-    EXPECT_OK(crypto_cbchs_seal(&c, crypto_bytes_of(KERCKHOFFS, strlen(KERCKHOFFS)), &out, tag,
-                                &err));
+    EXPECT_OK(
+        crypto_cbchs_seal(&c, crypto_bytes_of(KERCKHOFFS, strlen(KERCKHOFFS)), &out, tag, &err));
     assert_int_equal(out.len, sizeof cipher);
     assert_memory_equal(out.data, cipher, sizeof cipher);
     assert_memory_equal(tag, want_tag, sizeof tag);
@@ -47,8 +48,8 @@ static void cbc_hs512_agrees_with_rfc_7518(void **state)
 
     for (size_t bit = 0; bit < 8 * sizeof tag; bit += 5) {
         tag[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-        EXPECT_RC(CF_E_AUTH, crypto_cbchs_open(&c, crypto_bytes_of(cipher, sizeof cipher), tag,
-                                               &back, &err));
+        EXPECT_RC(CF_E_AUTH,
+                  crypto_cbchs_open(&c, crypto_bytes_of(cipher, sizeof cipher), tag, &back, &err));
         tag[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
     c.aad.len--;

@@ -33,8 +33,9 @@ static struct member load(const char *want)
 static const struct {
     const char *name;
     enum hal_curve curve;
-} ec_names[] = { { "ES256", HAL_P256 }, { "ES256K", HAL_P256K }, { "ES384", HAL_P384 },
-                 { "ES512", HAL_P521 } };
+} ec_names[] = {
+    { "ES256", HAL_P256 }, { "ES256K", HAL_P256K }, { "ES384", HAL_P384 }, { "ES512", HAL_P521 }
+};
 
 struct rsa_members {
     struct member n, e, d, p, q, dp, dq, qi;
@@ -48,9 +49,15 @@ static struct rsa_members load_rsa(void)
 
 static struct crypto_priv rsa_priv(const struct rsa_members *m)
 {
-    return (struct crypto_priv){ .type = HAL_RSA, .n = bytes(&m->n), .e = bytes(&m->e),
-                                 .d = bytes(&m->d), .p = bytes(&m->p), .q = bytes(&m->q),
-                                 .dp = bytes(&m->dp), .dq = bytes(&m->dq), .qi = bytes(&m->qi) };
+    return (struct crypto_priv){ .type = HAL_RSA,
+                                 .n = bytes(&m->n),
+                                 .e = bytes(&m->e),
+                                 .d = bytes(&m->d),
+                                 .p = bytes(&m->p),
+                                 .q = bytes(&m->q),
+                                 .dp = bytes(&m->dp),
+                                 .dq = bytes(&m->dq),
+                                 .qi = bytes(&m->qi) };
 }
 
 static void public_keys_go_to_spki_and_back(void **state)
@@ -175,8 +182,11 @@ static void private_members_make_pkcs8_for_import(void **state)
         for (size_t k = 0; k < 3; k++)
             snprintf(name[k], sizeof name[k], "%s.%c", ec_names[i].name, "dxy"[k]);
         struct member d = load(name[0]), x = load(name[1]), y = load(name[2]);
-        struct crypto_priv ec = { .type = HAL_EC, .curve = ec_names[i].curve, .d = bytes(&d),
-                                  .x = bytes(&x), .y = bytes(&y) };
+        struct crypto_priv ec = { .type = HAL_EC,
+                                  .curve = ec_names[i].curve,
+                                  .d = bytes(&d),
+                                  .x = bytes(&x),
+                                  .y = bytes(&y) };
         EXPECT_OK(crypto_pkcs8_make(&ec, &spec, &spki, &der, &err));
         assert_int_equal(spec.curve, ec_names[i].curve);
         cf_secret_free(der);
@@ -234,7 +244,8 @@ static void encryption_fits_the_key_and_differs_each_time(void **state)
         enum hal_mech mech;
         enum hal_hash h;
         size_t max;
-    } kinds[] = { { HAL_RSA_OAEP, HAL_SHA1, 214 }, { HAL_RSA_OAEP, HAL_SHA256, 190 },
+    } kinds[] = { { HAL_RSA_OAEP, HAL_SHA1, 214 },
+                  { HAL_RSA_OAEP, HAL_SHA256, 190 },
                   { HAL_RSA_PKCS1, HAL_NO_HASH, 245 } };
     for (size_t i = 0; i < 3; i++) {
         struct crypto_bytes in = { text, kinds[i].max };
@@ -247,8 +258,8 @@ static void encryption_fits_the_key_and_differs_each_time(void **state)
         cf_buf_clear(&one);
         cf_buf_clear(&two);
     }
-    EXPECT_RC(CF_E_ARG, crypto_pkey_encrypt(k, HAL_AES_KW, HAL_SHA256, crypto_bytes_of(text, 1),
-                                            &one, &err));
+    EXPECT_RC(CF_E_ARG,
+              crypto_pkey_encrypt(k, HAL_AES_KW, HAL_SHA256, crypto_bytes_of(text, 1), &one, &err));
     crypto_pkey_free(k);
     cf_buf_clear(&spki);
 }
@@ -256,8 +267,8 @@ static void encryption_fits_the_key_and_differs_each_time(void **state)
 /* RFC 6979, A.2.5: P-256, SHA-256, "sample"; its s is the high one. */
 #define RFC6979_D "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"
 #define RFC6979_X "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
-#define RFC6979_SIG                                                    \
-    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716" \
+#define RFC6979_SIG                                                                                \
+    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"                             \
     "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
 
 static void low_s_makes_one_of_two_valid_signatures(void **state)

@@ -1,4 +1,5 @@
-/* Documents read: golden ones open, each negative one ends in its class. tests/vectors/domain-v1. */
+/* Documents read: golden ones open, each negative one ends in its class. tests/vectors/domain-v1.
+ */
 #include "values.h"
 
 #include <dirent.h>
@@ -13,8 +14,7 @@ static enum cf_rc decrypt(void *ctx, enum hal_mech mech, enum hal_hash h, struct
 }
 
 /* Opens with officers 1 and 2, as the negative cases want it; by whoever's key fits a holder. */
-static enum cf_rc gather(const struct domain_document *d, struct domain_quorum *q,
-                         struct cf_err *e)
+static enum cf_rc gather(const struct domain_document *d, struct domain_quorum *q, struct cf_err *e)
 {
     const struct domain_holder *h = NULL;
     size_t n = domain_document_holders(d, &h);
@@ -36,8 +36,7 @@ static enum cf_rc gather(const struct domain_document *d, struct domain_quorum *
     return rc;
 }
 
-static enum cf_rc open_text(const struct cf_buf *text, struct domain_keyring *out,
-                            struct cf_err *e)
+static enum cf_rc open_text(const struct cf_buf *text, struct domain_keyring *out, struct cf_err *e)
 {
     struct domain_document *d = NULL;
     struct domain_quorum *q = NULL;
@@ -75,7 +74,8 @@ static void golden_documents_open_to_their_keyring(void **state)
         assert_memory_equal(k.domain_id, id.data, 16);
         for (size_t g = 0; g < k.count; g++)
             for (enum hal_role r = HAL_ROLE_BK; r <= HAL_ROLE_MK; r++)
-                assert_non_null(memmem(keyring.data, keyring.len, domain_keyring_key(&k, g, r), 32));
+                assert_non_null(
+                    memmem(keyring.data, keyring.len, domain_keyring_key(&k, g, r), 32));
         domain_keyring_clear(&k);
         cf_buf_clear(&keyring);
         cf_buf_clear(&id);

@@ -67,9 +67,12 @@ static void bench_init(struct bench *b)
     EXPECT_OK(hal_token_key_make(b->fake, &store, &err));
     EXPECT_OK(hal_token_key_make(b->fake, &id, &err));
     trap_token_init(&b->token, b->fake);
-    b->o = (struct domain_options){ .token = &b->token.base, .entropy = &b->entropy,
-                                    .clock = &b->clock, .keep = { load, save, b },
-                                    .hsm_name = "vec", .appliance_id = { 1, 2, 3 } };
+    b->o = (struct domain_options){ .token = &b->token.base,
+                                    .entropy = &b->entropy,
+                                    .clock = &b->clock,
+                                    .keep = { load, save, b },
+                                    .hsm_name = "vec",
+                                    .appliance_id = { 1, 2, 3 } };
 }
 
 static void bench_clear(struct bench *b)
@@ -302,9 +305,8 @@ static void officers_and_quorums_out_of_range_change_nothing(void **state)
     EXPECT_OK(crypto_cert_from_pem(crypto_bytes_of(ca.cert_pem.data, ca.cert_pem.len), &ec, &err));
     struct crypto_bytes wrong_type[3] = { panel[0], panel[1], { ec.data, ec.len } };
     const struct domain_officers bad[] = {
-        { panel, 2, 2 },  { panel, 0, 2 }, { panel, 11, 2 },     { panel, 3, 1 },
-        { panel, 3, 0 },  { panel, 3, 4 }, { twice, 3, 2 },      { broken, 3, 2 },
-        { wrong_type, 3, 2 },
+        { panel, 2, 2 }, { panel, 0, 2 }, { panel, 11, 2 }, { panel, 3, 1 },      { panel, 3, 0 },
+        { panel, 3, 4 }, { twice, 3, 2 }, { broken, 3, 2 }, { wrong_type, 3, 2 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         EXPECT_RC(CF_E_INPUT, domain_download(d, &bad[i], &doc, &err));

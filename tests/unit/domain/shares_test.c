@@ -190,7 +190,8 @@ static void share_values_are_spread_evenly(void **state)
         struct cf_secret *shares = NULL;
         EXPECT_OK(domain_split(&s, master, stream, &random, &shares, &err));
         for (size_t i = 0; i < 32; i++, total++)
-            seen[(cf_secret_view(shares)[2 * i] | cf_secret_view(shares)[2 * i + 1] << 8) & 0x1ff]++;
+            seen[(cf_secret_view(shares)[2 * i] | cf_secret_view(shares)[2 * i + 1] << 8) &
+                 0x1ff]++;
         cf_secret_free(shares);
     }
     double chi = 0, want = total / 257.0;

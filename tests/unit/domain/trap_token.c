@@ -5,13 +5,14 @@ static enum cf_rc enter(struct hal_token *t, struct hal_token **inner, struct cf
     struct trap_token *p = (struct trap_token *)t;
     *inner = p->inner;
     p->calls++;
-    return p->break_at && p->calls >= p->break_at ? CF_FAIL(e, CF_E_TOKEN, "call %u broke", p->calls)
-                                                  : CF_OK;
+    return p->break_at && p->calls >= p->break_at
+               ? CF_FAIL(e, CF_E_TOKEN, "call %u broke", p->calls)
+               : CF_OK;
 }
 
-#define PASS_ON(call)                                                                     \
-    struct hal_token *in;                                                                 \
-    enum cf_rc rc = enter(t, &in, e);                                                     \
+#define PASS_ON(call)                                                                              \
+    struct hal_token *in;                                                                          \
+    enum cf_rc rc = enter(t, &in, e);                                                              \
     return rc == CF_OK ? (call) : rc
 
 static enum cf_rc random_bytes(struct hal_token *t, void *dst, size_t len, struct cf_err *e)
@@ -55,8 +56,13 @@ static enum cf_rc use(struct hal_token *t, const struct hal_key_name *k, const s
 }
 
 static const struct hal_token_ops ops = {
-    .random = random_bytes, .key_present = present, .key_import = import,
-    .key_public = public_half, .key_destroy = destroy, .mac = mac, .key_use = use,
+    .random = random_bytes,
+    .key_present = present,
+    .key_import = import,
+    .key_public = public_half,
+    .key_destroy = destroy,
+    .mac = mac,
+    .key_use = use,
 };
 
 void trap_token_init(struct trap_token *t, struct hal_token *inner)

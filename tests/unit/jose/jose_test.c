@@ -6,29 +6,29 @@
 #include "crypto/privkey.h"
 #include "jose/jose.h"
 
-#define PAYLOAD                                                                            \
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290" \
+#define PAYLOAD                                                                                    \
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290"         \
     "Ijp0cnVlfQ"
-#define ES256_KEY                                                           \
-    "{\"kty\":\"EC\",\"crv\":\"P-256\","                                    \
-    "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                \
+#define ES256_KEY                                                                                  \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\","                                                           \
+    "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                                       \
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
-#define ES256_TOKEN                                                         \
-    "eyJhbGciOiJFUzI1NiJ9." PAYLOAD                                         \
-    ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQ" \
+#define ES256_TOKEN                                                                                \
+    "eyJhbGciOiJFUzI1NiJ9." PAYLOAD                                                                \
+    ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQ"                        \
     "xfKTUJqPP3-Kg6NU1Q"
-#define RS256_KEY                                                                      \
-    "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcy"  \
-    "QoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1"  \
-    "W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-"  \
-    "KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxX"  \
+#define RS256_KEY                                                                                  \
+    "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcy"              \
+    "QoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1"              \
+    "W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-"              \
+    "KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxX"              \
     "FvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\"}"
-#define RS256_TOKEN                                                                   \
-    "eyJhbGciOiJSUzI1NiJ9." PAYLOAD                                                   \
-    ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_" \
-    "lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75" \
-    "vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWE" \
-    "sqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVm" \
+#define RS256_TOKEN                                                                                \
+    "eyJhbGciOiJSUzI1NiJ9." PAYLOAD                                                                \
+    ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_"              \
+    "lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75"              \
+    "vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWE"             \
+    "sqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVm"              \
     "tVrBp0igcN_IoypGlUPQGe77Rw"
 
 static struct crypto_pub pub_of(const char *text)
@@ -130,9 +130,17 @@ static void malformed_and_unserved_tokens_are_refused(void **state)
         EXPECT_RC(heads[i].rc, open_token(token, ec, &out, &err));
     }
     static const char *const shapes[] = {
-        "", ".", "..", "...", "a.b", "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".",
-        "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".AAAA.AAAA", " " ES256_TOKEN, ES256_TOKEN "=",
-        ES256_TOKEN "\n", "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".A+/A",
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".",
+        "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".AAAA.AAAA",
+        " " ES256_TOKEN,
+        ES256_TOKEN "=",
+        ES256_TOKEN "\n",
+        "eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".A+/A",
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         enum cf_rc rc = open_token(shapes[i], ec, &out, NULL);
@@ -174,8 +182,9 @@ static void a_made_token_opens_with_its_key_alone(void **state)
                                           &s.key, &err));
         EXPECT_OK(crypto_privkey_spki(s.key, &spki, &err));
         EXPECT_OK(crypto_pkey_new(crypto_bytes_of(spki.data, spki.len), &k, &err));
-        struct jose_signer how = { .alg = algs[i], .kid = "key-1", .typ = "JWT", .sign = sign,
-                                   .ctx = &s };
+        struct jose_signer how = {
+            .alg = algs[i], .kid = "key-1", .typ = "JWT", .sign = sign, .ctx = &s
+        };
         EXPECT_OK(jose_jws_make(&how, crypto_bytes_of("{\"a\":1}", 7), &token, &err));
         const char *text = (const char *)token.data;
         EXPECT_OK(jose_jws_head(text, token.len, &head, &err));
@@ -266,8 +275,13 @@ static void private_keys_are_shaped_for_import(void **state)
     assert_int_equal(cf_secret_view(in.material)[15], 15);
     jose_import_clear(&in);
     static const char *const bad[] = {
-        ES256_KEY, RS256_KEY, "{\"kty\":\"oct\"}", "{\"kty\":\"oct\",\"k\":\"\"}",
-        "{\"kty\":\"OKP\",\"k\":\"AA\"}", "{}", "{\"kty\":\"EC\",\"crv\":\"P-224\"}",
+        ES256_KEY,
+        RS256_KEY,
+        "{\"kty\":\"oct\"}",
+        "{\"kty\":\"oct\",\"k\":\"\"}",
+        "{\"kty\":\"OKP\",\"k\":\"AA\"}",
+        "{}",
+        "{\"kty\":\"EC\",\"crv\":\"P-224\"}",
         "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
         "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\","
         "\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}",

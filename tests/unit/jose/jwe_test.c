@@ -42,8 +42,8 @@ static void items_of_the_client_open_under_the_derived_key(void **state)
         struct jose_dir d = { .cek = cek, .kid = tag };
         struct cf_secret *plain = NULL;
         char hex[8192];
-        EXPECT_OK(crypto_kdf512(crypto_bytes_of(master, 32), tag, crypto_bytes_of("", 0), cek, 64,
-                                &err));
+        EXPECT_OK(
+            crypto_kdf512(crypto_bytes_of(master, 32), tag, crypto_bytes_of("", 0), cek, 64, &err));
         EXPECT_OK(jose_jwe_open_dir(&d, text, strlen(text), &plain, &err));
         assert_true(CF_HEX_SIZE(cf_secret_len(plain)) < sizeof hex);
         cf_hex(cf_secret_view(plain), cf_secret_len(plain), hex);
@@ -97,8 +97,8 @@ static enum cf_rc decrypt(void *ctx, enum hal_mech mech, enum hal_hash h, struct
     return crypto_privkey_decrypt(ctx, mech, h, in, cek, e);
 }
 
-static enum cf_rc token_gone(void *ctx, enum hal_mech mech, enum hal_hash h,
-                             struct crypto_bytes in, struct cf_buf *cek, struct cf_err *e)
+static enum cf_rc token_gone(void *ctx, enum hal_mech mech, enum hal_hash h, struct crypto_bytes in,
+                             struct cf_buf *cek, struct cf_err *e)
 {
     (void)ctx;
     (void)mech;
@@ -121,8 +121,8 @@ static struct officer officer_new(void)
     struct cf_buf spki = { 0 };
     struct crypto_cert_order order = { .kind = CRYPTO_CERT_OFFICER, .common_name = "o", .days = 1 };
     EXPECT_OK(crypto_cert_make(&order, NULL, &p, &err));
-    EXPECT_OK(crypto_privkey_from_pem(crypto_bytes_of(p.key_pem.data, p.key_pem.len), NULL,
-                                      &o.priv, &err));
+    EXPECT_OK(crypto_privkey_from_pem(crypto_bytes_of(p.key_pem.data, p.key_pem.len), NULL, &o.priv,
+                                      &err));
     EXPECT_OK(crypto_privkey_spki(o.priv, &spki, &err));
     EXPECT_OK(crypto_pkey_new(crypto_bytes_of(spki.data, spki.len), &o.pub, &err));
     cf_buf_clear(&spki);
@@ -164,8 +164,8 @@ static void a_share_opens_with_the_officers_key_alone(void **state)
         cf_buf_clear(&out);
     }
     struct cf_buf out = { 0 };
-    EXPECT_RC(CF_E_ARG, jose_jwe_seal_rsa(mine.pub, HAL_SHA512, random, crypto_bytes_of("x", 1),
-                                          &out, &err));
+    EXPECT_RC(CF_E_ARG,
+              jose_jwe_seal_rsa(mine.pub, HAL_SHA512, random, crypto_bytes_of("x", 1), &out, &err));
     officer_free(&mine);
     officer_free(&other);
 }

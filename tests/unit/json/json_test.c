@@ -14,9 +14,21 @@ static void well_formed_texts_are_taken(void **state)
 {
     (void)state;
     static const char *const list[] = {
-        "{}", "[]", "null", "true", "false", "0", "-0", "1.5e+3", "\"\"", " [ 1 , 2 ] \n",
-        "{\"a\":{\"b\":[{}, [], {\"c\":null}]}}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"",
-        "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", "{\"a\":1,\"A\":2}",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1.5e+3",
+        "\"\"",
+        " [ 1 , 2 ] \n",
+        "{\"a\":{\"b\":[{}, [], {\"c\":null}]}}",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "{\"a\":1,\"A\":2}",
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         struct cf_err err;
@@ -33,13 +45,58 @@ static void malformed_texts_are_refused(void **state)
 {
     (void)state;
     static const char *const list[] = {
-        "", " ", "{", "}", "[1", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",
-        "{'a':1}", "{\"a\":1 \"b\":2}", "[1 2]", "01", "-", "+1", "1.", ".5", "1e", "0x1", "NaN",
-        "Infinity", "tru", "nul", "truex", "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\\u00\"",
-        "\"a\nb\"", "\"a\tb\"", "{} {}", "{}x", "[]]", "{]", "[}", "\"\\u0000\"", "\"\\ud800\"",
-        "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\xef\xbb\xbf{}", "\"\xff\"",
-        "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "/**/1", "1//", "{\"a\":1,\"a\":2}",
-        "[{\"x\":{\"b\":1,\"c\":2,\"b\":3}}]", "{\"a\":1,\"\\u0061\":2}", "{\"\":1,\"\":2}",
+        "",
+        " ",
+        "{",
+        "}",
+        "[1",
+        "[1,]",
+        "[,1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":1 \"b\":2}",
+        "[1 2]",
+        "01",
+        "-",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "tru",
+        "nul",
+        "truex",
+        "\"a",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\\u00\"",
+        "\"a\nb\"",
+        "\"a\tb\"",
+        "{} {}",
+        "{}x",
+        "[]]",
+        "{]",
+        "[}",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\ud800x\"",
+        "\xef\xbb\xbf{}",
+        "\"\xff\"",
+        "\"\xc0\x80\"",
+        "\"\xed\xa0\x80\"",
+        "/**/1",
+        "1//",
+        "{\"a\":1,\"a\":2}",
+        "[{\"x\":{\"b\":1,\"c\":2,\"b\":3}}]",
+        "{\"a\":1,\"\\u0061\":2}",
+        "{\"\":1,\"\":2}",
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         struct cf_err err;
@@ -81,8 +138,8 @@ static void size_and_depth_limits_hold(void **state)
     json_free(j);
 }
 
-#define ALL_KINDS                                                                       \
-    "{\"t\":\"x\",\"b\":true,\"n\":-9007199254740992,\"o\":{\"k\":1},\"a\":[1,\"z\"]," \
+#define ALL_KINDS                                                                                  \
+    "{\"t\":\"x\",\"b\":true,\"n\":-9007199254740992,\"o\":{\"k\":1},\"a\":[1,\"z\"],"             \
     "\"raw\":\"AQID\",\"none\":null}"
 
 static void typed_members_are_read(void **state)
@@ -213,10 +270,9 @@ static void values_are_written_compactly_and_escaped(void **state)
     json_close(&w);
     EXPECT_OK(json_wr_end(&w));
     EXPECT_OK(cf_buf_text(&out, &text, &err));
-    assert_string_equal(text,
-                        "{\"t\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u007f/\xc3\xa9\","
-                        "\"n\":-9223372036854775808,\"a\":[true,null,{},[]],\"b\":\"-_8\","
-                        "\"r\":{\"k\":[]},\"x\":null}");
+    assert_string_equal(text, "{\"t\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u007f/\xc3\xa9\","
+                              "\"n\":-9223372036854775808,\"a\":[true,null,{},[]],\"b\":\"-_8\","
+                              "\"r\":{\"k\":[]},\"x\":null}");
     struct json *j = NULL;
     struct cf_buf again = { 0 };
     EXPECT_OK(parse(text, &j, &err));

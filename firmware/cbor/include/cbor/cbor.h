@@ -22,8 +22,8 @@ enum cbor_type { CBOR_UINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP, CBOR_BO
 
 /* An open container; private to the module. */
 struct cbor_level {
-    uint64_t left;  /* items, or pairs, still to come */
-    uint64_t key;   /* last key of a map */
+    uint64_t left; /* items, or pairs, still to come */
+    uint64_t key;  /* last key of a map */
     bool map;
     bool value_due; /* a key was passed, its value not yet */
     bool any;       /* a key was passed */

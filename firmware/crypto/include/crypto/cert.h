@@ -11,11 +11,12 @@
 
 struct crypto_cert {
     struct crypto_pub pub;
-    uint8_t sha1[20];    /* of the DER: x5t */
-    uint8_t sha256[32];  /* of the DER: x5t#S256 */
-    int64_t not_before;  /* Unix seconds */
+    uint8_t sha1[20];   /* of the DER: x5t */
+    uint8_t sha256[32]; /* of the DER: x5t#S256 */
+    int64_t not_before; /* Unix seconds */
     int64_t not_after;
-    char common_name[128]; /* of the subject; "" where it has none, or one that is longer or not text */
+    char common_name[128]; /* of the subject; "" where it has none, or one that is longer or not
+                              text */
 };
 
 /* One DER certificate, nothing behind it. Its own signature and dates are not judged. */
@@ -63,7 +64,7 @@ struct crypto_cert_self {
     const char *common_name;  /* up to 64 bytes of UTF-8 */
     int64_t not_before;       /* Unix seconds */
     int64_t not_after;
-    uint8_t serial[16];       /* random; the top bit is cleared */
+    uint8_t serial[16]; /* random; the top bit is cleared */
     crypto_cert_sign_fn *sign;
     void *ctx;
 };

@@ -135,8 +135,8 @@ CF_CHECK enum cf_rc crypto_cbchs_seal(const struct crypto_cbchs *c, struct crypt
                                       struct cf_err *e);
 /* Appends the plaintext after the tag was verified; CF_E_AUTH leaves `out` as it was. */
 CF_CHECK enum cf_rc crypto_cbchs_open(const struct crypto_cbchs *c, struct crypto_bytes in,
-                                      const uint8_t tag[CRYPTO_CBCHS_TAG_SIZE],
-                                      struct cf_buf *out, struct cf_err *e);
+                                      const uint8_t tag[CRYPTO_CBCHS_TAG_SIZE], struct cf_buf *out,
+                                      struct cf_err *e);
 
 enum crypto_wrap { CRYPTO_KW /* RFC 3394 */, CRYPTO_KWP /* RFC 5649 */ };
 
@@ -145,8 +145,7 @@ CF_CHECK enum cf_rc crypto_wrap(enum crypto_wrap how, struct crypto_bytes kek,
                                 struct crypto_bytes in, struct cf_buf *out, struct cf_err *e);
 /* CF_E_AUTH: the integrity check failed. The caller frees `out`. */
 CF_CHECK enum cf_rc crypto_unwrap(enum crypto_wrap how, struct crypto_bytes kek,
-                                  struct crypto_bytes in, struct cf_secret **out,
-                                  struct cf_err *e);
+                                  struct crypto_bytes in, struct cf_secret **out, struct cf_err *e);
 
 /* Undoes OAEP (RFC 8017 7.1.2 step 3, empty label, MGF1 of the same hash) on `em`, the raw result
  * of the private-key operation, k bytes wide: for tokens that lack the mechanism. Constant-time up
@@ -158,8 +157,17 @@ CF_CHECK enum cf_rc crypto_oaep_unpad(enum hal_hash h, struct crypto_bytes em, s
 
 /* JWA names (RFC 7518 3.1); RSNULL is type-1 padding without DigestInfo (API document 4.3). */
 enum crypto_sig {
-    CRYPTO_RS256, CRYPTO_RS384, CRYPTO_RS512, CRYPTO_PS256, CRYPTO_PS384, CRYPTO_PS512,
-    CRYPTO_RSNULL, CRYPTO_ES256, CRYPTO_ES256K, CRYPTO_ES384, CRYPTO_ES512,
+    CRYPTO_RS256,
+    CRYPTO_RS384,
+    CRYPTO_RS512,
+    CRYPTO_PS256,
+    CRYPTO_PS384,
+    CRYPTO_PS512,
+    CRYPTO_RSNULL,
+    CRYPTO_ES256,
+    CRYPTO_ES256K,
+    CRYPTO_ES384,
+    CRYPTO_ES512,
 };
 
 /* The digest that goes with it; HAL_NO_HASH for RSNULL. */

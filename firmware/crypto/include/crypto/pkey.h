@@ -24,14 +24,14 @@ bool crypto_curve_from_name(const char *name, enum hal_curve *out);
 
 /* The public half in components, big-endian. Nothing to free. */
 struct crypto_pub {
-    enum hal_key_type type;        /* HAL_RSA or HAL_EC */
-    uint32_t bits;                 /* RSA modulus; EC: bits of the curve */
+    enum hal_key_type type;             /* HAL_RSA or HAL_EC */
+    uint32_t bits;                      /* RSA modulus; EC: bits of the curve */
     uint8_t n[CRYPTO_RSA_BITS_MAX / 8]; /* shortest form */
     size_t n_len;
-    uint8_t e[8];                  /* shortest form */
+    uint8_t e[8]; /* shortest form */
     size_t e_len;
     enum hal_curve curve;
-    uint8_t x[CRYPTO_EC_MAX];      /* crypto_curve_bytes wide */
+    uint8_t x[CRYPTO_EC_MAX]; /* crypto_curve_bytes wide */
     uint8_t y[CRYPTO_EC_MAX];
 };
 
@@ -62,8 +62,8 @@ CF_CHECK enum cf_rc crypto_pkey_verify(const struct crypto_pkey *k, enum crypto_
 /* HAL_RSA_OAEP (hash SHA1 or SHA256 for label and MGF1, label empty) or HAL_RSA_PKCS1 (hash
  * ignored). Appends. CF_E_INPUT: too long for the key (k-42, k-66, k-11), or no RSA key. */
 CF_CHECK enum cf_rc crypto_pkey_encrypt(const struct crypto_pkey *k, enum hal_mech padding,
-                                        enum hal_hash h, struct crypto_bytes in,
-                                        struct cf_buf *out, struct cf_err *e);
+                                        enum hal_hash h, struct crypto_bytes in, struct cf_buf *out,
+                                        struct cf_err *e);
 
 /* A private key in a JWK's members, borrowed. RSA: all eight. EC: curve, d, x, y. */
 struct crypto_priv {

@@ -1,6 +1,6 @@
 /*
- * A private key out of PEM text, in the components of a JWK: for clients that import one. openssl only.
- * Errors: CF_E_INPUT not an unencrypted private key that we serve. Threads: any.
+ * A private key out of PEM text, in the components of a JWK: for clients that import one. openssl
+ * only. Errors: CF_E_INPUT not an unencrypted private key that we serve. Threads: any.
  */
 #ifndef CRYPTO_PRIV_PEM_H
 #define CRYPTO_PRIV_PEM_H

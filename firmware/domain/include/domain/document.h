@@ -57,8 +57,8 @@ CF_CHECK enum cf_rc domain_quorum_new(const struct domain_document *d, struct do
                                       struct cf_err *e);
 void domain_quorum_free(struct domain_quorum *q); /* wipes; NULL is a no-op */
 
-/* Takes a share that fits its public check; `x` (may be NULL) gets the officer's number. A wrong one
- * is refused by name and changes nothing. */
+/* Takes a share that fits its public check; `x` (may be NULL) gets the officer's number. A wrong
+ * one is refused by name and changes nothing. */
 CF_CHECK enum cf_rc domain_quorum_offer(struct domain_quorum *q, const uint8_t *share, size_t len,
                                         uint8_t *x, struct cf_err *e);
 unsigned domain_quorum_missing(const struct domain_quorum *q);
@@ -79,7 +79,7 @@ struct domain_keyring {
     char name[DOMAIN_NAME_MAX + 1];
     size_t count;
     struct domain_keys gen[DOMAIN_GENERATIONS_MAX]; /* ascending; the last is current */
-    struct cf_secret *keys; /* BK | KEK | MK, 96 bytes a generation */
+    struct cf_secret *keys;                         /* BK | KEK | MK, 96 bytes a generation */
 };
 void domain_keyring_clear(struct domain_keyring *k); /* zeroed input is fine */
 
@@ -89,8 +89,8 @@ const uint8_t *domain_keyring_key(const struct domain_keyring *k, size_t i, enum
 /* Opens every item and reads the keyring; compares it with the map (domain, generations,
  * fingerprints) and the endorsement of the document's signer with MK. The caller clears `out`. */
 CF_CHECK enum cf_rc domain_document_open(const struct domain_document *d,
-                                         const struct cf_secret *master,
-                                         struct domain_keyring *out, struct cf_err *e);
+                                         const struct cf_secret *master, struct domain_keyring *out,
+                                         struct cf_err *e);
 
 /* KDF(BK, "coffer.v1.fp", domain id | le32 generation). */
 CF_CHECK enum cf_rc domain_fingerprint(const uint8_t bk[32],

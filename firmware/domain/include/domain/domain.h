@@ -1,8 +1,8 @@
 /*
  * The security domain of this appliance: made once, wrapped for officers as often as asked.
- * firmware/domain/FORMAT.md gives every byte; README.md says why a second download needs no officers.
- * Error codes (cf_err.code) are those of the API document 1.6.
- * Threads: any; calls that change exclude each other, and reading waits for them.
+ * firmware/domain/FORMAT.md gives every byte; README.md says why a second download needs no
+ * officers. Error codes (cf_err.code) are those of the API document 1.6. Threads: any; calls that
+ * change exclude each other, and reading waits for them.
  */
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
@@ -59,8 +59,9 @@ struct domain_options {
 
 struct domain;
 
-/* Loads the state; takes a half-made domain back; on an active one proves that the token's BK is the
- * fingerprint's. CF_E_DENIED: the token holds other keys. CF_E_CORRUPT, CF_E_AUTH: the record. */
+/* Loads the state; takes a half-made domain back; on an active one proves that the token's BK is
+ * the fingerprint's. CF_E_DENIED: the token holds other keys. CF_E_CORRUPT, CF_E_AUTH: the record.
+ */
 CF_CHECK enum cf_rc domain_open(const struct domain_options *o, struct domain **out,
                                 struct cf_err *e);
 void domain_close(struct domain *d); /* no call may be running; NULL is a no-op */
@@ -69,15 +70,16 @@ void domain_close(struct domain *d); /* no call may be running; NULL is a no-op 
 
 struct domain_generation {
     uint32_t number;
-    uint8_t fp[32];  /* KDF(BK, "coffer.v1.fp", domain id | le32 generation) */
-    int64_t made_s;  /* Unix seconds */
+    uint8_t fp[32]; /* KDF(BK, "coffer.v1.fp", domain id | le32 generation) */
+    int64_t made_s; /* Unix seconds */
 };
 
 struct domain_facts {
     enum domain_state state;
     /* The rest only when active. */
     uint8_t id[HAL_DOMAIN_ID_SIZE];
-    struct domain_generation generation[DOMAIN_GENERATIONS_MAX]; /* ascending; the last is current */
+    struct domain_generation
+        generation[DOMAIN_GENERATIONS_MAX]; /* ascending; the last is current */
     size_t generations;
     uint8_t document_id[32];
     unsigned quorum, officers;
@@ -89,7 +91,7 @@ void domain_facts(struct domain *d, struct domain_facts *out);
 struct domain_officers {
     const struct crypto_bytes *der; /* certificates, N of 3..10 */
     size_t count;
-    unsigned required;              /* M, 2..N */
+    unsigned required; /* M, 2..N */
 };
 
 /* Activates a provisioned appliance, or wraps the domain of an active one for these officers: the

@@ -14,12 +14,12 @@
 #include "crypto/pkey.h"
 #include "hal/token_types.h"
 
-#define DOMAIN_SHARE_SIZE   64
-#define DOMAIN_MASTER_SIZE  32
-#define DOMAIN_HOLDERS_MIN  3
-#define DOMAIN_HOLDERS_MAX  10
-#define DOMAIN_QUORUM_MIN   2
-#define DOMAIN_X_MAX        126
+#define DOMAIN_SHARE_SIZE  64
+#define DOMAIN_MASTER_SIZE 32
+#define DOMAIN_HOLDERS_MIN 3
+#define DOMAIN_HOLDERS_MAX 10
+#define DOMAIN_QUORUM_MIN  2
+#define DOMAIN_X_MAX       126
 
 /* What every check of one sharing is bound to. */
 struct domain_sharing {
@@ -41,8 +41,7 @@ CF_CHECK enum cf_rc domain_split(const struct domain_sharing *s, const struct cf
 
 /* The officer's number of a share. CF_E_CORRUPT "not a share": length, words that disagree, a
  * number out of 1..126, a value over 256. */
-CF_CHECK enum cf_rc domain_share_x(const uint8_t *share, size_t len, uint8_t *x,
-                                   struct cf_err *e);
+CF_CHECK enum cf_rc domain_share_x(const uint8_t *share, size_t len, uint8_t *x, struct cf_err *e);
 
 /* `shares`: n of them, one behind the other, each with another x. CF_E_AUTH "shares do not
  * combine": a value of 256 came out. The caller frees `master`. */

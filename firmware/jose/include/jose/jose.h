@@ -107,9 +107,9 @@ CF_CHECK enum cf_rc jose_jwe_open_dir(const struct jose_dir *d, const char *text
 
 #define JOSE_RSA_RANDOM_SIZE (CRYPTO_CBCHS_KEY_SIZE + CRYPTO_IV_SIZE)
 
-/* {"alg":"RSA-OAEP-256","enc":"A256CBC-HS512","kid":"not used"}, the content key encrypted to `key`.
- * HAL_SHA1 instead of HAL_SHA256 makes it RSA-OAEP. `random` is content key and IV, fresh; the
- * caller wipes it. */
+/* {"alg":"RSA-OAEP-256","enc":"A256CBC-HS512","kid":"not used"}, the content key encrypted to
+ * `key`. HAL_SHA1 instead of HAL_SHA256 makes it RSA-OAEP. `random` is content key and IV, fresh;
+ * the caller wipes it. */
 CF_CHECK enum cf_rc jose_jwe_seal_rsa(const struct crypto_pkey *key, enum hal_hash h,
                                       const uint8_t random[JOSE_RSA_RANDOM_SIZE],
                                       struct crypto_bytes plain, struct cf_buf *out,
@@ -120,8 +120,8 @@ CF_CHECK enum cf_rc jose_jwe_seal_rsa(const struct crypto_pkey *key, enum hal_ha
 typedef enum cf_rc jose_decrypt_fn(void *ctx, enum hal_mech mech, enum hal_hash h,
                                    struct crypto_bytes in, struct cf_buf *cek, struct cf_err *e);
 
-/* Takes RSA-OAEP-256 and RSA-OAEP. Whatever fails behind the private key is one CF_E_AUTH; errors of
- * the token itself (CF_E_TOKEN, CF_E_DENIED) pass. */
+/* Takes RSA-OAEP-256 and RSA-OAEP. Whatever fails behind the private key is one CF_E_AUTH; errors
+ * of the token itself (CF_E_TOKEN, CF_E_DENIED) pass. */
 CF_CHECK enum cf_rc jose_jwe_open_rsa(const char *text, size_t len, jose_decrypt_fn *decrypt,
                                       void *ctx, struct cf_secret **plain, struct cf_err *e);
 

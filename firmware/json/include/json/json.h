@@ -52,10 +52,10 @@ struct json_range {
 };
 CF_CHECK enum cf_rc json_get_int(const struct json *v, const char *name, struct json_range range,
                                  int64_t *out, struct cf_err *e);
-CF_CHECK enum cf_rc json_get_object(const struct json *v, const char *name,
-                                    const struct json **out, struct cf_err *e);
-CF_CHECK enum cf_rc json_get_array(const struct json *v, const char *name,
-                                   const struct json **out, struct cf_err *e);
+CF_CHECK enum cf_rc json_get_object(const struct json *v, const char *name, const struct json **out,
+                                    struct cf_err *e);
+CF_CHECK enum cf_rc json_get_array(const struct json *v, const char *name, const struct json **out,
+                                   struct cf_err *e);
 /* Text in base64url (either alphabet, padding optional); appends the bytes, at most `max`. */
 CF_CHECK enum cf_rc json_get_base64(const struct json *v, const char *name, size_t max,
                                     struct cf_buf *out, struct cf_err *e);
@@ -67,10 +67,10 @@ CF_CHECK enum cf_rc json_opt_bool(const struct json *v, const char *name, bool *
                                   struct cf_err *e);
 CF_CHECK enum cf_rc json_opt_int(const struct json *v, const char *name, struct json_range range,
                                  int64_t *out, struct cf_err *e);
-CF_CHECK enum cf_rc json_opt_object(const struct json *v, const char *name,
-                                    const struct json **out, struct cf_err *e);
-CF_CHECK enum cf_rc json_opt_array(const struct json *v, const char *name,
-                                   const struct json **out, struct cf_err *e);
+CF_CHECK enum cf_rc json_opt_object(const struct json *v, const char *name, const struct json **out,
+                                    struct cf_err *e);
+CF_CHECK enum cf_rc json_opt_array(const struct json *v, const char *name, const struct json **out,
+                                   struct cf_err *e);
 CF_CHECK enum cf_rc json_opt_base64(const struct json *v, const char *name, size_t max,
                                     struct cf_buf *out, struct cf_err *e);
 
@@ -83,7 +83,8 @@ const char *json_name(const struct json *v); /* of a member; NULL for an element
 /* The value itself; NULL or false where it is of another type. */
 const char *json_text(const struct json *v);
 bool json_bool(const struct json *v, bool *out);
-bool json_int(const struct json *v, int64_t *out); /* false: not a whole number within JSON_INT_MAX */
+bool json_int(const struct json *v,
+              int64_t *out); /* false: not a whole number within JSON_INT_MAX */
 
 /* CF_E_INPUT naming the first member of `v` that is not among the `n` known ones. */
 CF_CHECK enum cf_rc json_only(const struct json *v, const char *const *known, size_t n,
