@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "crypto/pkey.h"
 
 struct pair_try {
     struct p11_ctx *c;
@@ -52,6 +53,9 @@ enum cf_rc p11_make_pair(struct p11_ctx *c, const struct hal_key_spec *spec,
         p11_tmpl_bytes(&pub, CKA_EC_PARAMS, oid.p, oid.len);
     }
     CK_RV rv = p11_ladder(c->core, s, try_pair, &p);
+    if (spec->type == HAL_EC && (rv == CKR_DOMAIN_PARAMS_INVALID || rv == CKR_CURVE_NOT_SUPPORTED))
+        return CF_FAIL(e, CF_E_LIMIT, "the token lacks the curve %s",
+                       crypto_curve_name(spec->curve));
     return rv == CKR_OK ? CF_OK : P11_FAIL(c, e, "C_GenerateKeyPair", rv);
 }
 

@@ -56,7 +56,8 @@ struct p11_shape {
 /* One attempt with a template in the words of one rung. */
 typedef CK_RV p11_try_fn(void *arg, struct p11_tmpl *t);
 
-/* Tries `fn` on the rung that served last for this kind of key, then on each other. */
+/* Tries `fn` on the rung that served last for this kind of key, then on each other. What it makes
+ * counts towards recycling. */
 CF_CHECK CK_RV p11_ladder(struct p11_core *core, const struct p11_shape *s, p11_try_fn *fn,
                           void *arg);
 const char *p11_rung_name(int rung);
@@ -69,7 +70,7 @@ struct p11_unwrapping {
     struct crypto_bytes blob;
 };
 
-/* Unwraps, reads SENSITIVE and EXTRACTABLE back, mends or refuses. Counts towards recycling. */
+/* Unwraps, reads SENSITIVE and EXTRACTABLE back, mends or refuses. */
 CF_CHECK enum cf_rc p11_unwrap(struct p11_ctx *c, const struct p11_unwrapping *u,
                                const struct p11_shape *s, CK_OBJECT_HANDLE *out,
                                struct cf_err *e);

@@ -123,16 +123,24 @@ CK_RV p11_ladder(struct p11_core *core, const struct p11_shape *s, p11_try_fn *f
     atomic_int *last = remembered(core, s);
     int first = atomic_load(last);
     CK_RV rv = CKR_TEMPLATE_INCONSISTENT;
+    unsigned avoid = 0;
     for (int i = -1; i < RUNGS; i++) {
         int rung = i < 0 ? first : i;
-        if ((i >= 0 && rung == first) || !rung_fits(s, rungs[rung].how))
+        if ((i >= 0 && rung == first) || !rung_fits(s, rungs[rung].how) ||
+            (rungs[rung].how & avoid))
             continue;
         struct p11_tmpl t = { .n = 0 };
         put_shape(&t, s, rungs[rung].how);
         rv = fn(arg, &t);
-        if (rv == CKR_OK)
+        if (rv == CKR_OK) {
             atomic_store(last, rung);
-        if (rv == CKR_OK || !p11_rv_is_template(rv))
+            atomic_fetch_add(&core->made, 1);
+        }
+        /* NSS says so to token objects with COPYABLE or ALLOWED_MECHANISMS; others say it to a
+         * corrupt blob, and will again. */
+        if (rv == CKR_GENERAL_ERROR && (rungs[rung].how & RUNG_HARDEN))
+            avoid = RUNG_HARDEN;
+        else if (rv == CKR_OK || !p11_rv_is_template(rv))
             return rv;
     }
     return rv;

@@ -20,7 +20,6 @@ enum cf_rc p11_unwrap(struct p11_ctx *c, const struct p11_unwrapping *u, const s
                       CK_OBJECT_HANDLE *out, struct cf_err *e)
 {
     struct unwrap_try w = { .c = c, .u = u, .h = CK_INVALID_HANDLE };
-    atomic_fetch_add(&c->core->unwraps, 1);
     CK_RV rv = p11_ladder(c->core, s, try_unwrap, &w);
     if (rv != CKR_OK)
         return P11_FAIL(c, e, "C_UnwrapKey", rv);

@@ -87,7 +87,7 @@ struct p11_core {
     struct p11_ferry ferry; /* only where C_CreateObject is refused */
 
     struct p11_cache *cache;
-    atomic_uint unwraps;
+    atomic_uint made; /* objects: each leaks a little in one common module */
     uint32_t recycle_after;
 
     /* Liveness: this blob under this key holds an AES key with this check value. */

@@ -191,7 +191,7 @@ enum cf_rc p11_do_user_check(struct p11_request *q, struct p11_wr *w, struct cf_
     if (rc == CF_OK)
         rc = unwrap(c, &b, p11_natural_kind(&k.spec), c->s, &h, e);
     if (rc == CF_OK)
-        rc = p11_user_prove(c, h, &b, true, e);
+        rc = p11_user_prove(c, h, &b, false, e);
     p11_destroy(c, c->s, h);
     return rc;
 }

@@ -27,6 +27,7 @@ struct server {
     pid_t pid;
     struct p11_core *core;
     pthread_mutex_t read_lock; /* who holds it takes the next request off the socket */
+    bool ended;                /* behind read_lock: nothing more can be read */
     pthread_mutex_t write_lock;
 };
 
@@ -82,7 +83,7 @@ static bool answer(struct serving *t, const struct p11_frame *f)
         w.rc = CF_OK;
         p11_put_failure(&w, rc, &why);
     }
-    if (lost || atomic_load(&t->srv->core->unwraps) >= t->srv->core->recycle_after)
+    if (lost || atomic_load(&t->srv->core->made) >= t->srv->core->recycle_after)
         h.flags = P11_FLAG_RESTART;
     pthread_mutex_lock(&t->srv->write_lock);
     enum cf_rc sent = w.rc == CF_OK ? p11_frame_write(t->srv->fd, &h, &body, NULL) : w.rc;
@@ -98,10 +99,12 @@ static void *serve(void *arg)
     bool go_on = true;
     while (go_on) {
         pthread_mutex_lock(&t->srv->read_lock);
-        enum cf_rc rc = p11_frame_read(t->srv->fd, &f, NULL);
+        if (!t->srv->ended)
+            t->srv->ended = p11_frame_read(t->srv->fd, &f, NULL) != CF_OK;
+        go_on = !t->srv->ended;
         pthread_mutex_unlock(&t->srv->read_lock);
         /* A module's state is worth nothing in a forked process. */
-        go_on = rc == CF_OK && getpid() == t->srv->pid && answer(t, &f);
+        go_on = go_on && getpid() == t->srv->pid && answer(t, &f);
     }
     p11_frame_clear(&f);
     return NULL;

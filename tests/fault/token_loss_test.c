@@ -163,7 +163,7 @@ static void device_error_of_a_dead_token_starts_over(void **state)
     (void)state;
     static const char *const proofs[] = { "C_GenerateRandom 1+ rv 0x30 once",
                                           "C_GetTokenInfo 1+ rv 0x5 once",
-                                          "C_UnwrapKey 1+ rv 0x5 once" };
+                                          "C_UnwrapKey 1+ rv 0x30 once" };
     for (size_t i = 0; i < 3; i++) {
         test_token_rule(&bench, "device", "C_Sign 1+ rv 0x30 once");
         test_token_rule(&bench, "dead", proofs[i]);

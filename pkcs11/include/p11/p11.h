@@ -32,7 +32,7 @@ struct p11_config {
     const char *worker_path; /* program to start; NULL: /proc/self/exe */
     uint32_t deadline_ms;    /* one call in the worker; four times that to make a key [30,000] */
     uint32_t cached_keys;    /* opened user keys kept in the token [1,024] */
-    uint32_t recycle_after;  /* unwraps before the worker is replaced [200,000] */
+    uint32_t recycle_after;  /* objects made before the worker is replaced [200,000] */
     uint32_t max_sessions;   /* threads in the worker [8], at most 64 */
 };
 

@@ -1,6 +1,7 @@
 #include "support/token_bench.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <spawn.h>
@@ -75,6 +76,26 @@ static void make_softhsm(struct test_token *t)
         die("no memory for the PIN");
 }
 
+static void make_nss(struct test_token *t)
+{
+    char db[128];
+    void *softokn = dlopen("libsoftokn3.so", RTLD_NOW | RTLD_LOCAL);
+    if (!softokn) {
+        printf("skipped: %s\n", dlerror());
+        exit(77);
+    }
+    dlclose(softokn);
+    make_path(db, sizeof db, t->dir, "nss");
+    if (mkdir(db, 0700) != 0)
+        die("cannot make the NSS database");
+    setenv("COFFER_NSS_DIR", db, 1);
+    setenv("COFFER_NSS_PIN", TEST_PIN, 1);
+    make_path(t->module, sizeof t->module, CF_BUILD_BIN, "../tests/libcoffer_nss.so");
+    snprintf(t->uri, sizeof t->uri, "pkcs11:token=NSS%%20Certificate%%20DB");
+    if (cf_secret_copy(TEST_PIN, strlen(TEST_PIN), &t->pin, NULL) != CF_OK)
+        die("no memory for the PIN");
+}
+
 static void read_pin(struct test_token *t, const char *path)
 {
     struct cf_buf b = { 0 };
@@ -87,14 +108,33 @@ static void read_pin(struct test_token *t, const char *path)
     cf_buf_clear(&b);
 }
 
+static void make_place(struct test_token *t)
+{
+    *t = (struct test_token){ .dir = "" };
+    scratch_make(t->dir);
+    make_path(t->counter, sizeof t->counter, t->dir, "pin-counter");
+}
+
+void test_token_softhsm(struct test_token *t)
+{
+    make_place(t);
+    make_softhsm(t);
+}
+
+void test_token_nss(struct test_token *t)
+{
+    make_place(t);
+    make_nss(t);
+}
+
 void test_token_begin(struct test_token *t, int argc, char **argv)
 {
     int fd;
     if (p11_worker_asked(argc, argv, &fd))
         _exit(p11_worker_main(fd));
-    *t = (struct test_token){ .dir = "" };
-    scratch_make(t->dir);
-    make_path(t->counter, sizeof t->counter, t->dir, "pin-counter");
+    make_place(t);
+    if (argc == 2 && strcmp(argv[1], "--nss") == 0)
+        make_nss(t);
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--module") == 0)
             snprintf(t->module, sizeof t->module, "%s", argv[i + 1]);
@@ -103,7 +143,7 @@ void test_token_begin(struct test_token *t, int argc, char **argv)
         else if (strcmp(argv[i], "--pin-file") == 0)
             read_pin(t, argv[i + 1]);
         else
-            die("arguments are --module PATH --token-uri URI --pin-file FILE");
+            die("arguments are --nss or --module PATH --token-uri URI --pin-file FILE");
     }
     if (!t->module[0])
         make_softhsm(t);

@@ -19,9 +19,12 @@ struct test_token {
     struct cf_secret *pin;
 };
 
-/* Becomes the worker if asked to (does not return then). Else reads
- * [--module PATH --token-uri URI --pin-file FILE]; without them makes a SoftHSMv2 token. */
+/* Becomes the worker if asked to (does not return then). Else reads --nss, or
+ * --module PATH --token-uri URI --pin-file FILE; without them makes a SoftHSMv2 token. */
 void test_token_begin(struct test_token *t, int argc, char **argv);
+/* One more token. NSS: exits with 77 ("skipped") where softokn is not installed. */
+void test_token_softhsm(struct test_token *t);
+void test_token_nss(struct test_token *t);
 void test_token_end(struct test_token *t);
 
 /* Configuration for the token as it is; fields may be changed before p11_token_open. */
