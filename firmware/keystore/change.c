@@ -207,7 +207,7 @@ static enum cf_rc next_due(struct keystore *ks, uint64_t now, char name[KEYSTORE
         struct key_row key = { 0 };
         rc = store_next(c, &row, &more, e);
         if (rc == CF_OK && more)
-            rc = key_row_decode(&row.value, &key, e);
+            rc = key_row_decode(&row, &key, e);
         due = rc == CF_OK && more && key.k.deleted && key.k.purge_at <= now;
         if (due)
             rc = keystore_name(key.k.name, name, e);

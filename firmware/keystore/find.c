@@ -16,7 +16,7 @@ enum cf_rc find_key(struct store_view *v, const char *lower, struct key_row *out
     *found = false;
     enum cf_rc rc = store_get(v, STORE_KEY, crypto_bytes_of(lower, strlen(lower)), &row, &none);
     if (rc == CF_OK) {
-        rc = key_row_decode(&row.value, out, e);
+        rc = key_row_decode(&row, out, e);
         *found = rc == CF_OK;
     } else if (rc == CF_E_ABSENT) {
         rc = CF_OK;

@@ -74,6 +74,7 @@ static bool head_valid(const struct head *h, struct keyblob *b)
            h->class == (oct ? CLASS_SECRET : CLASS_PRIVATE) && !(b->flags & ~(unsigned)FLAGS) &&
            b->material_len >= 1 && b->material_len <= MATERIAL_MAX &&
            h->wrapped_len == 8 + (b->material_len + 7) / 8 * 8 && !h->reserved &&
+           (oct || cf_all_bytes(b->kcv, sizeof b->kcv, 0)) &&
            (oct ? h->spki_len == 0 : h->spki_len >= 1 && h->spki_len <= SPKI_MAX) &&
            h->name_len >= 1 && h->name_len <= KEYSTORE_NAME_MAX;
 }
@@ -83,8 +84,9 @@ enum cf_rc keyblob_parse(struct crypto_bytes in, struct keyblob *out, struct cf_
     struct head h;
     struct keyblob b = { 0 };
     struct cf_rd r = cf_rd_of(in.p, in.len);
-    if (in.len < HEAD + HAL_MAC_SIZE || in.len > KEYBLOB_MAX ||
-        !cf_equal(cf_rd_bytes(&r, 4), MAGIC, 4))
+    if (in.len > KEYBLOB_MAX)
+        return CF_FAIL(e, CF_E_LIMIT, "key blob of %zu bytes", in.len);
+    if (in.len < HEAD + HAL_MAC_SIZE || !cf_equal(cf_rd_bytes(&r, 4), MAGIC, 4))
         return CF_FAIL(e, CF_E_CORRUPT, "not a key blob");
     if (cf_rd_u8(&r) != 1 || cf_rd_u8(&r) != 1)
         return CF_FAIL(e, CF_E_CORRUPT, "key blob of a newer format");

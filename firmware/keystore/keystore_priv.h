@@ -75,7 +75,9 @@ bool text_is_plain(const char *text, size_t len);
 size_t text_characters(const char *text, size_t len);
 
 CF_CHECK enum cf_rc key_row_encode(const struct key_row *r, struct cf_buf *out, struct cf_err *e);
-CF_CHECK enum cf_rc key_row_decode(const struct cf_buf *in, struct key_row *out, struct cf_err *e);
+/* A row of table 1; none has a blob. */
+CF_CHECK enum cf_rc key_row_decode(const struct store_row *row, struct key_row *out,
+                                   struct cf_err *e);
 CF_CHECK enum cf_rc version_row_encode(const struct keystore_version *v, struct cf_buf *out,
                                        struct cf_err *e);
 CF_CHECK enum cf_rc version_row_decode(const struct cf_buf *in, struct keystore_version *out,
@@ -111,7 +113,7 @@ struct keyblob {
     const uint8_t *mac;
 };
 
-/* Layout only: CF_E_CORRUPT. */
+/* Layout only: CF_E_CORRUPT, CF_E_LIMIT. */
 CF_CHECK enum cf_rc keyblob_parse(struct crypto_bytes in, struct keyblob *out, struct cf_err *e);
 /* CF_E_DENIED: other domain, or a generation that the keyring lacks. */
 CF_CHECK enum cf_rc keyblob_ours(const struct keystore *ks, const struct keyblob *b,

@@ -96,7 +96,7 @@ static enum cf_rc fill_keys(struct listing *l, struct keystore_page *page, struc
         rc = store_next(l->cursor, &row, &more, e);
         if (rc != CF_OK || !more)
             break;
-        rc = key_row_decode(&row.value, &key, e);
+        rc = key_row_decode(&row, &key, e);
         bool wanted = (key.k.deleted != 0) == (l->which == KEYSTORE_DELETED);
         if (rc == CF_OK && wanted && page->count == l->limit)
             page->more = true;
@@ -221,7 +221,7 @@ enum cf_rc keystore_count(struct keystore *ks, struct keystore_counts *out, stru
         rc = store_next(c, &row, &more, e);
         if (rc != CF_OK || !more)
             break;
-        rc = key_row_decode(&row.value, &key, e);
+        rc = key_row_decode(&row, &key, e);
         n.keys++;
         n.deleted += key.k.deleted != 0;
         key_row_clear(&key);

@@ -256,10 +256,12 @@ enum cf_rc key_row_encode(const struct key_row *r, struct cf_buf *out, struct cf
     return cbor_wr_end(&w);
 }
 
-enum cf_rc key_row_decode(const struct cf_buf *in, struct key_row *out, struct cf_err *e)
+enum cf_rc key_row_decode(const struct store_row *row, struct key_row *out, struct cf_err *e)
 {
     struct cbor_rd rd;
-    cbor_rd_init(&rd, in->data, in->len, e);
+    if (row->blob.len)
+        return CF_FAIL(e, CF_E_CORRUPT, "a key row with a blob");
+    cbor_rd_init(&rd, row->value.data, row->value.len, e);
     key_row_get(&rd, out);
     enum cf_rc rc = cbor_rd_end(&rd);
     if (rc != CF_OK)

@@ -81,7 +81,7 @@ enum cf_rc keystore_snapshot_next(struct keystore_snapshot *s, struct cf_buf *re
         cf_buf_clear(record);
         return s->has_ahead ? CF_FAIL(e, CF_E_CORRUPT, "a version without a key") : CF_OK;
     }
-    rc = key_row_decode(&s->key.value, &r->key, e);
+    rc = key_row_decode(&s->key, &r->key, e);
     if (rc == CF_OK)
         rc = keystore_name(r->key.k.name, r->lower, e);
     if (rc == CF_OK)

@@ -57,7 +57,8 @@ static enum cf_rc open_with(const struct store_live *l, const struct live_file *
                                .page_key = keys->page,
                                .row_key = keys->row,
                                .anchor = l->anchor,
-                               .readers = l->readers };
+                               .readers = l->readers,
+                               .last = STORE_SETTING };
     if (f->fresh)
         return store_create(&o, out, e);
     return f->anchored ? store_open(&o, out, e) : store_open_former(&o, out, e);

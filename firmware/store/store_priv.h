@@ -85,6 +85,7 @@ struct store {
     struct cf_secret *row_key;
     const struct store_anchor *anchor;
     unsigned readers;
+    enum store_table last;
     struct conn *writer;
 
     pthread_mutex_t lock;

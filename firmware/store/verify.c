@@ -23,7 +23,8 @@ static enum cf_rc in_order(struct sweep *w, const struct tagged *row, struct cf_
     return CF_OK;
 }
 
-static enum cf_rc sweep_rows(struct conn *c, struct sweep *w, struct cf_err *e)
+static enum cf_rc sweep_rows(struct conn *c, enum store_table last, struct sweep *w,
+                             struct cf_err *e)
 {
     sqlite3_stmt *st = NULL;
     struct tagged row;
@@ -35,6 +36,8 @@ static enum cf_rc sweep_rows(struct conn *c, struct sweep *w, struct cf_err *e)
         rc = row_verified(c, st, &row, e);
         if (rc == CF_OK)
             rc = in_order(w, &row, e);
+        if (rc == CF_OK && row.table > last)
+            rc = CF_FAIL(e, CF_E_CORRUPT, "the store has a table %d", (int)row.table);
         if (rc == CF_OK) {
             tag_xor(w->seen.x, sqlite3_column_blob(st, 5));
             w->seen.rows++;
@@ -58,7 +61,7 @@ enum cf_rc store_verify(struct store *s, struct cf_err *e)
     if (rc == CF_OK)
         rc = root_open(&s->writer->tagger, s->row_key, bytes, root, e);
     if (rc == CF_OK)
-        rc = sweep_rows(s->writer, &w, e);
+        rc = sweep_rows(s->writer, s->last, &w, e);
     if (rc == CF_OK && w.seen.rows != root->rows)
         rc = CF_FAIL(e, CF_E_AUTH, "the store holds %llu rows, its root says %llu",
                      (unsigned long long)w.seen.rows, (unsigned long long)root->rows);

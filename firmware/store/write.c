@@ -119,7 +119,7 @@ static enum cf_rc write_row(struct conn *c, const struct tagged *row, const uint
 
 static bool usable(const struct store_txn *t, enum store_table tbl)
 {
-    return !t->broken && !t->committed && tbl >= 1 && tbl <= STORE_TABLE_MAX;
+    return !t->broken && !t->committed && tbl >= 1 && tbl <= t->view.s->last;
 }
 
 enum cf_rc store_put(struct store_txn *t, enum store_table tbl, const struct store_put *p,

@@ -153,6 +153,15 @@ enum cf_rc fake_user_use(struct hal_token *t, const struct hal_user_key *key,
     return rc;
 }
 
+/* A PKCS#8 may bring a public half along: the private one decides. */
+static bool halves_agree(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    bool agree = c && EVP_PKEY_pairwise_check(c) == 1;
+    EVP_PKEY_CTX_free(c);
+    return agree;
+}
+
 enum cf_rc fake_user_check(struct hal_token *t, const struct hal_user_key *key, struct cf_err *e)
 {
     struct cf_buf m = { 0 }, spki = { 0 };
@@ -166,8 +175,8 @@ enum cf_rc fake_user_check(struct hal_token *t, const struct hal_user_key *key, 
         good = cf_equal(kcv, key->kcv, sizeof kcv);
     } else if (rc == CF_OK) {
         EVP_PKEY *pkey = pkey_of(m.data, m.len);
-        good = pkey && fake_spki(pkey, &spki, e) == CF_OK && spki.len == key->spki_len &&
-               memcmp(spki.data, key->spki, spki.len) == 0;
+        good = pkey && halves_agree(pkey) && fake_spki(pkey, &spki, e) == CF_OK &&
+               spki.len == key->spki_len && memcmp(spki.data, key->spki, spki.len) == 0;
         EVP_PKEY_free(pkey);
     }
     if (rc == CF_OK && !good)

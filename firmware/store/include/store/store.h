@@ -56,6 +56,7 @@ struct store_options {
     const struct cf_secret *row_key;   /* K_row, 32 bytes; copied into locked memory */
     const struct store_anchor *anchor; /* NULL: the board has none. Borrowed for the store's life */
     unsigned readers;                  /* views at one time; 0 = 8. One more waits */
+    enum store_table last;             /* rows of tables behind it are refused; 0: none are */
 };
 
 /* A row as read; zero-initialise, reuse from call to call, free with store_row_clear. */
