@@ -52,7 +52,7 @@ bool scratch_lacks(const char *dir, const void *bytes, size_t len)
         struct cf_buf b = { 0 };
         if (f->d_type == DT_REG &&
             cf_file_read(scratch_path(dir, f->d_name), FILE_MAX, &b, NULL) == CF_OK &&
-            memmem(b.data, b.len, bytes, len))
+            b.len && memmem(b.data, b.len, bytes, len))
             lacks = false;
         cf_buf_clear(&b);
     }
