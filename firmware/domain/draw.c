@@ -2,26 +2,28 @@
 
 #include "domain_priv.h"
 
-#define NAME_MAX_BYTES 16
-
 enum cf_rc domain_draw_key(const struct domain_sources *s, const char *name, uint32_t generation,
                            uint8_t out[DOMAIN_KEY_SIZE], struct cf_err *e)
 {
-    uint8_t token[32], msg[32 + NAME_MAX_BYTES + 4];
-    size_t n = strlen(name);
-    if (n > NAME_MAX_BYTES)
-        return CF_FAIL(e, CF_E_ARG, "name too long");
+    uint8_t token[32], host[32], number[4];
+    struct crypto_mac *m = NULL;
+    cf_le32(number, generation);
     enum cf_rc rc = hal_token_random(s->token, token, sizeof token, e);
     if (rc == CF_OK)
-        rc = hal_entropy_fill(s->entropy, msg, 32, e);
-    if (rc == CF_OK) {
-        memcpy(msg + 32, name, n);
-        cf_le32(msg + 32 + n, generation);
-        rc = crypto_hmac(HAL_SHA256, crypto_bytes_of(token, sizeof token),
-                         crypto_bytes_of(msg, 32 + n + 4), out, e);
-    }
+        rc = hal_entropy_fill(s->entropy, host, sizeof host, e);
+    if (rc == CF_OK)
+        rc = crypto_mac_new(HAL_SHA256, crypto_bytes_of(token, sizeof token), &m, e);
+    if (rc == CF_OK)
+        rc = crypto_mac_update(m, host, sizeof host, e);
+    if (rc == CF_OK)
+        rc = crypto_mac_update(m, name, strlen(name), e);
+    if (rc == CF_OK)
+        rc = crypto_mac_update(m, number, sizeof number, e);
+    if (rc == CF_OK)
+        rc = crypto_mac_final(m, out, e);
     cf_wipe(token, sizeof token);
-    cf_wipe(msg, sizeof msg);
+    cf_wipe(host, sizeof host);
+    crypto_mac_free(m);
     return rc;
 }
 

@@ -70,7 +70,7 @@ static enum cf_rc deal_column(const struct domain_sharing *s, size_t column, uin
         rc = roll(d, &a[i], e);
     for (uint32_t x = 1; x <= s->count && rc == CF_OK; x++) {
         uint32_t v = domain_gf_eval(secret, a, (size_t)s->quorum - 1, x);
-        uint8_t *to = shares + (x - 1) * DOMAIN_SHARE_SIZE + 2 * column;
+        uint8_t *to = shares + (size_t)(x - 1) * DOMAIN_SHARE_SIZE + 2 * column;
         cf_le16(to, (uint16_t)(x << VALUE_BITS | v));
     }
     cf_wipe(a, sizeof a);
@@ -91,7 +91,8 @@ static enum cf_rc prove_columns(const struct domain_sharing *s, const uint8_t *s
         for (size_t column = 0; column < WORDS; column++) {
             for (size_t i = 0; i < s->quorum; i++)
                 value[i] = word_at(shares + i * DOMAIN_SHARE_SIZE, column) & VALUE_MASK;
-            uint32_t v = word_at(shares + (place - 1) * DOMAIN_SHARE_SIZE, column) & VALUE_MASK;
+            uint32_t v =
+                word_at(shares + (size_t)(place - 1) * DOMAIN_SHARE_SIZE, column) & VALUE_MASK;
             wrong |= v ^ domain_gf_sum(weight, value, s->quorum);
         }
     }
@@ -108,7 +109,7 @@ static enum cf_rc prove_master(const struct domain_sharing *s, const struct cf_s
     enum cf_rc rc = cf_secret_new((size_t)s->quorum * DOMAIN_SHARE_SIZE, &some, e);
     for (uint8_t i = 0; i < s->count; i++)
         order[i] = i;
-    for (uint8_t i = 0; i < s->quorum && rc == CF_OK; i++) {
+    for (uint8_t i = 0; i < s->quorum && i < s->count && rc == CF_OK; i++) {
         uint16_t r = 0;
         rc = roll(d, &r, e);
         uint8_t j = (uint8_t)(i + r % (s->count - i)), t = order[i];

@@ -83,6 +83,7 @@ enum cf_rc domain_signature_write(const struct domain_signature *s, struct cf_bu
 
 #define ENTRIES_MAX   8
 #define ENTRY_SIG_MAX 5120
+#define LIST_MAX      (1 + (size_t)ENTRIES_MAX * (DOMAIN_SIG_HEAD + ENTRY_SIG_MAX))
 
 /* The identity's entry among those of the list; entries of other algorithms are stepped over. */
 static enum cf_rc find_entry(struct crypto_bytes list, const uint8_t head[DOMAIN_SIG_HEAD],
@@ -96,7 +97,9 @@ static enum cf_rc find_entry(struct crypto_bytes list, const uint8_t head[DOMAIN
         return CF_FAIL(e, CF_E_LIMIT, "more than %d signatures", ENTRIES_MAX);
     for (size_t i = 0; i < n; i++) {
         const uint8_t *h = cf_rd_bytes(&r, DOMAIN_SIG_HEAD);
-        size_t len = h ? (size_t)(h[2] | h[3] << 8) : 0;
+        if (!h)
+            return CF_FAIL(e, CF_E_CORRUPT, "malformed signature");
+        size_t len = (size_t)(h[2] | h[3] << 8);
         const uint8_t *p = cf_rd_bytes(&r, len);
         if (!p || h[1] != 0 || len > ENTRY_SIG_MAX)
             return CF_FAIL(e, CF_E_CORRUPT, "malformed signature");
@@ -150,7 +153,7 @@ enum cf_rc domain_signature_read(struct crypto_bytes in, struct crypto_bytes map
     cbor_rd_fixed(&r, out->appliance_id, sizeof out->appliance_id);
     if (cbor_rd_key(&r) != 3)
         cbor_rd_refuse(&r, "not a coffer_sig");
-    const uint8_t *list = cbor_rd_bytes(&r, DOMAIN_COFFER_MAX * 4, &list_len);
+    const uint8_t *list = cbor_rd_bytes(&r, LIST_MAX, &list_len);
     enum cf_rc rc = cbor_rd_end(&r);
     if (rc != CF_OK)
         return rc;

@@ -71,7 +71,7 @@ static enum cf_rc read_head(const struct jose_part *p, struct jose_head *out, st
 
 enum cf_rc jose_jws_head(const char *token, size_t len, struct jose_head *out, struct cf_err *e)
 {
-    struct jose_part part[3];
+    struct jose_part part[3] = { { 0 } };
     enum cf_rc rc = split(token, len, part, e);
     return rc == CF_OK ? read_head(&part[0], out, e) : rc;
 }
@@ -79,7 +79,7 @@ enum cf_rc jose_jws_head(const char *token, size_t len, struct jose_head *out, s
 enum cf_rc jose_jws_issuer(const char *token, size_t len, char out[JOSE_ID_MAX + 1],
                            struct cf_err *e)
 {
-    struct jose_part part[3];
+    struct jose_part part[3] = { { 0 } };
     struct cf_buf text = { 0 };
     struct json *j = NULL;
     out[0] = 0;
@@ -105,7 +105,7 @@ static enum cf_rc digest_of(const struct jose_part part[3], uint8_t digest[32], 
 enum cf_rc jose_jws_open(const char *token, size_t len, const struct crypto_pkey *key,
                          struct cf_buf *payload, struct cf_err *e)
 {
-    struct jose_part part[3];
+    struct jose_part part[3] = { { 0 } };
     struct jose_head head;
     struct cf_buf sig = { 0 };
     uint8_t digest[32];

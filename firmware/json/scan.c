@@ -223,9 +223,9 @@ static const char *document(struct scan *s)
 enum cf_rc json_scan(const void *text, size_t len, const struct json_limits *limits,
                      struct cf_err *e)
 {
-    struct scan s = { .p = text, .end = (const uint8_t *)text + len, .max_depth = limits->depth };
     if (len == 0)
         return CF_FAIL(e, CF_E_INPUT, "JSON: empty");
+    struct scan s = { .p = text, .end = (const uint8_t *)text + len, .max_depth = limits->depth };
     if (len > limits->bytes)
         return CF_FAIL(e, CF_E_INPUT, "JSON: longer than %zu bytes", limits->bytes);
     if (!cf_utf8_valid(text, len))

@@ -1,4 +1,5 @@
 /* A public key at work: verify and encrypt. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +151,10 @@ enum cf_rc crypto_verify(enum crypto_sig alg, struct crypto_bytes spki, struct c
 {
     struct crypto_pkey *k = NULL;
     enum cf_rc rc = crypto_pkey_new(spki, &k, e);
-    if (rc == CF_OK)
-        rc = crypto_pkey_verify(k, alg, digest, sig, e);
+    if (rc != CF_OK)
+        return rc;
+    assert(k);
+    rc = crypto_pkey_verify(k, alg, digest, sig, e);
     crypto_pkey_free(k);
     return rc;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define PEM_MAX   32768
-#define BYTES_MAX (8 * (CRYPTO_RSA_BITS_MAX / 8))
+#define BYTES_MAX ((size_t)8 * (CRYPTO_RSA_BITS_MAX / 8))
 
 /* No prompt: an encrypted key is refused. */
 static int no_password(char *buf, int size, int writing, void *arg)

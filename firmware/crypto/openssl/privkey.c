@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -12,13 +13,16 @@ struct crypto_privkey {
     struct crypto_pkey key;
 };
 
-static int no_password(char *buf, int size, int rwflag, void *arg)
+/* Gives the password, and never asks on a terminal. */
+static int password_of(char *buf, int size, int writing, void *arg)
 {
-    (void)buf;
-    (void)size;
-    (void)rwflag;
-    (void)arg;
-    return -1; /* never ask on the terminal */
+    const char *const *password = arg;
+    (void)writing;
+    size_t len = *password ? strlen(*password) : 0;
+    if (!*password || len > (size_t)size)
+        return -1;
+    memcpy(buf, *password, len);
+    return (int)len;
 }
 
 enum cf_rc crypto_privkey_from_pem(struct crypto_bytes pem, const char *password,
@@ -30,10 +34,8 @@ enum cf_rc crypto_privkey_from_pem(struct crypto_bytes pem, const char *password
     struct crypto_privkey *k = calloc(1, sizeof *k);
     if (!k)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a key");
-    char *secret = (char *)(uintptr_t)password; /* only read; the callback's type is not const */
     BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-    EVP_PKEY *pkey =
-        bio ? PEM_read_bio_PrivateKey(bio, NULL, password ? NULL : no_password, secret) : NULL;
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, password_of, &password) : NULL;
     BIO_free(bio);
     enum cf_rc rc = pkey ? ossl_pkey_kind(pkey, &k->key, e)
                          : OSSL_FAIL(e, CF_E_INPUT, "no private key, or a wrong password");

@@ -1,8 +1,10 @@
 /* Public keys, private keys for import, and P-256. Vectors: tests/vectors/crypto/keys.txt. */
 #include "support/test.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "crypto/pkey.h"
+#include "crypto/privkey.h"
 
 struct member {
     uint8_t data[300];
@@ -347,6 +349,32 @@ static void curves_are_known_by_their_names(void **state)
     assert_false(crypto_curve_from_name("p-256", &c));
 }
 
+/* tests/vectors/crypto/encrypted.pem: any P-256 key, PKCS#8 under the password "officer". */
+static void a_key_file_opens_with_its_password_alone(void **state)
+{
+    (void)state;
+    struct cf_err err;
+    struct cf_buf pem = { 0 }, spki = { 0 }, sig = { 0 };
+    struct crypto_privkey *k = NULL;
+    uint8_t digest[32] = { 1 };
+    EXPECT_OK(cf_file_read(CF_VECTORS "/crypto/encrypted.pem", 4096, &pem, &err));
+    struct crypto_bytes text = { pem.data, pem.len };
+    EXPECT_RC(CF_E_INPUT, crypto_privkey_from_pem(text, NULL, &k, &err));
+    EXPECT_RC(CF_E_INPUT, crypto_privkey_from_pem(text, "Officer", &k, &err));
+    assert_null(k);
+    EXPECT_OK(crypto_privkey_from_pem(text, "officer", &k, &err));
+    EXPECT_OK(crypto_privkey_spki(k, &spki, &err));
+    EXPECT_OK(crypto_privkey_sign(k, CRYPTO_ES256, digest, &sig, &err));
+    EXPECT_OK(crypto_verify(CRYPTO_ES256, crypto_bytes_of(spki.data, spki.len),
+                            crypto_bytes_of(digest, 32), crypto_bytes_of(sig.data, sig.len), &err));
+    EXPECT_RC(CF_E_ARG, crypto_privkey_sign(k, CRYPTO_RS256, digest, &sig, &err));
+    EXPECT_RC(CF_E_ARG, crypto_privkey_decrypt(k, HAL_RSA_OAEP, HAL_SHA256, text, &sig, &err));
+    crypto_privkey_free(k);
+    cf_buf_clear(&sig);
+    cf_buf_clear(&spki);
+    cf_buf_clear(&pem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +388,7 @@ int main(void)
         cmocka_unit_test(low_s_makes_one_of_two_valid_signatures),
         cmocka_unit_test(scalars_are_reduced_into_1_to_n_minus_1),
         cmocka_unit_test(curves_are_known_by_their_names),
+        cmocka_unit_test(a_key_file_opens_with_its_password_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,7 @@ static void malformed_texts_are_refused(void **state)
     EXPECT_RC(CF_E_INPUT, json_parse("{}\0", 3, NULL, &j, &err));
     EXPECT_RC(CF_E_INPUT, json_parse("\"a\0b\"", 5, NULL, &j, &err));
     EXPECT_RC(CF_E_INPUT, json_parse("\0", 1, NULL, &j, &err));
+    EXPECT_RC(CF_E_INPUT, json_parse(NULL, 0, NULL, &j, &err)); /* an empty buffer's data */
 }
 
 static void size_and_depth_limits_hold(void **state)
