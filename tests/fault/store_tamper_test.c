@@ -117,12 +117,12 @@ static void edits_of_rows_and_root_are_refused(void **state)
         "UPDATE row SET tag = randomblob(32) WHERE key = x'627261766f'",
         "UPDATE row SET tag = x'00' WHERE key = x'627261766f'",
         "UPDATE row SET tbl = 99",
-        "INSERT INTO row SELECT tbl, x'7a', value, blob, revision, tag FROM row "
-        "WHERE key = x'627261766f'",
-        "CREATE TEMP TABLE t AS SELECT * FROM row; UPDATE row SET "
-        "value = (SELECT value FROM t WHERE key = x'616c706861'), "
-        "blob = (SELECT blob FROM t WHERE key = x'616c706861'), "
-        "tag = (SELECT tag FROM t WHERE key = x'616c706861') WHERE key = x'627261766f'",
+        ("INSERT INTO row SELECT tbl, x'7a', value, blob, revision, tag FROM row "
+         "WHERE key = x'627261766f'"),
+        ("CREATE TEMP TABLE t AS SELECT * FROM row; UPDATE row SET "
+         "value = (SELECT value FROM t WHERE key = x'616c706861'), "
+         "blob = (SELECT blob FROM t WHERE key = x'616c706861'), "
+         "tag = (SELECT tag FROM t WHERE key = x'616c706861') WHERE key = x'627261766f'"),
         "DELETE FROM root",
         "UPDATE root SET value = zeroblob(88)",
         "UPDATE root SET value = x'00'",
@@ -159,8 +159,8 @@ static void what_was_true_once_is_refused_later(void **state)
         "REPLACE INTO row SELECT * FROM old.row WHERE key = x'627261766f'",
         "INSERT INTO row SELECT * FROM old.row WHERE key = x'616c706861'",
         "REPLACE INTO root SELECT * FROM old.root",
-        "REPLACE INTO root SELECT * FROM old.root; REPLACE INTO row SELECT * FROM old.row "
-        "WHERE key = x'627261766f'",
+        ("REPLACE INTO root SELECT * FROM old.root; REPLACE INTO row SELECT * FROM old.row "
+         "WHERE key = x'627261766f'"),
     };
     struct fixture *f = *state;
     char old[80], good[80];
