@@ -28,7 +28,7 @@ static bool started(void *ctx, const char *id, const char *oid)
 static enum api_state state(void *ctx)
 {
     const struct api_gate_parts *p = ctx;
-    return jobs_restore_mode(p->jobs) ? API_RESTORING : p->state(p->ctx);
+    return p->jobs && jobs_restore_mode(p->jobs) ? API_RESTORING : p->state(p->ctx);
 }
 
 static enum cf_rc record(void *ctx, const struct audit_record *r, struct cf_err *e)

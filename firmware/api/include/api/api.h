@@ -111,7 +111,7 @@ void api_set_keystore(struct api *a, struct keystore *ks);
 struct api_gate_parts {
     struct access_bearer *bearer;
     struct access *access;
-    struct jobs *jobs;
+    struct jobs *jobs; /* NULL: not open yet, so that only the local socket is served */
     struct audit *audit;
     void *ctx; /* for `state` */
     enum api_state (*state)(void *ctx);
