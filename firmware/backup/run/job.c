@@ -59,9 +59,9 @@ static void audit_end(struct job *j, const struct cf_err *err)
     if (j->r->o.audit && audit_append(j->r->o.audit, &rec, &ignored) != CF_OK)
         cf_log(CF_LOG_ERROR, "run", "audit-failed", "job=%s", j->record.id);
     cf_log(err->rc == CF_OK ? CF_LOG_INFO : CF_LOG_ERROR, "run", "job-end",
-           "job=%s kind=%d rc=%s wire_bytes=%llu where=%s text=\"%s\"", j->record.id, (int)j->kind,
+           "job=%s kind=%d rc=%s wire_bytes=%llu where=%s", j->record.id, (int)j->kind,
            cf_rc_name(err->rc), (unsigned long long)atomic_load(&j->wire_bytes),
-           err->where ? err->where : "-", err->text);
+           err->where ? err->where : "-"); /* not the text: it may name a key */
 }
 
 static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
