@@ -13,6 +13,7 @@
 #include "cli.h"
 
 #define BENCH_PATH           1024
+#define BENCH_DIR_MAX        90 /* the local socket lies in it, and its path has 107 bytes at most */
 #define BENCH_PARTITIONS_MAX 32
 #define BENCH_SETS_MAX       64
 #define BENCH_DOMAIN         "coffer.test"

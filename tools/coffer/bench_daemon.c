@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -88,10 +89,12 @@ static enum cf_rc wait_until_up(const struct bench *b, pid_t pid, struct cf_err 
     for (unsigned i = 0; i < START_TRIES; i++) {
         struct cli_answer r = { 0 };
         enum cf_rc rc = bench_local(b, "GET", "/local/status", NULL, &r, NULL);
+        const char *state = rc == CF_OK ? json_text(json_member(r.json, "state")) : NULL;
+        bool open = state && strcmp(state, "locked") != 0; /* the socket answers before the token does */
         cli_answer_clear(&r);
-        if (rc == CF_OK)
+        if (open)
             return CF_OK;
-        if (kill(pid, 0) != 0)
+        if (waitpid(pid, NULL, WNOHANG) == pid)
             return with_log(b, e);
         usleep(TRY_US);
     }

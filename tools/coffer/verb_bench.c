@@ -309,8 +309,9 @@ static enum cf_rc open_folder(const struct cli_args *a, struct bench *b, struct 
         rc = CF_E_ABSENT;
     }
     if (rc == CF_E_ABSENT) {
-        if (!realpath(a->text[OPT_DIR], full) || strlen(full) >= BENCH_PATH - 64)
-            return CF_FAIL(e, CF_E_INPUT, "the path of %s is too long", a->text[OPT_DIR]);
+        if (!realpath(a->text[OPT_DIR], full) || strlen(full) > BENCH_DIR_MAX)
+            return CF_FAIL(e, CF_E_INPUT, "the path of %s is longer than %d bytes; its local socket would not fit",
+                           a->text[OPT_DIR], BENCH_DIR_MAX);
         memcpy(b->dir, full, strlen(full) + 1);
         return CF_OK;
     }
