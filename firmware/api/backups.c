@@ -114,6 +114,26 @@ static enum cf_rc check_storage(const struct api_job_order *o, struct cf_err *e)
     return CF_OK; /* no token: fine for a directory; the store says so where it needs one */
 }
 
+/* Clients cut a backup's URL behind the container (which, where the account stands in the path, is behind the
+ * account) or before its last segment (2.4): all but the last segment goes to the place. */
+static enum cf_rc move_parents(struct cf_buf *uri, struct api_job_order *o, struct cf_err *e)
+{
+    const char *folder = o->folder + strspn(o->folder, "/");
+    size_t len = strlen(folder);
+    while (len && folder[len - 1] == '/')
+        len--;
+    const char *slash = len ? memrchr(folder, '/', len) : NULL;
+    if (!slash || !o->storage_uri)
+        return CF_OK;
+    enum cf_rc rc = cf_buf_put(uri, "/", 1, e);
+    if (rc == CF_OK)
+        rc = cf_buf_put(uri, folder, (size_t)(slash - folder), e);
+    if (rc == CF_OK)
+        rc = cf_buf_text(uri, &o->storage_uri, e);
+    o->folder = slash + 1;
+    return rc;
+}
+
 /* The two shapes of bodies: storage at the top (backups), or beside a folder (restores). */
 static enum cf_rc read_order(const struct json *body, struct cf_buf *uri,
                              struct api_job_order *o, struct cf_err *e)
@@ -131,6 +151,8 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri,
         rc = read_storage(storage, uri, o, e);
     if (rc == CF_OK && o->folder && !*o->folder)
         o->folder = NULL;
+    if (rc == CF_OK && o->folder)
+        rc = move_parents(uri, o, e);
     return rc == CF_OK ? check_storage(o, e) : rc;
 }
 

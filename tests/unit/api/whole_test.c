@@ -115,6 +115,30 @@ static void orders_that_lack_something_are_refused_before_they_start(void **stat
     assert_int_equal(ask(w, "GET /backup/0123456789abcdef0123456789abcdef/pending", NULL), 404);
 }
 
+#define FOLDER_BODY(uri, folder) \
+    "{\"sasTokenParameters\":{\"storageResourceUri\":\"" uri "\"},\"folderToRestore\":\"" folder "\"}"
+
+static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *body, *uri, *folder;
+    } rows[] = {
+        { FOLDER_BODY("https://a.b/cont", "f"), "https://a.b/cont", "f" },
+        { FOLDER_BODY("https://a.b/cont/", "/f"), "https://a.b/cont", "/f" },
+        { FOLDER_BODY("https://a.b/cont", "x/y/f"), "https://a.b/cont/x/y", "f" },
+        { FOLDER_BODY("http://127.0.0.1:1/account", "cont/f"), "http://127.0.0.1:1/account/cont", "f" },
+        { FOLDER_BODY("dir:///mnt", "x/f/"), "dir:///mnt/x", "f/" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(ask(w, "PUT /prerestore", rows[i].body), 202);
+        assert_string_equal(w->uri, rows[i].uri);
+        assert_string_equal(w->folder, rows[i].folder);
+        struct jobs_end end = { .event = JOBS_EV_DONE };
+        assert_int_equal(jobs_finish(w->jobs, answer_text(w, "jobId"), &end, NULL), CF_OK);
+    }
+}
+
 static void a_managed_identity_needs_no_token(void **state)
 {
     struct world *w = *state;
@@ -418,6 +442,7 @@ int main(void)
         TEST(a_started_job_answers_what_every_client_waits_for),
         TEST(a_failed_job_says_why_in_its_body),
         TEST(orders_that_lack_something_are_refused_before_they_start),
+        TEST(all_but_the_last_segment_of_a_folder_belongs_to_the_place),
         TEST(a_managed_identity_needs_no_token),
         TEST(role_definitions_are_made_listed_and_deleted),
         TEST(role_assignments_are_made_listed_and_deleted),
