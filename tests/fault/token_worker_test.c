@@ -16,7 +16,6 @@ static struct hal_token *tok;
 static struct cf_err err;
 
 static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
-static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
 
 static int worker_pid(void)
 {
@@ -260,6 +259,7 @@ static void no_key_material_ever_comes_back_from_the_worker(void **state)
         material[i] = (uint8_t)(31 * i + 17);
     open_token(0, 0);
     p11_token_record_answers(tok, record, NULL);
+    const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
     EXPECT_OK(test_key_import(tok, &aes256, crypto_bytes_of(material, 32), &k, &err));
     use_in_every_way(&k);
     test_key_clear(&k);
