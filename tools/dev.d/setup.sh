@@ -4,10 +4,11 @@
 PACKAGES_build="build-essential cmake ninja-build pkg-config ccache libcurl4-openssl-dev libssl-dev libmbedtls-dev
     libcjson-dev libsqlcipher-dev libp11-kit-dev libmicrohttpd-dev libgnutls28-dev libconfig-dev libexpat1-dev
     libsystemd-dev libcmocka-dev softhsm2 opensc ca-certificates"
+PACKAGES_quickstart="$PACKAGES_build python3"
 PACKAGES_test="$PACKAGES_build python3 python3-cryptography python3-cbor2 python3-azure python3-requests curl openssl
     nodejs libnss3 netcat-openbsd"
 PACKAGES_check="$PACKAGES_test clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 cppcheck shellcheck"
-PACKAGES_bench="$PACKAGES_build rclone restic age python3"
+PACKAGES_bench="$PACKAGES_build python3 openssl"
 
 # Node packages of the system tests, at the versions they were written for; no lock file, so that no registry is named.
 NODE_PACKAGES="azurite@3.35.0 @azure/keyvault-keys@4.10.2 @azure/identity@4.13.0 @azure/storage-blob@12.32.0"
