@@ -1,0 +1,205 @@
+"""coffer, the operator's tool: help, exit codes, JSON, and what bench up and down promise."""
+import json
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import bench
+from bench import run_coffer
+
+DIGEST = bench.b64url(bytes(32))
+
+
+def verbs():
+    listed = run_coffer("--help").stdout
+    return [match.group(1).strip() for match in re.finditer(r"^  ([a-z][a-z -]*?)  +\S", listed, re.M)]
+
+
+class Help(bench.Case):
+    def test_help_lists_the_verbs_and_exit_codes(self):
+        done = run_coffer("--help")
+        self.assertEqual(0, done.returncode)
+        for verb in ("bench up", "bench down", "bench token", "backup start", "restore start", "key create",
+                     "role assignment create", "security-domain download"):
+            self.assertIn(verb, verbs())
+        self.assertIn("Exit codes", done.stdout)
+
+    def test_every_verb_explains_itself(self):
+        self.assertGreater(len(verbs()), 20)
+        for verb in verbs():
+            with self.subTest(verb=verb):
+                done = run_coffer(*verb.split(), "--help")
+                self.assertEqual(0, done.returncode, done.stderr)
+                self.assertIn("Usage: coffer " + verb, done.stdout)
+
+    def test_a_wrong_command_line_is_exit_code_2_and_asks_nothing(self):
+        for words in ((), ("nonsense",), ("key",), ("key", "create"), ("key", "create", "--no-such-flag"),
+                      ("key", "show", "--dir", "/nonexistent"), ("bench", "up"), ("restore", "start", "--dir", "/x"),
+                      ("key", "show", "--name", "a b", "--dir", "/x"), ("bench", "token", "--dir", "/x")):
+            with self.subTest(words=words):
+                self.assertEqual(2, run_coffer(*words).returncode)
+
+
+class Codes(bench.Case):
+    @classmethod
+    def prepare(cls):
+        cls.hsm = cls.bench()
+        cls.hsm.create("ec")
+        cls.blobs = ("--storage-resource-uri", f"dir:{cls.hsm.blobs}")
+
+    def test_done_is_0(self):
+        self.assertIn("/keys/made/", self.hsm.cli("key", "create", "--name", "made", "--kty", "EC-HSM", "--curve", "P-256").stdout)
+        self.assertRegex(self.hsm.cli("key", "list").stdout, r"/keys/made +enabled")
+
+    def test_a_value_out_of_range_is_1(self):
+        done = self.hsm.cli("key", "create", "--name", "x", "--kty", "DSA", code=1)
+        self.assertIn("(BadParameter)", done.stderr)
+
+    def test_refused_to_this_principal_is_3(self):
+        self.assertIn("(AccessDenied)", self.hsm.cli("key", "show", "--name", "ec", "--as", "nobody", code=3).stderr)
+
+    def test_not_found_is_4(self):
+        self.hsm.cli("key", "show", "--name", "none", code=4)
+        self.hsm.cli("backup", "status", "--job-id", "0" * 32, code=4)
+        self.hsm.cli("role", "assignment", "create", "--role", "No Such Role", "--assignee", "nobody", code=4)
+
+    def test_not_possible_now_is_5(self):
+        self.hsm.create("dead")
+        self.hsm.delete("dead")
+        self.hsm.cli("key", "create", "--name", "dead", "--kty", "EC-HSM", "--curve", "P-256", code=5)
+
+    def test_unreachable_is_6(self):
+        down = self.bench(name="down")
+        down.down()
+        down.cli("key", "list", code=6)
+
+    def test_a_job_that_fails_is_7(self):
+        done = self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", "mhsm-hsm1-20200101000000", code=7)
+        self.assertIn("mhsm-hsm1-20200101000000", done.stderr)
+
+    def test_a_job_that_changed_nothing_is_8(self):
+        folder = self.hsm.backup(self.hsm.dir_storage)
+        self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", folder, "--key-name", "ec", code=8)
+
+    def test_a_signature_that_is_not_valid_is_9(self):
+        words = ("--name", "ec", "--algorithm", "ES256", "--digest", DIGEST)
+        good = self.hsm.cli("key", "sign", *words).stdout.strip()
+        self.assertEqual("valid", self.hsm.cli("key", "verify", *words, "--signature", good).stdout.strip())
+        bad = ("A" if good[0] != "A" else "B") + good[1:]
+        self.hsm.cli("key", "verify", *words, "--signature", bad, code=9)
+
+
+class Json(bench.Case):
+    @classmethod
+    def prepare(cls):
+        cls.hsm = cls.bench()
+        cls.hsm.create("ec")
+        cls.blobs = ("--storage-resource-uri", f"dir:{cls.hsm.blobs}")
+
+    def json(self, *words, code=0):
+        return json.loads(self.hsm.cli(*words, "--json", code=code).stdout)
+
+    def test_a_backup_prints_its_final_status_with_folder_bytes_and_time(self):
+        status = self.json("backup", "start", *self.blobs)
+        self.assertEqual("Succeeded", status["status"])
+        self.assertRegex(status["folder"], r"^mhsm-hsm1-\d{14}(\d\d)?$")
+        self.assertEqual(f"dir:{self.hsm.blobs}/{status['folder']}", status["azureStorageBlobContainerUri"])
+        self.assertGreater(status["bytes"], 0)
+        self.assertGreaterEqual(status["elapsed_ms"], 0)
+        restored = self.json("restore", "start", *self.blobs, "--backup-folder", status["folder"])
+        self.assertEqual(("Succeeded", status["folder"]), (restored["status"], restored["folder"]))
+        self.assertGreater(restored["bytes"], 0)
+
+    def test_without_waiting_it_prints_the_job_and_status_follows_it(self):
+        job = self.hsm.cli("backup", "start", *self.blobs, "--no-wait").stdout.strip()
+        self.assertRegex(job, "^[0-9a-f]{32}$")
+        status = bench.wait_until(lambda: self.finished(job), 30, "the backup")
+        self.assertEqual("Succeeded", status["status"])
+        self.assertIn(job, self.hsm.cli("backup", "list").stdout)
+
+    def finished(self, job):
+        status = self.json("backup", "status", "--job-id", job)
+        return status if status["status"] != "InProgress" else None
+
+    def test_errors_are_json_too(self):
+        error = self.json("key", "show", "--name", "none", code=4)["error"]
+        self.assertTrue(error["code"] and error["message"])
+
+    def test_keys_roles_and_state_are_what_the_interface_answers(self):
+        self.assertEqual(self.hsm.rest.get("/keys/ec"), self.json("key", "show", "--name", "ec"))
+        self.assertEqual("active", self.json("status")["state"])
+        self.assertEqual(1, len(self.json("key", "list")["value"]))
+        self.assertTrue(self.json("role", "definition", "list")["value"])
+
+
+class Up(bench.Case):
+    def test_up_and_down_may_be_repeated(self):
+        hsm = self.bench(name="again")
+        hsm.create("ec")
+        facts = dict(hsm.facts)
+        self.assertEqual({"HSM_URL", "HSM_CA", "HSM_NAME", "HSM_AUTHORITY", "HSM_TENANT", "HSM_PID", "HSM_WORKER_PID"},
+                         set(facts))
+        done = run_coffer("bench", "up", "--dir", str(hsm.folder))
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(facts, dict(line.split("=", 1) for line in done.stdout.splitlines()))
+        before = hsm.state()
+        for _ in range(2):
+            self.assertEqual(0, hsm.down().returncode)
+        self.assertFalse(bench.alive(hsm.pid))
+        hsm.up()
+        self.assert_same(before, hsm.state())
+
+    def test_up_after_kill_9_has_everything(self):
+        hsm = self.bench(name="killed")
+        hsm.create("ec")
+        before = hsm.state()
+        hsm.kill()
+        self.assertEqual(0, hsm.down().returncode)
+        hsm.up()
+        self.assert_same(before, hsm.state())
+
+    def test_fresh_starts_anew(self):
+        hsm = self.bench(name="fresh")
+        hsm.create("ec")
+        again = bench.Bench(hsm.folder, "--fresh", name="fresh")
+        self.assertEqual({}, again.state()["keys"])
+
+    def test_two_run_side_by_side(self):
+        one, two = self.bench(name="one"), self.bench(name="two")
+        one.create("ec")
+        self.assertEqual({}, two.state()["keys"])
+        self.assertEqual(one.principal("admin")["object_id"], two.principal("admin")["object_id"])
+        self.assertEqual(401, two.rest.call("GET", "/keys", token=one.token("admin")).status)
+
+    def test_without_activation_it_waits_for_its_security_domain(self):
+        hsm = self.bench("--no-activate", name="waits")
+        self.assertEqual("provisioned", hsm.status()["state"])
+        self.assertFalse((hsm.folder / "security-domain.json").exists())
+        answer = hsm.rest.call("GET", "/keys")
+        self.assertIn(answer.status, (403, 409))
+        self.assertIn("security domain", answer.message.lower())
+        for who in ("backup-user", "crypto-user", "auditor", "nobody"):
+            self.assertTrue(hsm.token(who))
+        officers = [str(hsm.folder / "officers" / f"officer{i}.cer") for i in (1, 2, 3)]
+        sd = hsm.folder / "sd.json"
+        hsm.cli("security-domain", "download", "--sd-wrapping-keys", *officers, "--sd-quorum", "2",
+                "--security-domain-file", str(sd))
+        self.assertEqual("active", hsm.status()["state"])
+        self.assertTrue(json.loads(sd.read_text()))
+        hsm.cli("security-domain", "download", "--sd-wrapping-keys", *officers, "--sd-quorum", "2",
+                "--security-domain-file", str(sd), code=None)
+
+    def test_what_cannot_be_is_refused_with_words(self):
+        for words in (("--name", "x"), ("--name", "UPPER"), ("--name", "ok1", "--partition", "nofile"),
+                      ("--name", "ok1", "--set", "no.such=1"), ("--name", "ok1", "--module", "/nonexistent.so")):
+            with self.subTest(words=words):
+                folder = self.folder / "never"
+                done = run_coffer("bench", "up", "--dir", str(folder), "--port", str(bench.free_port()), *words)
+                self.addCleanup(run_coffer, "bench", "down", "--dir", str(folder))
+                self.assertNotEqual(0, done.returncode)
+                self.assertTrue(done.stderr.startswith("coffer bench up:"), done.stderr)
+
+
+if __name__ == "__main__":
+    bench.main()
