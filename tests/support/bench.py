@@ -327,8 +327,9 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if not os.access(COFFER, os.X_OK):
-            raise unittest.SkipTest(f"{COFFER} is not built")
+        for program in (COFFER, str(BIN / "cofferd"), BLOBSERVER):
+            if not os.access(program, os.X_OK):
+                raise unittest.SkipTest(f"{program} is not built")
         cls._folder = tempfile.TemporaryDirectory(prefix="coffer.")
         cls.addClassCleanup(cls._folder.cleanup)
         cls.folder = pathlib.Path(cls._folder.name)
