@@ -127,6 +127,7 @@ enum cf_rc keyblob_belongs(const struct keyblob *b, const char *lower,
     return CF_OK;
 }
 
+/* In full, with the point on its curve: for what a token has just made or was given. */
 static bool pub_fits(struct crypto_bytes spki, const struct hal_key_spec *spec)
 {
     struct crypto_pub pub;
@@ -139,7 +140,7 @@ static bool pub_fits(struct crypto_bytes spki, const struct hal_key_spec *spec)
 
 enum cf_rc keyblob_spki_fits(const struct keyblob *b, struct cf_err *e)
 {
-    return pub_fits(b->spki, &b->spec)
+    return spki_fits(b->spki, &b->spec)
                ? CF_OK
                : CF_FAIL(e, CF_E_CORRUPT, "a key blob's public half is of another kind");
 }

@@ -140,6 +140,12 @@ CF_CHECK enum cf_rc keyblob_make(struct keystore *ks, const char *lower,
                                  struct cf_buf *out, struct cf_err *e);
 struct hal_key_name domain_key(const struct keystore *ks, enum hal_role role, uint32_t generation);
 
+/* --- spki.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* A SubjectPublicKeyInfo of that type and size, by its shape; none for oct. */
+bool spki_fits(struct crypto_bytes spki, const struct hal_key_spec *spec);
+
 /* --- find.c
  * ------------------------------------------------------------------------------------------ */
 

@@ -143,11 +143,12 @@ void bind_bytes(sqlite3_stmt *st, int at, struct crypto_bytes b)
 
 static enum cf_rc set_up(struct store *s, struct conn *c, bool fresh, struct cf_err *e)
 {
-    static const char pragmas[] =
-        "PRAGMA cipher_page_size = " CF_STR(PAGE_BYTES) ";"
-                                                        "PRAGMA temp_store = MEMORY;"
-                                                        "PRAGMA cache_size = -2048;"
-                                                        "PRAGMA synchronous = FULL;";
+    static const char pragmas[] = "PRAGMA cipher_page_size = " CF_STR(
+        PAGE_BYTES) ";"
+                    "PRAGMA temp_store = MEMORY;"
+                    "PRAGMA cache_size = -2048;"
+                    "PRAGMA synchronous = FULL;"
+                    "PRAGMA secure_delete = ON;"; /* what is purged is gone */
     const void *literal = cf_secret_view(s->page_key);
     if (sqlite3_key(c->db, literal, (int)cf_secret_len(s->page_key)) != SQLITE_OK)
         return conn_fail(c, "setting the page key", e);
