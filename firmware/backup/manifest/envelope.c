@@ -40,6 +40,19 @@ static enum cf_rc fingerprint(const struct manifest_domain *d, uint32_t generati
                               e);
 }
 
+/* Random from both sources: were one stuck, KE would still not meet two data keys. */
+static enum cf_rc draw(const struct manifest_domain *d, struct hal_entropy *entropy, uint8_t *out,
+                       size_t len, struct cf_err *e)
+{
+    uint8_t other[32] = { 0 };
+    enum cf_rc rc = hal_entropy_fill(entropy, out, len, e);
+    if (rc == CF_OK)
+        rc = hal_token_random(d->token, other, len, e);
+    for (size_t i = 0; rc == CF_OK && i < len; i++)
+        out[i] ^= other[i];
+    return rc;
+}
+
 /* DK = HMAC-SHA256(token's random, host's random and backup id): either source alone suffices. */
 static enum cf_rc draw_data_key(const struct manifest_domain *d, struct hal_entropy *entropy,
                                 const uint8_t backup_id[FLOW_ID_SIZE], struct cf_secret **dk,
@@ -115,9 +128,9 @@ enum cf_rc manifest_envelope_make(const struct manifest_domain *d, struct hal_en
     cf_le64(b + 80, created_ms);
     enum cf_rc rc = fingerprint(d, env.generation, b + 32, e);
     if (rc == CF_OK)
-        rc = hal_entropy_fill(entropy, b + 64, FLOW_ID_SIZE, e);
+        rc = draw(d, entropy, b + 64, FLOW_ID_SIZE, e);
     if (rc == CF_OK)
-        rc = hal_entropy_fill(entropy, b + 96, 32, e);
+        rc = draw(d, entropy, b + 96, 32, e);
     if (rc == CF_OK)
         rc = draw_data_key(d, entropy, b + 64, &key, e);
     if (rc == CF_OK)

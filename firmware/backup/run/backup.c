@@ -21,12 +21,16 @@ static void name_folder(struct job *j, bool hundredths)
         snprintf(j->folder, (size_t)len, "mhsm-%s-%s", j->r->o.hsm_name, stamp);
 }
 
-static enum cf_rc claim_folder(struct job *j, struct cf_err *e)
+static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
 {
+    struct job *j = b->j;
+    uint8_t salt[FLOW_SALT_SIZE];
     bool taken = true;
     for (unsigned n = 0; n < 8 && taken; n++) {
         name_folder(j, n > 0);
-        enum cf_rc rc = far_probe(j, &taken, e);
+        enum cf_rc rc = seal_salts_next(b->salts, salt, e);
+        if (rc == CF_OK)
+            rc = far_probe(j, salt, &taken, e);
         if (rc != CF_OK)
             return cf_err_ctx(e, rc, "the storage takes no blobs");
     }
@@ -132,6 +136,7 @@ static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
 {
     struct run *r = b->j->r;
     struct engine_options eo = { .job = b->j, .write = true };
+    uint8_t other[32];
     b->stream_count = 2 + r->o.partition_count;
     b->streams = calloc(b->stream_count, sizeof *b->streams);
     if (!b->streams)
@@ -141,13 +146,16 @@ static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
         rc = manifest_envelope_make(&r->o.domain, r->o.entropy,
                                     (uint64_t)b->j->record.start_s * 1000, &b->env, &b->dk, e);
     if (rc == CF_OK)
-        rc = seal_salts_new(r->o.entropy, r->o.clock, &b->salts, e);
+        rc = hal_token_random(r->o.domain.token, other, sizeof other, e);
+    if (rc == CF_OK)
+        rc = seal_salts_new(r->o.entropy, r->o.clock, other, &b->salts, e);
+    cf_wipe(other, sizeof other);
     b->seal = (struct seal_run){ .dk = b->dk, .recorder = r->o.domain.recorder };
     memcpy(b->seal.backup_id, b->env.backup_id, FLOW_ID_SIZE);
     if (rc == CF_OK)
         rc = journal_begin(r->o.dir, b->j->record.id, &b->env, &b->journal, e);
     if (rc == CF_OK)
-        rc = claim_folder(b->j, e);
+        rc = claim_folder(b, e);
     if (rc == CF_OK)
         rc = engine_new(&eo, &b->j->engine, e);
     return rc;

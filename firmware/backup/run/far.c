@@ -110,18 +110,16 @@ static void try_probe(void *ctx, const struct upload_far *f, struct upload_outco
     c->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
 }
 
-enum cf_rc far_probe(struct job *j, bool *taken, struct cf_err *e)
+enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken, struct cf_err *e)
 {
     char blob[BLOB_NAME_MAX + 1];
     struct probe_call c = { .blob = blob };
     struct flow_receipt row = { .wire = sizeof probe_text - 1 };
     struct cf_err err = { 0 };
-    enum cf_rc rc = hal_entropy_fill(j->r->o.entropy, row.salt, sizeof row.salt, e);
-    if (rc != CF_OK)
-        return rc;
+    memcpy(row.salt, salt, sizeof row.salt);
     flow_row_put(&row, c.row);
     job_blob(j, "probe", blob);
-    rc = far_repeat(j, try_probe, &c, &err);
+    enum cf_rc rc = far_repeat(j, try_probe, &c, &err);
     *taken = c.taken;
     if (rc == CF_OK || c.taken)
         return CF_OK;

@@ -15,7 +15,7 @@ struct seal_salts {
 };
 
 enum cf_rc seal_salts_new(struct hal_entropy *entropy, struct hal_clock *clock,
-                          struct seal_salts **out, struct cf_err *e)
+                          const uint8_t other[32], struct seal_salts **out, struct cf_err *e)
 {
     struct seal_salts *s = calloc(1, sizeof *s);
     if (!s)
@@ -26,6 +26,8 @@ enum cf_rc seal_salts_new(struct hal_entropy *entropy, struct hal_clock *clock,
     enum cf_rc rc = cf_secret_new(CRYPTO_KEY_SIZE, &s->key, e);
     if (rc == CF_OK)
         rc = hal_entropy_fill(entropy, cf_secret_data(s->key), CRYPTO_KEY_SIZE, e);
+    for (size_t i = 0; rc == CF_OK && i < CRYPTO_KEY_SIZE; i++)
+        cf_secret_data(s->key)[i] ^= other[i];
     if (rc != CF_OK) {
         seal_salts_free(s);
         return rc;

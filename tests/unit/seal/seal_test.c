@@ -311,7 +311,8 @@ static void salts_differ_though_the_random_source_is_stuck_and_the_clock_stands(
     struct hal_clock *clock = hal_sim_clock_new(0);
     struct seal_salts *s = NULL;
     static uint8_t salts[200][FLOW_SALT_SIZE];
-    EXPECT_OK(seal_salts_new(stuck, clock, &s, &err));
+    uint8_t none[32] = { 0 };
+    EXPECT_OK(seal_salts_new(stuck, clock, none, &s, &err));
     for (size_t i = 0; i < 200; i++) {
         EXPECT_OK(seal_salts_next(s, salts[i], &err));
         for (size_t k = 0; k < i; k++)

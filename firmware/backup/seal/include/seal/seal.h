@@ -27,9 +27,11 @@ struct seal_run {
 /* --- salts ------------------------------------------------------------------------------------ */
 
 struct seal_salts;
-/* Draws the run's random key. Entropy and clock are borrowed. */
+/* Draws the run's random key and mixes `other` into it, 32 bytes of the token's random source, so
+ * that two runs differ though one source is stuck. Entropy and clock are borrowed. */
 CF_CHECK enum cf_rc seal_salts_new(struct hal_entropy *entropy, struct hal_clock *clock,
-                                   struct seal_salts **out, struct cf_err *e);
+                                   const uint8_t other[32], struct seal_salts **out,
+                                   struct cf_err *e);
 void seal_salts_free(struct seal_salts *s); /* wipes; NULL is a no-op */
 /* Never the same twice, even from a stuck random source: attempt number and clock are mixed in. */
 CF_CHECK enum cf_rc seal_salts_next(struct seal_salts *s, uint8_t out[FLOW_SALT_SIZE],
