@@ -5,8 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-/* mhsm-{NAME}-{YYYYMMDDHHMMSS}, UTC, of the moment of the request; then with hundredths. */
-static void name_folder(struct job *j, bool hundredths)
+#define NAME_TRIES 20
+
+/* mhsm-{NAME}-{YYYYMMDDHHMMSS}, UTC, of the moment of the request; where that is taken, two digits
+ * of hundredths follow, and then the next ones. */
+static void name_folder(struct job *j, unsigned try_)
 {
     struct tm tm;
     time_t at = (time_t)j->record.start_s;
@@ -14,9 +17,9 @@ static void name_folder(struct job *j, bool hundredths)
     int len = (int)sizeof j->folder;
     gmtime_r(&at, &tm);
     strftime(stamp, sizeof stamp, "%Y%m%d%H%M%S", &tm);
-    if (hundredths)
+    if (try_)
         snprintf(j->folder, (size_t)len, "mhsm-%s-%s%02d", j->r->o.hsm_name, stamp,
-                 (int)(hal_clock_unix_ms(j->r->o.clock) % 1000 / 10));
+                 (int)((hal_clock_unix_ms(j->r->o.clock) / 10 + try_ - 1) % 100));
     else
         snprintf(j->folder, (size_t)len, "mhsm-%s-%s", j->r->o.hsm_name, stamp);
 }
@@ -26,8 +29,8 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
     struct job *j = b->j;
     uint8_t salt[FLOW_SALT_SIZE];
     bool taken = true;
-    for (unsigned n = 0; n < 8 && taken; n++) {
-        name_folder(j, n > 0);
+    for (unsigned n = 0; n < NAME_TRIES && taken; n++) {
+        name_folder(j, n);
         enum cf_rc rc = seal_salts_next(b->salts, salt, e);
         if (rc == CF_OK)
             rc = far_probe(j, salt, &taken, e);

@@ -1,0 +1,257 @@
+/* kill -9 at moments swept over a backup and over a restore: afterwards the old state is whole or
+ * the new one is, the job says which, and no folder that lacks its end reads as a backup. */
+#include "support/test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "support/run_bench.h"
+
+#define ROUNDS 40
+
+static struct run_bench_options options = { .partitions = 2, .bytes = 3 << 20, .own_clock = true,
+                                            .run = { .threads = 2, .connections = 4,
+                                                     .chunk_log2 = 16, .record_block = 65536 } };
+
+struct fixture {
+    char template[64]; /* holds a backup of state A, and stands at state B */
+    char dir[64];      /* one round's copy of it */
+    char folder[JOBS_FOLDER_SIZE];
+    uint8_t a[32], b[32];
+    int seals;         /* file that every process appends to */
+};
+
+static int seals_fd;
+
+static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
+{
+    uint8_t pair[44];
+    (void)ctx;
+    memcpy(pair, key, 32);
+    memcpy(pair + 32, nonce, 12);
+    (void)!write(seals_fd, pair, sizeof pair);
+}
+
+static const struct flow_recorder recorder = { .record = record_seal };
+
+static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *fmt, ...)
+{
+    char cmd[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(cmd, sizeof cmd, fmt, ap);
+    va_end(ap);
+    assert_int_equal(system(cmd), 0);
+}
+
+static void open_at(struct run_bench *b, const char *dir)
+{
+    options.dir = dir;
+    options.run.domain.recorder = &recorder;
+    run_bench_open(b, &options);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct run_bench b;
+    struct jobs_record r;
+    struct cf_err err;
+    snprintf(f->template, sizeof f->template, "/dev/shm/coffer-kill-XXXXXX");
+    assert_non_null(mkdtemp(f->template));
+    snprintf(f->dir, sizeof f->dir, "%.50s.run", f->template);
+    open_at(&b, f->template);
+    run_bench_fill(&b);
+    run_bench_state(&b, f->a);
+    run_bench_backup(&b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    memcpy(f->folder, r.folder, sizeof f->folder);
+    EXPECT_OK(keystore_delete(b.kb.ks, "zulu", NULL, &err));
+    for (size_t i = 0; i < 2; i++) {
+        int fd = open(run_bench_part(&b, i), O_WRONLY | O_CLOEXEC);
+        assert_int_equal(pwrite(fd, "later", 5, 1000), 5);
+        close(fd);
+    }
+    run_bench_state(&b, f->b);
+    run_bench_close(&b);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    shell("rm -rf '%s' '%s'", f->template, f->dir);
+    free(f);
+    return 0;
+}
+
+enum deed { DO_BACKUP, DO_RESTORE };
+
+/* Does the deed in a process of its own, which is killed after `us`; 0: it ends by itself. */
+static void do_and_kill(struct fixture *f, enum deed deed, long us)
+{
+    int go[2];
+    char c;
+    assert_int_equal(pipe(go), 0);
+    shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct run_bench b;
+        struct jobs_record r;
+        open_at(&b, f->dir);
+        (void)!write(go[1], "g", 1);
+        if (deed == DO_BACKUP)
+            run_bench_backup(&b, &r);
+        else
+            run_bench_restore(&b, f->folder, &r);
+        _exit(r.state == JOBS_SUCCEEDED ? 0 : 1);
+    }
+    assert_int_equal(read(go[0], &c, 1), 1);
+    close(go[0]);
+    close(go[1]);
+    if (us) {
+        struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+        nanosleep(&t, NULL);
+        kill(pid, SIGKILL);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(us || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+}
+
+static long duration_us(struct fixture *f, enum deed deed)
+{
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    do_and_kill(f, deed, 0);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
+}
+
+static void a_killed_restore_leaves_the_old_state_or_the_new_one_whole(void **state)
+{
+    struct fixture *f = *state;
+    long all = duration_us(f, DO_RESTORE);
+    unsigned old = 0, new = 0;
+    for (long i = 1; i <= ROUNDS; i++) {
+        struct run_bench b;
+        struct jobs_record r;
+        struct cf_err err;
+        uint8_t now[32];
+        do_and_kill(f, DO_RESTORE, all * i / ROUNDS);
+        open_at(&b, f->dir);
+        run_bench_state(&b, now);
+        bool is_new = cf_equal(now, f->a, 32);
+        if (!is_new)
+            assert_memory_equal(now, f->b, 32);
+        assert_false(jobs_restore_mode(b.jobs));
+        if (jobs_last(b.jobs, JOBS_RESTORE, &r, &err) == CF_OK) /* it had begun */
+            assert_int_equal(r.state, is_new ? JOBS_SUCCEEDED : JOBS_FAILED);
+        is_new ? new++ : old++;
+        run_bench_restore(&b, f->folder, &r); /* and it can be done again */
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        run_bench_state(&b, now);
+        assert_memory_equal(now, f->a, 32);
+        run_bench_close(&b);
+    }
+    print_message("  old %u, new %u\n", old, new);
+}
+
+/* Each folder but the template's own is whole or says that it is none. */
+static void expect_folders_whole_or_none(struct fixture *f, struct run_bench *b)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/blobs", f->dir);
+    DIR *d = opendir(path);
+    struct dirent *entry;
+    assert_non_null(d);
+    while ((entry = readdir(d))) {
+        struct jobs_record r;
+        uint8_t now[32];
+        if (strncmp(entry->d_name, "mhsm-", 5) != 0 || strcmp(entry->d_name, f->folder) == 0)
+            continue;
+        bool whole = access(run_bench_blob(b, entry->d_name, "manifest"), F_OK) == 0;
+        run_bench_restore(b, entry->d_name, &r);
+        if ((r.state == JOBS_SUCCEEDED) != whole)
+            print_message("  %s: %s\n", entry->d_name, r.error);
+        assert_int_equal(r.state, whole ? JOBS_SUCCEEDED : JOBS_FAILED);
+        if (!whole)
+            assert_non_null(strstr(r.error, "holds no manifest"));
+        run_bench_state(b, now);
+        assert_memory_equal(now, f->b, 32);
+    }
+    closedir(d);
+}
+
+static void a_killed_backup_is_whole_or_none_and_the_next_one_works(void **state)
+{
+    struct fixture *f = *state;
+    long all = duration_us(f, DO_BACKUP);
+    for (long i = 1; i <= ROUNDS; i++) {
+        struct run_bench b;
+        struct jobs_record r;
+        struct cf_err err;
+        char id[JOBS_ID_SIZE] = "";
+        do_and_kill(f, DO_BACKUP, all * i / ROUNDS);
+        open_at(&b, f->dir);
+        if (jobs_last(b.jobs, JOBS_BACKUP, &r, &err) == CF_OK) {
+            assert_int_not_equal(r.state, JOBS_IN_PROGRESS);
+            memcpy(id, r.id, sizeof id);
+            if (r.state == JOBS_FAILED)
+                assert_string_equal(r.error_code, "Interrupted");
+        }
+        run_bench_backup(&b, &r);
+        if (r.state != JOBS_SUCCEEDED)
+            print_message("  next backup: %s\n", r.error);
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        expect_folders_whole_or_none(f, &b);
+        run_bench_close(&b);
+    }
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, 44);
+}
+
+static void no_key_met_a_nonce_twice_in_any_of_these_processes(void **state)
+{
+    struct stat st;
+    (void)state;
+    if (!CF_DEBUG_RECORDERS)
+        skip();
+    assert_int_equal(fstat(seals_fd, &st), 0);
+    size_t n = (size_t)st.st_size / 44;
+    uint8_t(*pairs)[44] = calloc(n, 44);
+    assert_int_equal(pread(seals_fd, pairs, n * 44, 0), (ssize_t)(n * 44));
+    qsort(pairs, n, 44, by_bytes);
+    for (size_t i = 1; i < n; i++)
+        assert_memory_not_equal(pairs[i], pairs[i - 1], 44);
+    print_message("  %zu pairs\n", n);
+    free(pairs);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(a_killed_restore_leaves_the_old_state_or_the_new_one_whole),
+        T(a_killed_backup_is_whole_or_none_and_the_next_one_works),
+        cmocka_unit_test(no_key_met_a_nonce_twice_in_any_of_these_processes), /* last */
+    };
+    char path[] = "/dev/shm/coffer-seals-XXXXXX";
+    seals_fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+    unlink(path);
+    cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+/* Backup and restore against a blob server that misbehaves as scripted: what is worth another
+ * attempt gets one, under a new salt; what is not ends the job at once. */
+#include "support/test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "support/blobserver.h"
+#include "support/run_bench.h"
+
+/* Every (key, nonce) that sealed anything in this program. */
+static struct {
+    pthread_mutex_t lock;
+    uint8_t (*pairs)[44];
+    size_t count, room;
+} seals = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
+{
+    (void)ctx;
+    pthread_mutex_lock(&seals.lock);
+    if (seals.count == seals.room) {
+        seals.room = seals.room ? 2 * seals.room : 4096;
+        seals.pairs = realloc(seals.pairs, seals.room * sizeof *seals.pairs);
+    }
+    memcpy(seals.pairs[seals.count], key, 32);
+    memcpy(seals.pairs[seals.count++] + 32, nonce, 12);
+    pthread_mutex_unlock(&seals.lock);
+}
+
+static const struct flow_recorder recorder = { .record = record_seal };
+
+struct fixture {
+    struct test_blobserver server;
+    char sas[512];
+    struct run_bench b;
+    uint8_t state[32];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    test_blobserver_start(&f->server, NULL);
+    test_blobserver_sas("rcwdl", "60", NULL, f->sas);
+    struct run_bench_options o = { .partitions = 1, .bytes = 40 << 20, .own_clock = true,
+                                   .uri = f->server.url, .token = f->sas,
+                                   .run = { .threads = 2, .connections = 4, .attempts = 5 } };
+    o.run.storage.stall_timeout_ms = 1000;
+    o.run.domain.recorder = &recorder;
+    run_bench_open(&f->b, &o);
+    run_bench_fill(&f->b);
+    run_bench_state(&f->b, f->state);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    run_bench_close(&f->b);
+    test_blobserver_stop(&f->server);
+    free(f);
+    return 0;
+}
+
+/* A restore brings back what was there; something later is taken away to see it. */
+static void expect_restores(struct fixture *f, const char *folder)
+{
+    struct jobs_record r;
+    uint8_t now[32];
+    char name[JOBS_FOLDER_SIZE];
+    snprintf(name, sizeof name, "%s", folder);
+    int fd = open(run_bench_part(&f->b, 0), O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "later", 5, 30 << 20), 5);
+    close(fd);
+    run_bench_restore(&f->b, name, &r);
+    if (r.state != JOBS_SUCCEEDED)
+        print_message("  restore: %s\n", r.error);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    run_bench_state(&f->b, now);
+    assert_memory_equal(now, f->state, 32);
+}
+
+static void a_backup_gets_through_what_passes(void **state)
+{
+    static const char *const rules[] = {
+        "op=PutBlock every=3 times=3 action=status:503 code=ServerBusy",
+        "op=PutBlock nth=2 action=reset:head",
+        "op=PutBlock nth=3 action=reset:100000",
+        "op=PutBlock nth=4 action=reset:end",
+        "op=PutBlock nth=2 action=commit-reset",  /* both attempts lie there */
+        "op=PutBlock nth=4 action=early-status:500",
+        "op=PutBlock nth=3 action=hang",          /* the stall timeout ends it */
+        "op=PutBlock nth=4 action=delay:1500",    /* lands after its second try began */
+        "op=PutBlockList nth=1 action=commit-reset", /* the probe's */
+        "op=PutBlockList nth=2 action=commit-reset",
+        "op=PutBlockList nth=3 action=status:500",
+        "op=PutBlob blob=meta action=commit-reset",
+        "op=PutBlob blob=manifest action=commit-reset",
+        "op=PutBlob blob=manifest action=status:503",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        struct jobs_record r;
+        test_blobserver_fault(&f->server, rules[i]);
+        run_bench_backup(&f->b, &r);
+        print_message("  %s: %s\n", rules[i], jobs_state_name(r.state));
+        if (r.state != JOBS_SUCCEEDED)
+            print_message("  %s\n", r.error);
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        assert_true(test_blobserver_stat(&f->server, "faults") > 0);
+        test_blobserver_no_faults(&f->server);
+        test_blobserver_no_stats(&f->server);
+        expect_restores(f, r.folder);
+    }
+}
+
+static void a_refusal_ends_the_backup_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    test_blobserver_fault(&f->server,
+                          "op=PutBlock every=1 action=status:403 code=AuthorizationFailure");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_string_equal(r.error_code, "BadRequest");
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 1); /* the probe found out */
+    test_blobserver_no_faults(&f->server);
+    test_blobserver_no_stats(&f->server);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 every=1 action=status:409 "
+                                      "code=BlobImmutableDueToPolicy");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    print_message("  %s\n", r.error);
+    assert_true(test_blobserver_stat(&f->server, "PutBlock") <= 8);
+    run_bench_restore(&f->b, r.folder, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+}
+
+static void attempts_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->b.o.run.attempts = 2;
+    run_bench_restart(&f->b);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s0 every=1 action=status:503");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 1 + 2);
+}
+
+static void a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    test_blobserver_fault(&f->server, "op=HeadBlob blob=s2 action=length:17");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_non_null(strstr(r.error, "has 17 bytes"));
+}
+
+static void a_missing_second_copy_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    test_blobserver_fault(&f->server, "op=PutBlob blob=manifest.copy action=status:403");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.warning, "second copy"));
+}
+
+static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **state)
+{
+    static const char *const rules[] = {
+        "op=GetBlob nth=1 action=status:503",
+        "op=GetBlob nth=2 action=truncate:50",
+        "op=GetBlob blob=s0 action=truncate:300000",
+        "op=GetBlob blob=s2 nth=2 action=truncate:1000000",
+        "op=GetBlob blob=s2 nth=3 action=reset:end",
+        "op=GetBlob blob=s2 every=2 times=2 action=status:500",
+    };
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char folder[JOBS_FOLDER_SIZE];
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    memcpy(folder, r.folder, sizeof folder);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        print_message("  %s\n", rules[i]);
+        test_blobserver_fault(&f->server, rules[i]);
+        expect_restores(f, folder);
+        test_blobserver_no_faults(&f->server);
+    }
+    static const char *const lies[] = {
+        "op=GetBlob nth=1 action=flip:40", "op=GetBlob nth=2 action=flip:400",
+        "op=GetBlob blob=meta action=flip:300", "op=GetBlob blob=s0 action=flip:200000",
+        "op=GetBlob blob=s1 action=flip:100",   "op=GetBlob blob=s2 nth=4 action=flip:3",
+        "op=GetBlob blob=s2 nth=5 action=flip:50",
+    };
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        uint8_t now[32];
+        test_blobserver_fault(&f->server, lies[i]);
+        run_bench_restore(&f->b, folder, &r);
+        print_message("  %s: %s\n", lies[i], r.error_code);
+        assert_int_equal(r.state, JOBS_FAILED);
+        test_blobserver_no_faults(&f->server);
+        run_bench_state(&f->b, now);
+        assert_memory_equal(now, f->state, 32);
+    }
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, 44);
+}
+
+static void no_key_met_a_nonce_twice_in_all_of_this(void **state)
+{
+    (void)state;
+    assert_true(seals.count > 1000 || !CF_DEBUG_RECORDERS);
+    qsort(seals.pairs, seals.count, 44, by_bytes);
+    for (size_t i = 1; i < seals.count; i++)
+        assert_memory_not_equal(seals.pairs[i], seals.pairs[i - 1], 44);
+    print_message("  %zu pairs\n", seals.count);
+    free(seals.pairs);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(a_backup_gets_through_what_passes),
+        T(a_refusal_ends_the_backup_at_once),
+        T(attempts_are_bounded),
+        T(a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup),
+        T(a_missing_second_copy_is_a_warning),
+        T(a_restore_gets_through_what_passes_and_writes_nothing_false),
+        cmocka_unit_test(no_key_met_a_nonce_twice_in_all_of_this), /* last */
+    };
+    cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
