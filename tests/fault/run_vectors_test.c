@@ -110,7 +110,7 @@ static void last_class(struct fixture *f, char out[32], char text[512])
     assert_non_null(at);
     at = strstr(at, "rc=") + 3;
     snprintf(out, 32, "%.*s", (int)strcspn(at, " "), at);
-    at = strstr(at, "text=");
+    at = strstr(at, "where=");
     snprintf(text, 512, "%.*s", (int)strcspn(at, "\n"), at);
     assert_int_equal(ftruncate(f->log, 0), 0);
     assert_int_equal(lseek(f->log, 0, SEEK_SET), 0);
