@@ -12,9 +12,6 @@ struct last_name {
     size_t len; /* 0: none yet */
 };
 
-/* Negative, 0, positive like memcmp; a prefix sorts first. Names are not secret to the process. */
-int chunk_name_order(const void *a, size_t a_len, const void *b, size_t b_len);
-
 /* True and remembered when `name` comes after the last one. */
 bool chunk_name_next(struct last_name *last, struct cf_rd name);
 

@@ -12,17 +12,17 @@ void chunk_index_clear(struct chunk_index *x)
     *x = (struct chunk_index){ 0 };
 }
 
-int chunk_name_order(const void *a, size_t a_len, const void *b, size_t b_len)
+int chunk_name_order(struct cf_rd a, struct cf_rd b)
 {
-    size_t common = a_len < b_len ? a_len : b_len;
-    int order = common ? memcmp(a, b, common) : 0;
-    return order ? order : (a_len > b_len) - (a_len < b_len);
+    size_t common = a.left < b.left ? a.left : b.left;
+    int order = common ? memcmp(a.p, b.p, common) : 0;
+    return order ? order : (a.left > b.left) - (a.left < b.left);
 }
 
 bool chunk_name_next(struct last_name *last, struct cf_rd name)
 {
     if (name.left == 0 || name.left > FLOW_NAME_MAX ||
-        (last->len && chunk_name_order(last->bytes, last->len, name.p, name.left) >= 0))
+        (last->len && chunk_name_order(cf_rd_of(last->bytes, last->len), name) >= 0))
         return false;
     memcpy(last->bytes, name.p, name.left);
     last->len = name.left;
@@ -108,7 +108,7 @@ enum cf_rc chunk_index_find(const struct chunk_segment *s, const void *bytes, co
             continue;
         if (!chunk_name_next(&last, cf_rd_of(p, n)))
             return CF_FAIL(e, CF_E_CORRUPT, "index names do not ascend");
-        if (!found || chunk_name_order(p, n, name, strlen(name)) <= 0) {
+        if (!found || chunk_name_order(cf_rd_of(p, n), cf_rd_of(name, strlen(name))) <= 0) {
             *chunk = at;
             *offset = off;
         }

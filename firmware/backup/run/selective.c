@@ -17,11 +17,7 @@ static enum cf_rc take(void *ctx, struct cf_rd name, const void *record, size_t 
                        struct cf_err *e)
 {
     struct search *s = ctx;
-    size_t n = strlen(s->name);
-    size_t common = n < name.left ? n : name.left;
-    int order = memcmp(name.p, s->name, common);
-    if (order == 0)
-        order = (name.left > n) - (name.left < n);
+    int order = chunk_name_order(name, cf_rd_of(s->name, strlen(s->name)));
     *stop = order >= 0;
     return order == 0 ? cf_buf_put(&s->found, record, len, e) : CF_OK;
 }

@@ -38,6 +38,9 @@ CF_CHECK enum cf_rc chunk_raw_probe(struct flow_block *b, const struct flow_read
 CF_CHECK enum cf_rc chunk_record_name(const void *record, size_t len, struct cf_rd *name,
                                       struct cf_err *e);
 
+/* Negative, 0, positive: names by bytes, a prefix first. Takes time by content: not for secrets. */
+int chunk_name_order(struct cf_rd a, struct cf_rd b);
+
 /* One run of index entries that is read at once. */
 struct chunk_segment {
     char name[FLOW_NAME_MAX + 1]; /* of its first entry */

@@ -1,0 +1,75 @@
+/* Transfer threads: lanes, connections, the order of blocks, retries. Private to run. */
+#ifndef RUN_ENGINE_PRIV_H
+#define RUN_ENGINE_PRIV_H
+
+#include "chunk/chunk.h"
+#include "run/run.h"
+#include "seal/seal.h"
+
+struct job;
+
+/* --- transfer threads ---------------------------------------------------------------------------- */
+
+struct engine;
+
+/* One connection of a transfer thread. Belongs to that thread; what begin and end leave here stays
+ * until the block is done. */
+struct slot {
+    struct engine *engine;
+    struct blob_lane *lane;
+    struct blob_writer *writer;
+    struct seal_writer *sealer;
+    struct seal_opener *opener;
+    uint8_t *scratch; /* CHUNK_SCRATCH; backups */
+    uint64_t number;  /* of the work's block */
+    struct flow_block block;
+    struct flow_receipt receipt;
+    uint8_t salt[FLOW_SALT_SIZE];
+    uint64_t blob_bytes; /* restores: as it must be */
+    uint64_t blob_size;  /* and as the far side has it */
+    unsigned attempt;
+    enum { SLOT_IDLE, SLOT_BUSY, SLOT_RESTING } state;
+    uint64_t due_ms;
+};
+
+/* A stream's blocks. Both calls come from any transfer thread. */
+struct work {
+    /* One attempt at slot->number: prepares and starts the operation, with slot_end() as its end. */
+    enum cf_rc (*begin)(void *ctx, struct slot *s, struct cf_err *e);
+    /* The far side took, or gave, all of it. */
+    enum cf_rc (*end)(void *ctx, struct slot *s, struct cf_err *e);
+    void *ctx;
+};
+
+static inline uint8_t run_chunk_log2(const struct run_options *o)
+{
+    return o->chunk_log2 ? o->chunk_log2 : FLOW_CHUNK_LOG2;
+}
+unsigned run_threads(const struct run_options *o);
+unsigned run_connections_each(const struct run_options *o); /* of one transfer thread */
+
+struct engine_options {
+    struct job *job;
+    bool write;
+    uint8_t chunk_log2; /* largest to be opened; reading */
+};
+CF_CHECK enum cf_rc engine_new(const struct engine_options *o, struct engine **out,
+                               struct cf_err *e);
+/* Ends all transfers and waits for their threads to let go; the engine serves no more. */
+void engine_stop(struct engine *g);
+void engine_free(struct engine *g); /* cancels what is open; NULL is a no-op */
+
+/* Begins a stream; blocks below `ready` may be sent at once. One at a time. */
+void engine_begin(struct engine *g, const struct work *w, uint64_t ready);
+void engine_ready(struct engine *g, uint64_t ready);
+/* Waits until all ready blocks are done. The first failure ends everything and stays. */
+CF_CHECK enum cf_rc engine_wait(struct engine *g, struct cf_err *e);
+/* For what begin, end and the coordinator share. */
+void engine_lock(struct engine *g);
+void engine_unlock(struct engine *g);
+/* With the lock: wakes a coordinator in engine_sleep_locked; that one returns the failure, if any. */
+void engine_notify_locked(struct engine *g);
+CF_CHECK enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e);
+struct blob_end slot_end(struct slot *s);
+
+#endif
