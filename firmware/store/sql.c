@@ -31,6 +31,7 @@ static const char *const text[STATEMENTS] = {
                    "WHERE tbl = ?1 AND key = ?2",
     [SQL_DEL] = "DELETE FROM row WHERE tbl = ?1 AND key = ?2",
     [SQL_ALL] = COLUMNS "ORDER BY tbl, key",
+    [SQL_ALL_DOWN] = COLUMNS "ORDER BY tbl DESC, key DESC",
 };
 
 static const char cursor_text[] = COLUMNS "WHERE tbl = ?1 AND key >= ?2 AND key < ?3 ORDER BY key";

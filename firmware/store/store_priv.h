@@ -68,6 +68,7 @@ enum statement {
     SQL_UPDATE,
     SQL_DEL,
     SQL_ALL,
+    SQL_ALL_DOWN,
     STATEMENTS,
 };
 

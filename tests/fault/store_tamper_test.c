@@ -183,6 +183,51 @@ static void what_was_true_once_is_refused_later(void **state)
     store_close(s);
 }
 
+/* Enough rows that two threads share them: what happens at the ends and where they meet. */
+static void a_row_missing_or_extra_is_found_wherever_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct store *s = NULL;
+    struct store_txn *t = NULL;
+    char good[80], sql[200];
+    snprintf(good, sizeof good, "%s/good", f->dir);
+    EXPECT_OK(store_open(&f->o, &s, &err));
+    EXPECT_OK(store_write(s, &t, &err));
+    EXPECT_OK(store_del_prefix(t, STORE_VERSION, text(""), &err));
+    for (unsigned i = 0; i < 3001; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%05u", i);
+        struct store_put p = { .key = text(key), .value = text("v") };
+        EXPECT_OK(store_put(t, i < 1000 ? STORE_KEY : STORE_VERSION, &p, &err));
+    }
+    EXPECT_OK(store_commit(t, &err));
+    store_end(t);
+    store_close(s);
+    scratch_copy(f->path, good);
+    static const unsigned places[] = { 0, 1, 1499, 1500, 1501, 1502, 2999, 3000 };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(sql, sizeof sql, "DELETE FROM row WHERE CAST(key AS TEXT) = '%05u'", places[i]);
+        edit(f, sql);
+        expect_refused(f, sql);
+        scratch_copy(good, f->path);
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO row SELECT tbl, CAST(key || 'x' AS BLOB), value, blob, revision, tag "
+                 "FROM row WHERE CAST(key AS TEXT) = '%05u'",
+                 places[i]);
+        edit(f, sql);
+        expect_refused(f, sql);
+        scratch_copy(good, f->path);
+        snprintf(sql, sizeof sql, "UPDATE row SET value = x'41' WHERE CAST(key AS TEXT) = '%05u'",
+                 places[i]);
+        edit(f, sql);
+        expect_refused(f, sql);
+        scratch_copy(good, f->path);
+    }
+    EXPECT_OK(store_open(&f->o, &s, &err));
+    store_close(s);
+}
+
 static void a_row_changed_under_an_open_store_is_noticed_at_use(void **state)
 {
     struct fixture *f = *state;
@@ -264,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(edits_of_rows_and_root_are_refused),
         CASE(what_was_true_once_is_refused_later),
+        CASE(a_row_missing_or_extra_is_found_wherever_it_is),
         CASE(a_row_changed_under_an_open_store_is_noticed_at_use),
         CASE(a_flip_anywhere_in_the_file_is_refused),
         CASE(pages_of_before_are_refused_one_by_one),
