@@ -44,26 +44,40 @@ static enum cf_rc take_path(const char *given, char *out, struct cf_err *e)
     return CF_OK;
 }
 
+/* The selector knows a partition by its place in the table: a name that is there keeps its place, a new one is
+ * put behind, and none is taken away. */
+static char *place_of(struct bench *b, const char *name, size_t len)
+{
+    for (size_t i = 0; i < b->partitions; i++)
+        if (strncmp(b->partition[i], name, len) == 0 && b->partition[i][len] == '=')
+            return b->partition[i];
+    return b->partitions < BENCH_PARTITIONS_MAX ? b->partition[b->partitions++] : NULL;
+}
+
+static enum cf_rc take_partition(const char *given, struct bench *b, struct cf_err *e)
+{
+    char full[PATH_MAX];
+    const char *equals = strchr(given, '=');
+    size_t len = equals ? (size_t)(equals - given) : 0;
+    if (len == 0 || len > 32)
+        return CF_FAIL(e, CF_E_INPUT, "--partition %s: NAME=FILE is wanted", given);
+    if (!realpath(equals + 1, full))
+        return CF_FAIL_ERRNO(e, CF_E_INPUT, "--partition %s", given);
+    if (len + 1 + strlen(full) >= BENCH_PATH)
+        return CF_FAIL(e, CF_E_INPUT, "--partition %s: the path is too long", given);
+    char *place = place_of(b, given, len);
+    if (!place)
+        return CF_FAIL(e, CF_E_LIMIT, "at most %d partitions", BENCH_PARTITIONS_MAX);
+    snprintf(place, BENCH_PATH, "%.*s=%s", (int)len, given, full);
+    return CF_OK;
+}
+
 static enum cf_rc take_partitions(const struct cli_list *given, struct bench *b, struct cf_err *e)
 {
-    if (!given)
-        return CF_OK;
-    if (given->count > BENCH_PARTITIONS_MAX)
-        return CF_FAIL(e, CF_E_LIMIT, "at most %d partitions", BENCH_PARTITIONS_MAX);
-    b->partitions = 0;
-    for (size_t i = 0; i < given->count; i++) {
-        char full[PATH_MAX];
-        const char *equals = strchr(given->item[i], '=');
-        if (!equals || equals == given->item[i] || equals - given->item[i] > 32)
-            return CF_FAIL(e, CF_E_INPUT, "--partition %s: NAME=FILE is wanted", given->item[i]);
-        if (!realpath(equals + 1, full))
-            return CF_FAIL_ERRNO(e, CF_E_INPUT, "--partition %s", given->item[i]);
-        int n = snprintf(b->partition[b->partitions++], BENCH_PATH, "%.*s=%s",
-                         (int)(equals - given->item[i]), given->item[i], full);
-        if (n >= BENCH_PATH)
-            return CF_FAIL(e, CF_E_INPUT, "--partition %s: the path is too long", given->item[i]);
-    }
-    return CF_OK;
+    enum cf_rc rc = CF_OK;
+    for (size_t i = 0; given && rc == CF_OK && i < given->count; i++)
+        rc = take_partition(given->item[i], b, e);
+    return rc;
 }
 
 static enum cf_rc take_sets(const struct cli_list *given, struct bench *b, struct cf_err *e)
@@ -84,8 +98,8 @@ static enum cf_rc take_name(const struct cli_args *a, struct bench *b, struct cf
     if (!name)
         return b->name[0] ? CF_OK : CF_FAIL(e, CF_E_INPUT, "--name is needed for a new bench appliance");
     size_t len = strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz-");
-    if (name[len] || len < 3 || len > 24)
-        return CF_FAIL(e, CF_E_INPUT, "--name must be 3 to 24 of a-z, 0-9 and -");
+    if (name[len] || len < 3 || len > 24 || name[0] < 'a')
+        return CF_FAIL(e, CF_E_INPUT, "--name must be 3 to 24 of a-z, 0-9 and -, beginning with a letter");
     if (b->created && strcmp(b->name, name) != 0)
         return CF_FAIL(e, CF_E_STATE, "the appliance in %s is named %s; --fresh makes a new one", b->dir, b->name);
     memcpy(b->name, name, len + 1);
