@@ -83,7 +83,7 @@ enum cf_rc flow_map_check(const struct flow_block *b, struct cf_err *e)
     uint32_t n = flow_chunks(b);
     uint32_t slots = (uint32_t)(flow_map_len(b) * 4);
     for (uint32_t i = 0; i < slots; i++) {
-        unsigned v = b->map[i / 4] >> (2 * (i % 4)) & 3U;
+        unsigned v = (unsigned)b->map[i / 4] >> (2 * (i % 4)) & 3U;
         if (v == 3 || (i >= n && v != 0))
             return CF_FAIL(e, CF_E_CORRUPT, "map of block %llu: bad value at chunk %u",
                            (unsigned long long)b->number, i);
