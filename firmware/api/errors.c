@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "json/json.h"
 #include "server_priv.h"
 
@@ -96,10 +97,12 @@ void api_reply_error(const struct api_request *rq, struct api_reply *rp, const s
     struct api_fault f = api_fault_of(e);
     bool front = rq->route && (rq->route->flags & API_FRONT);
     char message[sizeof e->text + 64];
+    char clean[sizeof e->text]; /* a text may have cut the client's own words inside a character */
     /* What went wrong inside is for the log; the id leads there. */
     const char *text = f.status == 500 ? "An internal error occurred; the appliance's log has it" :
-                       *e->text        ? e->text :
+                       *e->text        ? clean :
                                          f.code;
+    (void)cf_utf8_clean(e->text, clean, sizeof clean);
     if (front)
         snprintf(message, sizeof message, "%s", text);
     else

@@ -59,19 +59,29 @@ enum cf_rc api_host_check(const struct api *a, const char *host, char out[API_HO
     return CF_FAIL(e, CF_E_INPUT, "this appliance does not answer to that host name");
 }
 
+/* What stands behind the first label; NULL for one label, and for an address, which has no parent. */
+static const char *behind_label(const char *host)
+{
+    const char *dot = strchr(host, '.');
+    size_t numeric = strspn(host, "0123456789.");
+    if (!dot || !dot[1] || !host[numeric] || host[numeric] == ':')
+        return NULL;
+    return dot + 1;
+}
+
 /* The parent domain of `host`, with its port: what clients compare the resource with (1.3).
  * A name without a parent (localhost) borrows the first configured name's. */
 static const char *parent_of(const struct api *a, const char *host, char first[API_HOST_SIZE])
 {
-    const char *dot = strchr(host, '.');
-    if (dot && dot[1])
-        return dot + 1;
+    const char *parent = behind_label(host);
+    if (parent)
+        return parent;
     for (size_t i = 0; i < a->cfg.host_count; i++) {
-        dot = strchr(a->cfg.hosts[i], '.');
-        if (!dot)
+        parent = behind_label(a->cfg.hosts[i]);
+        if (!parent)
             continue;
-        bool own = strchr(dot, ':') || a->port == HTTPS_PORT;
-        snprintf(first, API_HOST_SIZE, own ? "%s" : "%s:%u", dot + 1, (unsigned)a->port);
+        bool own = strchr(parent, ':') || a->port == HTTPS_PORT;
+        snprintf(first, API_HOST_SIZE, own ? "%s" : "%s:%u", parent, (unsigned)a->port);
         return first;
     }
     return host;

@@ -63,6 +63,8 @@ static void the_challenge_has_the_form_that_every_client_parses(void **state)
                              "resource=\"https://coffer.test:8443\"");
     EXPECT_OK(api_challenge(&a, "localhost:8443", out, sizeof out, &err));
     assert_non_null(strstr(out, "resource=\"https://coffer.test:8443\""));
+    EXPECT_OK(api_challenge(&a, "127.0.0.1:8443", out, sizeof out, &err)); /* no parent domain */
+    assert_non_null(strstr(out, "resource=\"https://coffer.test:8443\""));
     a.cfg.resource = "https://managedhsm.azure.net";
     EXPECT_OK(api_challenge(&a, "hsm1.coffer.test:8443", out, sizeof out, &err));
     assert_non_null(strstr(out, "resource=\"https://managedhsm.azure.net\""));
@@ -129,6 +131,21 @@ static void error_bodies_have_the_services_shape(void **state)
     api_reply_error(&rq, &rp, &e);
     assert_int_equal(cf_buf_text(&rp.body, &text, NULL), CF_OK);
     assert_null(strstr(text, "Activity"));
+    cf_buf_clear(&rp.body);
+}
+
+/* A text that quotes the client may cut its words inside a character. */
+static void an_error_that_quotes_half_a_character_still_has_a_body(void **state)
+{
+    (void)state;
+    struct api_request rq = { .id = "x" };
+    struct api_reply rp = { 0 };
+    struct cf_err e = { 0 };
+    (void)API_BAD(&e, "The algorithm %.2s is not one of this operation", "x\xc3\xa9");
+    api_reply_error(&rq, &rp, &e);
+    const char *text = NULL;
+    assert_int_equal(cf_buf_text(&rp.body, &text, NULL), CF_OK);
+    assert_non_null(strstr(text, "\"The algorithm x? is not one of"));
     cf_buf_clear(&rp.body);
 }
 
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test(the_challenge_has_the_form_that_every_client_parses),
         cmocka_unit_test(each_cause_has_its_status_and_codes),
         cmocka_unit_test(error_bodies_have_the_services_shape),
+        cmocka_unit_test(an_error_that_quotes_half_a_character_still_has_a_body),
         cmocka_unit_test(an_internal_error_tells_nothing_of_the_inside),
         cmocka_unit_test(the_algorithm_table_names_each_once_and_fits_its_key),
         cmocka_unit_test(a_skip_token_works_for_its_own_list_only),
