@@ -4,7 +4,7 @@
 
 #include "crypto/pkey.h"
 
-/* In the order that the real service answers with. */
+/* In the order that the real service answers with for RSA keys. */
 static const struct {
     const char *name;
     unsigned op;
@@ -210,16 +210,24 @@ static enum cf_rc put_public(struct json_wr *w, const struct keystore_version *v
     return CF_OK;
 }
 
+static void put_ops(struct json_wr *w, const struct keystore_version *v)
+{
+    const size_t n = sizeof ops / sizeof ops[0];
+    json_put_array(w, "key_ops");
+    for (size_t i = 0; i < n; i++) {
+        size_t at = v->spec.type == HAL_EC ? n - 1 - i : i; /* the service has "verify" first there */
+        if (v->ops & ops[at].op)
+            json_put_text(w, NULL, ops[at].name);
+    }
+    json_close(w);
+}
+
 static enum cf_rc put_key(const struct api_request *rq, struct json_wr *w,
                           const struct keystore_bundle *b, struct cf_err *e)
 {
     json_put_object(w, "key");
     api_put_url(w, rq, "kid", "/keys/%s/%s", b->key.name, b->version.id);
-    json_put_array(w, "key_ops");
-    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
-        if (b->version.ops & ops[i].op)
-            json_put_text(w, NULL, ops[i].name);
-    json_close(w);
+    put_ops(w, &b->version);
     enum cf_rc rc = put_public(w, &b->version, e);
     json_close(w);
     return rc;

@@ -152,7 +152,7 @@ static enum cf_rc put_result(const struct api_request *rq, const struct use *u,
     if (u->op.use == HAL_VERIFY) {
         json_put_bool(&w, "value", cf_granted(&u->result.valid));
     } else {
-        api_put_url(&w, rq, "kid", "/keys/%s/%s", rq->key, u->result.version);
+        api_put_url(&w, rq, "kid", "/keys/%s/%s", u->result.name, u->result.version);
         json_put_text(&w, "alg", u->alg->name);
         json_put_base64url(&w, "value", u->result.r.out.data, u->result.r.out.len);
         put_parts(&w, u);

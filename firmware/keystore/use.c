@@ -4,6 +4,7 @@
 
 /* A version ready for use: the row that holds its blob, and what stands in it. */
 struct subject {
+    char name[KEYSTORE_NAME_MAX + 1];
     struct store_row row;
     struct keystore_version v;
     struct keyblob blob;
@@ -34,6 +35,7 @@ static enum cf_rc subject_load(struct keystore *ks, const struct keystore_use *u
         rc = read_version(lower, &s->row, &s->v, &s->blob, e);
     if (rc == CF_OK)
         rc = keyblob_ours(ks, &s->blob, e);
+    memcpy(s->name, key.k.name, sizeof s->name);
     key_row_clear(&key);
     return rc;
 }
@@ -194,10 +196,12 @@ enum cf_rc keystore_use(struct keystore *ks, const struct keystore_use *u, const
         rc = verify_mac(ks, &s, op, out, e);
     else if (rc == CF_OK)
         rc = in_token(ks, &s, op, &out->r, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK) {
+        memcpy(out->name, s.name, sizeof out->name);
         memcpy(out->version, s.v.id, sizeof out->version);
-    else
+    } else {
         keystore_result_clear(out);
+    }
     subject_clear(&s);
     return rc;
 }

@@ -224,6 +224,19 @@ static void what_is_signed_verifies_and_nothing_else_does(void **state)
     }
 }
 
+static void a_use_answers_with_the_kid_that_the_key_itself_has(void **state)
+{
+    struct world *w = *state;
+    char kid[256];
+    assert_int_equal(ask(w, "POST /keys/My-Key/create", "{\"kty\":\"EC\"}"), 200);
+    snprintf(kid, sizeof kid, "%s", answer_text(w, "key.kid"));
+    assert_string_equal(answer_text(w, "key.key_ops.0"), "verify"); /* as the service has it */
+    assert_string_equal(answer_text(w, "key.key_ops.1"), "sign");
+    assert_int_equal(use(w, "/keys/my-key", "sign", "{\"alg\":\"ES256\",\"value\":\"" B64_32 "\"}"),
+                     200);
+    assert_string_equal(answer_text(w, "kid"), kid);
+}
+
 static void what_is_encrypted_or_wrapped_comes_back(void **state)
 {
     struct world *w = *state;
@@ -377,6 +390,7 @@ int main(void)
         TEST(delete_recover_and_purge),
         TEST(lists_come_in_pages_that_a_client_can_follow),
         TEST(what_is_signed_verifies_and_nothing_else_does),
+        TEST(a_use_answers_with_the_kid_that_the_key_itself_has),
         TEST(what_is_encrypted_or_wrapped_comes_back),
         TEST(uses_that_do_not_fit_are_refused_with_their_reason),
         TEST(a_brought_key_is_imported_and_never_shown),

@@ -130,6 +130,7 @@ struct keystore_use {
 
 struct keystore_result {
     struct hal_result r;
+    char name[KEYSTORE_NAME_MAX + 1];  /* as spelt at first creation */
     char version[KEYSTORE_ID_HEX + 1]; /* the one that was used */
     struct cf_verdict valid;           /* HAL_VERIFY only: ask with cf_granted */
 };
