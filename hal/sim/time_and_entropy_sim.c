@@ -1,5 +1,6 @@
 #include "hal_sim/hal_sim.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ void hal_sim_clock_free(struct hal_clock *c)
 
 struct sim_entropy {
     struct hal_entropy base;
+    pthread_mutex_t lock; /* any thread may ask */
     uint64_t state;
     int stuck;
 };
@@ -63,8 +65,9 @@ static enum cf_rc sim_fill(struct hal_entropy *r, void *dst, size_t len, struct 
 {
     (void)e;
     struct sim_entropy *s = (struct sim_entropy *)r;
-    uint64_t start = s->state;
     uint8_t *p = dst;
+    pthread_mutex_lock(&s->lock);
+    uint64_t start = s->state;
     for (size_t i = 0; i < len; i++) {
         if (s->stuck && i % 32 == 0)
             s->state = start;
@@ -72,6 +75,7 @@ static enum cf_rc sim_fill(struct hal_entropy *r, void *dst, size_t len, struct 
     }
     if (s->stuck)
         s->state = start;
+    pthread_mutex_unlock(&s->lock);
     return CF_OK;
 }
 
@@ -84,6 +88,7 @@ struct hal_entropy *hal_sim_entropy_new(uint64_t seed, int stuck)
     r->base.ops = &ops;
     r->state = seed;
     r->stuck = stuck;
+    pthread_mutex_init(&r->lock, NULL);
     return &r->base;
 }
 

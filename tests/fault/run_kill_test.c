@@ -114,6 +114,7 @@ static void do_and_kill(struct fixture *f, enum deed deed, long us)
             run_bench_backup(&b, &r);
         else
             run_bench_restore(&b, f->folder, &r);
+        run_bench_close(&b);
         _exit(r.state == JOBS_SUCCEEDED ? 0 : 1);
     }
     assert_int_equal(read(go[0], &c, 1), 1);

@@ -1,6 +1,7 @@
 /*
  * Measures one backup and, unless told not to, one restore of random partition data against a blob
- * server: run_measure URI TOKEN MIB THREADS CONNECTIONS [backup] [dir]
+ * server: run_measure URI TOKEN MIB THREADS CONNECTIONS [backup]
+ * Of keys: run_measure dir|URI TOKEN KEYS THREADS CONNECTIONS keys
  */
 #include "support/run_bench.h"
 
@@ -67,6 +68,46 @@ static void report(const char *what, uint64_t mib, double wall, double cpu,
     fflush(stdout);
 }
 
+static void line(const char *what, double wall, double cpu, const struct jobs_record *r)
+{
+    printf("%-10s %-9s %7.3f s %7.3f cpu-s  %llu bytes moved  peak %ld MiB  %s%s\n", what,
+           jobs_state_name(r->state), wall, cpu, (unsigned long long)r->bytes,
+           resident_kib() / 1024, r->error, r->details);
+    fflush(stdout);
+}
+
+static int measure_keys(const struct run_bench_options *o, unsigned long keys)
+{
+    static const struct hal_key_spec aes = { .type = HAL_OCT, .bits = 256 };
+    struct run_bench b;
+    struct jobs_record r;
+    struct cf_err err = { 0 };
+    char name[32], folder[JOBS_FOLDER_SIZE];
+    run_bench_open(&b, o);
+    for (unsigned long i = 0; i < keys; i++) {
+        snprintf(name, sizeof name, "key-%08lu", i * 7919 % keys);
+        if (keystore_bench_make(&b.kb, name, &aes, NULL, &err) != CF_OK)
+            abort();
+    }
+    printf("%lu keys made, peak %ld MiB\n", keys, resident_kib() / 1024);
+    double wall = now_s(), cpu = cpu_s();
+    run_bench_backup(&b, &r);
+    line("backup", now_s() - wall, cpu_s() - cpu, &r);
+    memcpy(folder, r.folder, sizeof folder);
+    snprintf(name, sizeof name, "key-%08lu", keys / 2);
+    if (keystore_delete(b.kb.ks, name, NULL, &err) != CF_OK ||
+        keystore_purge(b.kb.ks, name, &err) != CF_OK)
+        abort();
+    wall = now_s(), cpu = cpu_s();
+    run_bench_selective(&b, folder, name, &r);
+    line("one key", now_s() - wall, cpu_s() - cpu, &r);
+    wall = now_s(), cpu = cpu_s();
+    run_bench_restore(&b, folder, &r);
+    line("restore", now_s() - wall, cpu_s() - cpu, &r);
+    run_bench_close(&b);
+    return r.state == JOBS_SUCCEEDED ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6)
@@ -82,6 +123,10 @@ int main(int argc, char **argv)
     cf_log_setup(CF_LOG_ERROR, STDERR_FILENO);
     if (strcmp(argv[1], "dir") == 0)
         o.uri = o.token = NULL;
+    if (argc > 6 && strcmp(argv[6], "keys") == 0) {
+        o.partitions = 0;
+        return measure_keys(&o, mib);
+    }
     run_bench_open(&b, &o);
     fill(run_bench_part(&b, 0), mib);
     printf("idle peak %ld MiB\n", resident_kib() / 1024);
