@@ -26,8 +26,7 @@ static enum cf_rc want_locked(struct p11_token *t, uint64_t seen, struct cf_err 
     if (t->locked.state != P11_DOWN)
         return CF_OK;
     bool long_wait = t->locked.not_before_ms - p11_now_ms() > FAIL_FAST_MS;
-    if (t->locked.denied || t->locked.attempts != seen ||
-        (long_wait && t->locked.last.rc != CF_OK))
+    if (t->locked.denied || t->locked.attempts != seen || (long_wait && t->locked.last.rc != CF_OK))
         return last_failure_locked(t, e);
     t->locked.wanted = true;
     p11_poke(t);
@@ -96,8 +95,8 @@ static void await_locked(struct p11_token *t, struct p11_call *c, int64_t deadli
 
 static int64_t time_for(const struct p11_token *t, enum p11_msg msg)
 {
-    bool makes = msg == P11_MSG_KEY_MAKE || msg == P11_MSG_USER_MAKE ||
-                 msg == P11_MSG_KEY_IMPORT || msg == P11_MSG_USER_IMPORT;
+    bool makes = msg == P11_MSG_KEY_MAKE || msg == P11_MSG_USER_MAKE || msg == P11_MSG_KEY_IMPORT ||
+                 msg == P11_MSG_USER_IMPORT;
     return (int64_t)t->deadline_ms * (makes ? MAKE_FACTOR : 1);
 }
 

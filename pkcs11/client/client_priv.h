@@ -20,11 +20,11 @@ struct p11_call {
     const struct cf_secret *secret; /* or NULL */
     struct cf_buf answer;
     struct cf_err why;
-    enum cf_rc rc;     /* of the way there and back; the answer has its own */
+    enum cf_rc rc; /* of the way there and back; the answer has its own */
     bool sent_all;
-    bool late;         /* its deadline passed: the reason why the worker is killed */
+    bool late; /* its deadline passed: the reason why the worker is killed */
     bool done;
-    bool again;        /* worth one more try with a new worker */
+    bool again; /* worth one more try with a new worker */
     pthread_cond_t cond;
     struct p11_call *next;
 };

@@ -44,8 +44,10 @@ static void back_off_locked(struct p11_token *t)
 static void fail_call_locked(struct p11_token *t, struct p11_call *c, const char *ended)
 {
     if (c->late)
-        c->rc = CF_FAIL(&c->why, CF_E_TOKEN, "the token did not answer in %u ms; its worker was "
-                                             "stopped", t->deadline_ms);
+        c->rc = CF_FAIL(&c->why, CF_E_TOKEN,
+                        "the token did not answer in %u ms; its worker was "
+                        "stopped",
+                        t->deadline_ms);
     else
         c->rc = CF_FAIL(&c->why, CF_E_TOKEN, "the token worker %s", ended);
     c->again = !c->late;

@@ -31,7 +31,8 @@ static enum cf_rc load(const char *path, struct p11_pin_file *f, struct cf_err *
     if (rc != CF_OK)
         *e = why;
     else if (sscanf(text, HEAD " refused %" SCNu32 " unknown %" SCNu32 "\n%n", &f->refused,
-                    &f->unknown, &end) != 2 || (size_t)end != b.len)
+                    &f->unknown, &end) != 2 ||
+             (size_t)end != b.len)
         rc = CF_FAIL(e, CF_E_CORRUPT, "%s is damaged; make sure of the PIN, then remove it", path);
     cf_buf_clear(&b);
     return rc;
@@ -54,11 +55,14 @@ enum cf_rc p11_pin_begin(struct p11_token *t, struct cf_err *e)
     if (rc != CF_OK)
         return rc;
     if (f->refused && !t->own.pin_confirmed)
-        return CF_FAIL(e, CF_E_DENIED, "the token refused this PIN before and it is not tried "
-                                       "again by itself; give the right PIN");
+        return CF_FAIL(e, CF_E_DENIED,
+                       "the token refused this PIN before and it is not tried "
+                       "again by itself; give the right PIN");
     if (f->unknown >= UNKNOWN_MAX && !t->own.pin_confirmed)
-        return CF_FAIL(e, CF_E_DENIED, "%u logins ended without an answer and the PIN is not "
-                                       "risked; give the PIN again", f->unknown);
+        return CF_FAIL(e, CF_E_DENIED,
+                       "%u logins ended without an answer and the PIN is not "
+                       "risked; give the PIN again",
+                       f->unknown);
     t->own.pin_confirmed = false;
     if (t->own.pin_good)
         return CF_OK; /* a PIN known to be good costs no try */
@@ -69,11 +73,10 @@ enum cf_rc p11_pin_begin(struct p11_token *t, struct cf_err *e)
 
 static bool is_pin_refusal(const struct cf_err *why)
 {
-    return why->src == CF_SRC_CKR && (why->native == CKR_PIN_INCORRECT ||
-                                      why->native == CKR_PIN_INVALID ||
-                                      why->native == CKR_PIN_LEN_RANGE ||
-                                      why->native == CKR_PIN_EXPIRED ||
-                                      why->native == CKR_PIN_LOCKED);
+    return why->src == CF_SRC_CKR &&
+           (why->native == CKR_PIN_INCORRECT || why->native == CKR_PIN_INVALID ||
+            why->native == CKR_PIN_LEN_RANGE || why->native == CKR_PIN_EXPIRED ||
+            why->native == CKR_PIN_LOCKED);
 }
 
 enum cf_rc p11_pin_end(struct p11_token *t, const struct cf_err *why, struct cf_err *e)

@@ -87,8 +87,7 @@ static ssize_t read_some(struct p11_token *t)
     struct p11_inbox *in = &t->own.inbox;
     bool head = in->have < P11_HEADER_SIZE;
     uint8_t *p = head ? in->head + in->have : in->body.data + (in->have - P11_HEADER_SIZE);
-    size_t want = head ? P11_HEADER_SIZE - in->have
-                       : in->h.body_len - (in->have - P11_HEADER_SIZE);
+    size_t want = head ? P11_HEADER_SIZE - in->have : in->h.body_len - (in->have - P11_HEADER_SIZE);
     ssize_t n = read(t->own.worker.fd, p, want);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;

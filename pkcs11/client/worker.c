@@ -34,8 +34,9 @@ static int put_attributes(posix_spawnattr_t *a)
     sigfillset(&all);
     int r = posix_spawnattr_setsigmask(a, &none);
     r = r ? r : posix_spawnattr_setsigdefault(a, &all);
-    return r ? r : posix_spawnattr_setflags(a, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                   POSIX_SPAWN_SETSIGDEF);
+    return r ? r
+             : posix_spawnattr_setflags(a, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                               POSIX_SPAWN_SETSIGDEF);
 }
 
 static int spawn(const char *path, int fd, pid_t *pid)

@@ -5,8 +5,10 @@
 
 #include "base/secret.h"
 
-#define GCM_IV  12
-#define GCM_TAG 16
+#define GCM_IV       12
+#define GCM_TAG      16
+#define GCM_IV_BITS  96
+#define GCM_TAG_BITS 128
 
 /* CK_GCM_PARAMS before the 2.40 errata: no ulIvBits. */
 struct gcm_old {
@@ -33,18 +35,16 @@ static enum cf_rc gcm_mech(struct p11_ctx *c, struct gcm *g, uint8_t iv[GCM_IV],
     case P11_GCM_V240:
         g->v240 = (CK_GCM_PARAMS){ .pIv = iv,
                                    .ulIvLen = GCM_IV,
-                                   .ulIvBits = 8 * GCM_IV, /* NSS wants it right */
+                                   .ulIvBits = GCM_IV_BITS, /* NSS wants it right */
                                    .pAAD = aad,
                                    .ulAADLen = op->aad_len,
-                                   .ulTagBits = 8 * GCM_TAG };
+                                   .ulTagBits = GCM_TAG_BITS };
         g->mech = (CK_MECHANISM){ CKM_AES_GCM, &g->v240, sizeof g->v240 };
         return CF_OK;
     case P11_GCM_OLD:
-        g->old = (struct gcm_old){ .iv = iv,
-                                   .iv_len = GCM_IV,
-                                   .aad = aad,
-                                   .aad_len = op->aad_len,
-                                   .tag_bits = 8 * GCM_TAG };
+        g->old = (struct gcm_old){
+            .iv = iv, .iv_len = GCM_IV, .aad = aad, .aad_len = op->aad_len, .tag_bits = 8 * GCM_TAG
+        };
         g->mech = (CK_MECHANISM){ CKM_AES_GCM, &g->old, sizeof g->old };
         return CF_OK;
     case P11_GCM_NONE:
@@ -115,9 +115,7 @@ static enum cf_rc gcm_decrypt(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struc
     if (rc == CF_OK)
         rc = cf_buf_put(&in, op->tag, GCM_TAG, e);
     if (rc == CF_OK) {
-        struct p11_crypt x = { .mech = &g.mech,
-                               .key = h,
-                               .in = crypto_bytes_of(in.data, in.len) };
+        struct p11_crypt x = { .mech = &g.mech, .key = h, .in = crypto_bytes_of(in.data, in.len) };
         c->blame = CF_E_AUTH;
         rc = p11_crypt(c, &x, &out->out, e);
     }

@@ -13,8 +13,8 @@ static bool known_answer(struct p11_ctx *c)
     const struct p11_unwrapping u = { .session = c->s,
                                       .under = core->probe_kek,
                                       .mech = core->ways.kwp,
-                                      .blob = crypto_bytes_of(core->probe_blob,
-                                                              core->probe_blob_len) };
+                                      .blob =
+                                          crypto_bytes_of(core->probe_blob, core->probe_blob_len) };
     CK_OBJECT_HANDLE h = CK_INVALID_HANDLE;
     uint8_t kcv[HAL_KCV_SIZE];
     bool ok = p11_unwrap(c, &u, &s, &h, NULL) == CF_OK &&

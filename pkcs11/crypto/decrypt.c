@@ -37,7 +37,7 @@ static enum cf_rc oaep_raw(struct p11_ctx *c, const struct p11_crypt *x, enum ha
     return rc;
 }
 
-static enum cf_rc oaep(struct p11_ctx *c, struct p11_crypt *x, enum hal_hash hash,
+static enum cf_rc oaep(struct p11_ctx *c, const struct p11_crypt *x, enum hal_hash hash,
                        struct cf_buf *out, struct cf_err *e)
 {
     const struct p11_hash *h = p11_hash_of(hash);
@@ -46,9 +46,9 @@ static enum cf_rc oaep(struct p11_ctx *c, struct p11_crypt *x, enum hal_hash has
                                   .source = CKZ_DATA_SPECIFIED }; /* 0 is refused by many */
     CK_MECHANISM m = { CKM_RSA_PKCS_OAEP, &p, sizeof p };
     enum p11_oaep_way way = h->digest ? c->core->ways.oaep[hash] : P11_OAEP_NONE;
-    x->mech = &m;
+    struct p11_crypt native = { .mech = &m, .key = x->key, .in = x->in };
     if (way == P11_OAEP_NATIVE)
-        return p11_crypt(c, x, out, e);
+        return p11_crypt(c, &native, out, e);
     if (way == P11_OAEP_RAW)
         return oaep_raw(c, x, hash, out, e);
     return CF_FAIL(e, CF_E_LIMIT, "the token has no RSA-OAEP with this hash, nor CKM_RSA_X_509");

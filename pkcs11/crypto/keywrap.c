@@ -93,9 +93,8 @@ enum cf_rc p11_op_keywrap(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct ha
     if (way == P11_KW_WRAP)
         return wrap ? wrap_object(c, h, op, &out->out, e) : unwrap_object(c, h, op, &out->out, e);
     CK_MECHANISM m = { .mechanism = mech_of(c, op) };
-    struct p11_crypt x = { .encrypt = wrap,
-                           .mech = &m,
-                           .key = h,
-                           .in = crypto_bytes_of(op->in, op->in_len) };
+    struct p11_crypt x = {
+        .encrypt = wrap, .mech = &m, .key = h, .in = crypto_bytes_of(op->in, op->in_len)
+    };
     return p11_crypt(c, &x, &out->out, e);
 }

@@ -63,10 +63,9 @@ enum cf_rc p11_kcv(struct p11_ctx *c, CK_OBJECT_HANDLE h, enum p11_kind kind,
         rc = hmac(c, h, HAL_SHA256, crypto_bytes_of(text, 12), &b, e);
     } else {
         CK_MECHANISM m = { .mechanism = CKM_AES_ECB };
-        struct p11_crypt x = { .encrypt = true,
-                               .mech = &m,
-                               .key = h,
-                               .in = crypto_bytes_of(text, sizeof text) };
+        struct p11_crypt x = {
+            .encrypt = true, .mech = &m, .key = h, .in = crypto_bytes_of(text, sizeof text)
+        };
         rc = p11_crypt(c, &x, &b, e);
     }
     if (rc == CF_OK && b.len < HAL_KCV_SIZE)

@@ -34,14 +34,13 @@ static const struct op_row {
 static const struct op_row *row_of(const struct hal_key_spec *spec, const struct hal_op *op)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].mech == op->mech && rows[i].type == spec->type &&
-            (rows[i].uses & USE(op->use)))
+        if (rows[i].mech == op->mech && rows[i].type == spec->type && (rows[i].uses & USE(op->use)))
             return &rows[i];
     return NULL;
 }
 
-enum cf_rc p11_op_kind(const struct hal_key_spec *spec, const struct hal_op *op,
-                       enum p11_kind *out, struct cf_err *e)
+enum cf_rc p11_op_kind(const struct hal_key_spec *spec, const struct hal_op *op, enum p11_kind *out,
+                       struct cf_err *e)
 {
     const struct op_row *r = row_of(spec, op);
     if (!r)
@@ -77,11 +76,17 @@ static const uint8_t info_sha512[] = { 0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60,
 static const struct p11_hash hashes[] = {
     [HAL_NO_HASH] = { 0, 0, 0, { NULL, 0 } },
     [HAL_SHA1] = { CKM_SHA_1, CKG_MGF1_SHA1, CKM_SHA_1_HMAC, { info_sha1, sizeof info_sha1 } },
-    [HAL_SHA256] = { CKM_SHA256, CKG_MGF1_SHA256, CKM_SHA256_HMAC,
+    [HAL_SHA256] = { CKM_SHA256,
+                     CKG_MGF1_SHA256,
+                     CKM_SHA256_HMAC,
                      { info_sha256, sizeof info_sha256 } },
-    [HAL_SHA384] = { CKM_SHA384, CKG_MGF1_SHA384, CKM_SHA384_HMAC,
+    [HAL_SHA384] = { CKM_SHA384,
+                     CKG_MGF1_SHA384,
+                     CKM_SHA384_HMAC,
                      { info_sha384, sizeof info_sha384 } },
-    [HAL_SHA512] = { CKM_SHA512, CKG_MGF1_SHA512, CKM_SHA512_HMAC,
+    [HAL_SHA512] = { CKM_SHA512,
+                     CKG_MGF1_SHA512,
+                     CKM_SHA512_HMAC,
                      { info_sha512, sizeof info_sha512 } },
 };
 

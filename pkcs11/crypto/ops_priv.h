@@ -36,9 +36,8 @@ CF_CHECK enum cf_rc p11_op_run(struct p11_ctx *c, CK_OBJECT_HANDLE h,
                                struct hal_result *out, struct cf_err *e);
 
 /* One function a family; called by p11_op_run only. */
-typedef enum cf_rc p11_op_fn(struct p11_ctx *c, CK_OBJECT_HANDLE h,
-                             const struct hal_key_spec *spec, const struct hal_op *op,
-                             struct hal_result *out, struct cf_err *e);
+typedef enum cf_rc p11_op_fn(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct hal_key_spec *spec,
+                             const struct hal_op *op, struct hal_result *out, struct cf_err *e);
 p11_op_fn p11_op_rsa_sign, p11_op_ecdsa, p11_op_rsa_decrypt, p11_op_gcm, p11_op_cbc, p11_op_keywrap,
     p11_op_hmac;
 

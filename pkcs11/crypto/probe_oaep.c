@@ -9,11 +9,9 @@ static bool oaep_answers(struct p11_ctx *c, CK_OBJECT_HANDLE h, enum hal_hash ha
 {
     static const struct hal_key_spec spec = { .type = HAL_RSA, .bits = 2048 };
     struct hal_result r = { 0 };
-    struct hal_op op = { .use = HAL_DECRYPT,
-                         .mech = HAL_RSA_OAEP,
-                         .hash = hash,
-                         .in = cipher.p,
-                         .in_len = cipher.len };
+    struct hal_op op = {
+        .use = HAL_DECRYPT, .mech = HAL_RSA_OAEP, .hash = hash, .in = cipher.p, .in_len = cipher.len
+    };
     bool ok = p11_op_run(c, h, &spec, &op, &r, NULL) == CF_OK && r.out.len == 5 &&
               cf_equal(r.out.data, "probe", 5);
     hal_result_clear(&r);
@@ -22,10 +20,9 @@ static bool oaep_answers(struct p11_ctx *c, CK_OBJECT_HANDLE h, enum hal_hash ha
 
 static enum cf_rc bring_key(struct p11_ctx *c, CK_OBJECT_HANDLE *out)
 {
-    const struct p11_shape s = { .cls = CKO_PRIVATE_KEY,
-                                 .type = CKK_RSA,
-                                 .use = P11_USE_DECRYPT,
-                                 .sensitive = true };
+    const struct p11_shape s = {
+        .cls = CKO_PRIVATE_KEY, .type = CKK_RSA, .use = P11_USE_DECRYPT, .sensitive = true
+    };
     return p11_bring(c, &s, p11_probe_pkcs8(), out, NULL);
 }
 
@@ -62,7 +59,8 @@ enum cf_rc p11_probe_oaep(struct p11_ctx *c, struct cf_err *e)
     probe_hash(c, HAL_SHA1);
     probe_hash(c, HAL_SHA256);
     if (c->core->ways.oaep[HAL_SHA256] == P11_OAEP_NONE)
-        return CF_FAIL(e, CF_E_LIMIT, "the token lacks RSA-OAEP with SHA-256: neither "
-                                      "CKM_RSA_PKCS_OAEP nor CKM_RSA_X_509 passes its known answer");
+        return CF_FAIL(e, CF_E_LIMIT,
+                       "the token lacks RSA-OAEP with SHA-256: neither "
+                       "CKM_RSA_PKCS_OAEP nor CKM_RSA_X_509 passes its known answer");
     return p11_ctx_ready(c, e);
 }

@@ -22,10 +22,9 @@ static const uint8_t rfc_blob[32] = { 0x13, 0x8b, 0xde, 0xaa, 0x9b, 0x8f, 0xa7, 
 static const uint8_t probe_kek[32] = "coffer.v1.probe: key-wrap key..";
 static const uint8_t probe_key[32] = "coffer.v1.probe: the wrapped key";
 
-static const struct p11_shape kek_shape = { .cls = CKO_SECRET_KEY,
-                                            .type = CKK_AES,
-                                            .use = P11_USE_WRAP | P11_USE_UNWRAP,
-                                            .sensitive = true };
+static const struct p11_shape kek_shape = {
+    .cls = CKO_SECRET_KEY, .type = CKK_AES, .use = P11_USE_WRAP | P11_USE_UNWRAP, .sensitive = true
+};
 static const struct p11_shape aes_shape = { .cls = CKO_SECRET_KEY,
                                             .type = CKK_AES,
                                             .use = P11_USE_ENCRYPT,
@@ -165,8 +164,9 @@ enum cf_rc p11_probe_kwp(struct p11_ctx *c, struct cf_err *e)
         c->core->ways.kwp = candidates[i];
         return p11_ctx_ready(c, e);
     }
-    return CF_FAIL(e, CF_E_LIMIT, "the token lacks AES key wrap with padding (RFC 5649): no "
-                                  "mechanism passes its known answer");
+    return CF_FAIL(e, CF_E_LIMIT,
+                   "the token lacks AES key wrap with padding (RFC 5649): no "
+                   "mechanism passes its known answer");
 }
 
 /* Encrypting with the mechanism is simplest; else the bytes travel as an object. */

@@ -20,8 +20,8 @@ static CK_RV sign_pieces(struct p11_ctx *c, struct crypto_bytes msg, CK_BYTE *si
     return rv == CKR_OK ? c->fn->C_SignFinal(c->s, sig, len) : rv;
 }
 
-enum cf_rc p11_sign(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_MECHANISM *m,
-                    struct crypto_bytes msg, struct cf_buf *out, struct cf_err *e)
+enum cf_rc p11_sign(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_MECHANISM *m, struct crypto_bytes msg,
+                    struct cf_buf *out, struct cf_err *e)
 {
     static const uint8_t nothing;
     uint8_t sig[SIG_ROOM];

@@ -1,4 +1,5 @@
-/* A fresh token for a bench: what pkcs11-tool --init-token --init-pin does, without a PIN on a command line. */
+/* A fresh token for a bench: what pkcs11-tool --init-token --init-pin does, without a PIN on a
+ * command line. */
 #include "p11/p11.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ static enum cf_rc find_blank(const struct p11_module *m, CK_SLOT_ID *out, struct
         return P11_RV_FAIL(e, "C_GetSlotList", rv);
     for (CK_ULONG i = 0; i < count; i++) {
         CK_TOKEN_INFO info;
-        if (m->fn->C_GetTokenInfo(slots[i], &info) == CKR_OK && !(info.flags & CKF_TOKEN_INITIALIZED)) {
+        if (m->fn->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+            !(info.flags & CKF_TOKEN_INITIALIZED)) {
             *out = slots[i];
             return CF_OK;
         }
@@ -50,15 +52,17 @@ enum cf_rc p11_token_init(const char *module, const char *label, const struct cf
     struct p11_module m = { 0 };
     CK_SLOT_ID slot = 0;
     CK_UTF8CHAR padded[32];
-    if (strlen(label) > sizeof padded)
+    size_t len = strlen(label);
+    if (len > sizeof padded)
         return CF_FAIL(e, CF_E_ARG, "a token's label has at most 32 bytes");
     memset(padded, ' ', sizeof padded);
-    memcpy(padded, label, strlen(label));
+    memcpy(padded, label, len);
     enum cf_rc rc = p11_module_load(&m, module, e);
     if (rc == CF_OK)
         rc = find_blank(&m, &slot, e);
     if (rc == CF_OK) {
-        CK_RV rv = m.fn->C_InitToken(slot, p11_mut(cf_secret_view(pin)), cf_secret_len(pin), padded);
+        CK_RV rv =
+            m.fn->C_InitToken(slot, p11_mut(cf_secret_view(pin)), cf_secret_len(pin), padded);
         if (rv != CKR_OK)
             rc = P11_RV_FAIL(e, "C_InitToken", rv);
     }

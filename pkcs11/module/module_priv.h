@@ -12,10 +12,10 @@
 #include "base/err.h"
 
 /* Numbers that the 2.40 header lacks (tokens document 1.2 and 3). */
-#define P11_CKM_AES_KWP_V3         0x210bUL     /* CKM_AES_KEY_WRAP_KWP of PKCS#11 3.0 */
-#define P11_CKM_LUNA_AES_KWP       0x80000171UL /* Thales Luna, older clients */
-#define P11_CKM_CLOUDHSM_ZERO_PAD  0x8000216fUL /* AWS CloudHSM */
-#define P11_CKA_NSS_DB             0xd5a0db00UL /* public point, for NSS's C_UnwrapKey */
+#define P11_CKM_AES_KWP_V3        0x210bUL     /* CKM_AES_KEY_WRAP_KWP of PKCS#11 3.0 */
+#define P11_CKM_LUNA_AES_KWP      0x80000171UL /* Thales Luna, older clients */
+#define P11_CKM_CLOUDHSM_ZERO_PAD 0x8000216fUL /* AWS CloudHSM */
+#define P11_CKA_NSS_DB            0xd5a0db00UL /* public point, for NSS's C_UnwrapKey */
 
 struct p11_module {
     void *dl;

@@ -15,8 +15,8 @@ const struct p11_quirk *p11_quirk_find(const CK_TOKEN_INFO *info)
 {
     for (size_t i = 0; i < sizeof quirks / sizeof quirks[0]; i++) {
         const struct p11_quirk *q = &quirks[i];
-        if (strncmp((const char *)info->manufacturerID, q->manufacturer,
-                    strlen(q->manufacturer)) == 0 &&
+        if (strncmp((const char *)info->manufacturerID, q->manufacturer, strlen(q->manufacturer)) ==
+                0 &&
             strncmp((const char *)info->model, q->model, strlen(q->model)) == 0)
             return q;
     }

@@ -1,8 +1,12 @@
 #include "module/module_priv.h"
 
-#define ROW(name, cls, rc) { name, #name, cls, rc }
+#define ROW(name, cls, rc)                                                                         \
+    {                                                                                              \
+        name, #name, cls, rc                                                                       \
+    }
 
-/* The one table of return values. Sorted by meaning; classes as the tokens document 2.1 has them. */
+/* The one table of return values. Sorted by meaning; classes as the tokens document 2.1 has them.
+ */
 static const struct p11_rv rows[] = {
     ROW(CKR_OK, P11_FINE, CF_OK),
 

@@ -110,9 +110,8 @@ static enum cf_rc cross(struct p11_ctx *c, const struct p11_ferry *f, const stru
                         struct crypto_bytes material, CK_OBJECT_HANDLE *out, struct cf_err *e)
 {
     struct cf_buf blob = { 0 };
-    enum cf_rc rc = crypto_wrap(CRYPTO_KWP,
-                                crypto_bytes_of(cf_secret_view(f->value), CRYPTO_KEY_SIZE),
-                                material, &blob, e);
+    enum cf_rc rc = crypto_wrap(
+        CRYPTO_KWP, crypto_bytes_of(cf_secret_view(f->value), CRYPTO_KEY_SIZE), material, &blob, e);
     if (rc == CF_OK) {
         struct p11_unwrapping u = { .session = c->s,
                                     .under = f->h,
@@ -137,8 +136,8 @@ static enum cf_rc ferry_across(struct p11_ctx *c, const struct p11_shape *s,
     if (rc == CF_OK) {
         CK_RV rv = p11_create(c, &ferry_shape,
                               crypto_bytes_of(cf_secret_view(f.value), CRYPTO_KEY_SIZE), &f.h);
-        rc = rv == CKR_OK ? cross(c, &f, s, material, out, e)
-                          : P11_FAIL(c, e, "C_CreateObject", rv);
+        rc =
+            rv == CKR_OK ? cross(c, &f, s, material, out, e) : P11_FAIL(c, e, "C_CreateObject", rv);
     }
     ferry_clear(c, &f);
     return rc;

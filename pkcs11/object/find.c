@@ -87,8 +87,9 @@ enum cf_rc p11_read_back(struct p11_ctx *c, CK_SESSION_HANDLE session, const str
         rc = read_flags(c, session, h, flags, e);
     }
     if (rc == CF_OK && (flags[0] != s->sensitive || flags[1] != s->extractable))
-        rc = CF_FAIL(e, CF_E_LIMIT, "the token does not keep CKA_SENSITIVE and CKA_EXTRACTABLE as "
-                                    "asked; such a key is not used");
+        rc = CF_FAIL(e, CF_E_LIMIT,
+                     "the token does not keep CKA_SENSITIVE and CKA_EXTRACTABLE as "
+                     "asked; such a key is not used");
     if (rc != CF_OK)
         p11_destroy(c, session, h);
     return rc;

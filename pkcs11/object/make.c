@@ -77,8 +77,8 @@ static bool has_value_len(const struct p11_tmpl *t)
 static CK_RV try_secret(void *arg, struct p11_tmpl *t)
 {
     struct secret_try *g = arg;
-    CK_MECHANISM m = { .mechanism = g->s->type == CKK_AES ? CKM_AES_KEY_GEN
-                                                          : CKM_GENERIC_SECRET_KEY_GEN };
+    CK_MECHANISM m = { .mechanism =
+                           g->s->type == CKK_AES ? CKM_AES_KEY_GEN : CKM_GENERIC_SECRET_KEY_GEN };
     if (!has_value_len(t))
         p11_tmpl_num(t, CKA_VALUE_LEN, g->s->value_len);
     return g->c->fn->C_GenerateKey(g->c->s, &m, t->a, t->n, &g->h);

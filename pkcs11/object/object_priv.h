@@ -45,10 +45,10 @@ struct p11_shape {
     bool token;
     bool sensitive;
     bool extractable;
-    const uint8_t *id; /* P11_ID_SIZE, or NULL */
-    const char *label; /* or NULL */
-    CK_ULONG value_len;          /* secrets: bytes; asked for only on the rungs that need it */
-    struct crypto_bytes point;   /* EC: public point, for the rung that needs it */
+    const uint8_t *id;                /* P11_ID_SIZE, or NULL */
+    const char *label;                /* or NULL */
+    CK_ULONG value_len;               /* secrets: bytes; asked for only on the rungs that need it */
+    struct crypto_bytes point;        /* EC: public point, for the rung that needs it */
     const CK_MECHANISM_TYPE *allowed; /* or NULL */
     CK_ULONG allowed_len;
 };
@@ -72,8 +72,7 @@ struct p11_unwrapping {
 
 /* Unwraps, reads SENSITIVE and EXTRACTABLE back, mends or refuses. */
 CF_CHECK enum cf_rc p11_unwrap(struct p11_ctx *c, const struct p11_unwrapping *u,
-                               const struct p11_shape *s, CK_OBJECT_HANDLE *out,
-                               struct cf_err *e);
+                               const struct p11_shape *s, CK_OBJECT_HANDLE *out, struct cf_err *e);
 
 /* Appends what C_WrapKey gives. */
 CF_CHECK enum cf_rc p11_wrap(struct p11_ctx *c, CK_OBJECT_HANDLE under, CK_OBJECT_HANDLE key,
@@ -82,8 +81,7 @@ CF_CHECK enum cf_rc p11_wrap(struct p11_ctx *c, CK_OBJECT_HANDLE under, CK_OBJEC
 /* Compares SENSITIVE and EXTRACTABLE with the shape; sets them where they differ; destroys the
  * object and fails where that does not help. */
 CF_CHECK enum cf_rc p11_read_back(struct p11_ctx *c, CK_SESSION_HANDLE session,
-                                  const struct p11_shape *s, CK_OBJECT_HANDLE h,
-                                  struct cf_err *e);
+                                  const struct p11_shape *s, CK_OBJECT_HANDLE h, struct cf_err *e);
 
 /* The object of that class and CKA_ID. Absent: CK_INVALID_HANDLE. Two: CF_E_STATE. */
 CF_CHECK enum cf_rc p11_find(struct p11_ctx *c, CK_OBJECT_CLASS cls, const uint8_t id[P11_ID_SIZE],
@@ -118,7 +116,7 @@ CF_CHECK enum cf_rc p11_bring(struct p11_ctx *c, const struct p11_shape *s,
                               struct cf_err *e);
 
 /* C_CreateObject alone; the return value is the caller's to judge. */
-CF_CHECK CK_RV p11_create(struct p11_ctx *c, const struct p11_shape *s,
-                          struct crypto_bytes value, CK_OBJECT_HANDLE *out);
+CF_CHECK CK_RV p11_create(struct p11_ctx *c, const struct p11_shape *s, struct crypto_bytes value,
+                          CK_OBJECT_HANDLE *out);
 
 #endif

@@ -65,8 +65,7 @@ static enum cf_rc spki_ec(struct p11_ctx *c, CK_OBJECT_HANDLE h, enum hal_curve 
         rc = CF_FAIL(e, CF_E_TOKEN, "the token's CKA_EC_POINT has %zu bytes and no known form",
                      b.len);
     if (rc == CF_OK)
-        rc = crypto_pub_from_ec(curve, crypto_bytes_of(xy, w), crypto_bytes_of(xy + w, w), &pub,
-                                e);
+        rc = crypto_pub_from_ec(curve, crypto_bytes_of(xy, w), crypto_bytes_of(xy + w, w), &pub, e);
     if (rc == CF_OK)
         rc = crypto_pub_to_spki(&pub, spki, e);
     cf_buf_clear(&b);

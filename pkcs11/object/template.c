@@ -63,9 +63,12 @@ static void put_use(struct p11_tmpl *t, const struct p11_shape *s, unsigned how)
         unsigned bit;
         bool secret_only;
     } bits[] = {
-        { CKA_SIGN, P11_USE_SIGN, false },       { CKA_VERIFY, P11_USE_VERIFY, true },
-        { CKA_ENCRYPT, P11_USE_ENCRYPT, true },  { CKA_DECRYPT, P11_USE_DECRYPT, false },
-        { CKA_WRAP, P11_USE_WRAP, true },        { CKA_UNWRAP, P11_USE_UNWRAP, false },
+        { CKA_SIGN, P11_USE_SIGN, false },
+        { CKA_VERIFY, P11_USE_VERIFY, true },
+        { CKA_ENCRYPT, P11_USE_ENCRYPT, true },
+        { CKA_DECRYPT, P11_USE_DECRYPT, false },
+        { CKA_WRAP, P11_USE_WRAP, true },
+        { CKA_UNWRAP, P11_USE_UNWRAP, false },
         { CKA_DERIVE, 0, false },
     };
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {

@@ -47,10 +47,12 @@ static enum cf_rc login(struct p11_core *core, const struct cf_secret *pin, stru
     if (!(f & CKF_LOGIN_REQUIRED))
         return CF_OK;
     if (f & CKF_USER_PIN_LOCKED)
-        return CF_FAIL(e, CF_E_DENIED, "the token's PIN is locked; the token's owner must reset it");
+        return CF_FAIL(e, CF_E_DENIED,
+                       "the token's PIN is locked; the token's owner must reset it");
     if (f & CKF_USER_PIN_FINAL_TRY)
-        return CF_FAIL(e, CF_E_DENIED, "one PIN try is left on the token and is not risked; log in "
-                                       "once with the vendor's tool");
+        return CF_FAIL(e, CF_E_DENIED,
+                       "one PIN try is left on the token and is not risked; log in "
+                       "once with the vendor's tool");
     if (!cf_secret_len(pin) && !(f & CKF_PROTECTED_AUTHENTICATION_PATH))
         return CF_FAIL(e, CF_E_DENIED, "the token wants a PIN and none was given");
     CK_RV rv = core->fn->C_Login(core->anchor, CKU_USER,

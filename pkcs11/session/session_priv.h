@@ -36,9 +36,9 @@ enum p11_kw_way { P11_KW_NONE, P11_KW_ENCRYPT, P11_KW_WRAP };
 
 /* How this token does what tokens do differently; found by known answers when it is opened. */
 struct p11_ways {
-    CK_MECHANISM_TYPE kwp;  /* the RFC 5649 mechanism */
-    bool kwp_pads_exactly;  /* wraps lengths that are no multiple of 8 as the RFC says */
-    bool create;            /* C_CreateObject takes secret keys */
+    CK_MECHANISM_TYPE kwp; /* the RFC 5649 mechanism */
+    bool kwp_pads_exactly; /* wraps lengths that are no multiple of 8 as the RFC says */
+    bool create;           /* C_CreateObject takes secret keys */
     enum p11_oaep_way oaep[HAL_SHA512 + 1];
     enum p11_gcm_way gcm;
     enum p11_kw_way user_kw, user_kwp;

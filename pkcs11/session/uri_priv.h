@@ -5,7 +5,6 @@
 #ifndef P11_URI_PRIV_H
 #define P11_URI_PRIV_H
 
-
 #include "module/cryptoki.h"
 
 #include <p11-kit/uri.h>

@@ -15,21 +15,48 @@ static const struct role {
     struct hal_key_spec spec;
     CK_MECHANISM_TYPE allowed; /* 0: not narrowed */
 } roles[] = {
-    [HAL_ROLE_BK] = { "coffer-bk", CKO_SECRET_KEY, CKK_GENERIC_SECRET, P11_USE_SIGN,
-                      { .type = HAL_OCT, .bits = 256 }, CKM_SHA256_HMAC },
-    [HAL_ROLE_KEK] = { "coffer-kek", CKO_SECRET_KEY, CKK_AES, P11_USE_WRAP | P11_USE_UNWRAP,
-                       { .type = HAL_OCT, .bits = 256 }, 0 },
-    [HAL_ROLE_MK] = { "coffer-mk", CKO_SECRET_KEY, CKK_GENERIC_SECRET,
-                      P11_USE_SIGN | P11_USE_VERIFY, { .type = HAL_OCT, .bits = 256 },
+    [HAL_ROLE_BK] = { "coffer-bk",
+                      CKO_SECRET_KEY,
+                      CKK_GENERIC_SECRET,
+                      P11_USE_SIGN,
+                      { .type = HAL_OCT, .bits = 256 },
                       CKM_SHA256_HMAC },
-    [HAL_ROLE_STORE] = { "coffer-store", CKO_SECRET_KEY, CKK_GENERIC_SECRET, P11_USE_SIGN,
-                         { .type = HAL_OCT, .bits = 256 }, CKM_SHA256_HMAC },
-    [HAL_ROLE_IDENTITY] = { "coffer-identity", CKO_PRIVATE_KEY, CKK_EC, P11_USE_SIGN,
-                            { .type = HAL_EC, .curve = HAL_P256 }, 0 },
-    [HAL_ROLE_AUTHORITY] = { "coffer-authority", CKO_PRIVATE_KEY, CKK_RSA, P11_USE_SIGN,
-                             { .type = HAL_RSA, .bits = 2048 }, 0 },
-    [HAL_ROLE_EXCHANGE] = { "coffer-exchange", CKO_PRIVATE_KEY, CKK_RSA, P11_USE_DECRYPT,
-                            { .type = HAL_RSA, .bits = 3072 }, 0 },
+    [HAL_ROLE_KEK] = { "coffer-kek",
+                       CKO_SECRET_KEY,
+                       CKK_AES,
+                       P11_USE_WRAP | P11_USE_UNWRAP,
+                       { .type = HAL_OCT, .bits = 256 },
+                       0 },
+    [HAL_ROLE_MK] = { "coffer-mk",
+                      CKO_SECRET_KEY,
+                      CKK_GENERIC_SECRET,
+                      P11_USE_SIGN | P11_USE_VERIFY,
+                      { .type = HAL_OCT, .bits = 256 },
+                      CKM_SHA256_HMAC },
+    [HAL_ROLE_STORE] = { "coffer-store",
+                         CKO_SECRET_KEY,
+                         CKK_GENERIC_SECRET,
+                         P11_USE_SIGN,
+                         { .type = HAL_OCT, .bits = 256 },
+                         CKM_SHA256_HMAC },
+    [HAL_ROLE_IDENTITY] = { "coffer-identity",
+                            CKO_PRIVATE_KEY,
+                            CKK_EC,
+                            P11_USE_SIGN,
+                            { .type = HAL_EC, .curve = HAL_P256 },
+                            0 },
+    [HAL_ROLE_AUTHORITY] = { "coffer-authority",
+                             CKO_PRIVATE_KEY,
+                             CKK_RSA,
+                             P11_USE_SIGN,
+                             { .type = HAL_RSA, .bits = 2048 },
+                             0 },
+    [HAL_ROLE_EXCHANGE] = { "coffer-exchange",
+                            CKO_PRIVATE_KEY,
+                            CKK_RSA,
+                            P11_USE_DECRYPT,
+                            { .type = HAL_RSA, .bits = 3072 },
+                            0 },
 };
 
 /* A role's shape with the strings that it points to. */
@@ -143,8 +170,10 @@ enum cf_rc p11_key_find(struct p11_ctx *c, const struct hal_key_name *k, struct 
         return CF_FAIL(e, CF_E_ABSENT, "the token has no %s-g%u", roles[k->role].label,
                        k->generation);
     if (out->key == CK_INVALID_HANDLE || (pair && out->pub == CK_INVALID_HANDLE))
-        return CF_FAIL(e, CF_E_STATE, "the token has one half of %s-g%u; destroy it, then make it "
-                                      "anew", roles[k->role].label, k->generation);
+        return CF_FAIL(e, CF_E_STATE,
+                       "the token has one half of %s-g%u; destroy it, then make it "
+                       "anew",
+                       roles[k->role].label, k->generation);
     remember(c->core, out);
     return CF_OK;
 }
@@ -312,7 +341,8 @@ enum cf_rc p11_do_key_use(struct p11_request *q, struct p11_wr *w, struct cf_err
     return rc;
 }
 
-/* --- import ------------------------------------------------------------------------------------ */
+/* --- import ------------------------------------------------------------------------------------
+ */
 
 /* The key in the token gives the MAC that the value gives here. */
 static enum cf_rc same_mac(struct p11_ctx *c, CK_OBJECT_HANDLE h, struct crypto_bytes value,
@@ -392,8 +422,7 @@ enum cf_rc p11_do_key_import(struct p11_request *q, struct p11_wr *w, struct cf_
     struct cf_err why = { 0 };
     (void)w;
     p11_get_name(&q->in, &k);
-    if (!cf_rd_done(&q->in) || k.role > HAL_ROLE_MK ||
-        cf_secret_len(q->secret) != HAL_SECRET_SIZE)
+    if (!cf_rd_done(&q->in) || k.role > HAL_ROLE_MK || cf_secret_len(q->secret) != HAL_SECRET_SIZE)
         return p11_bad_request(e);
     struct crypto_bytes value = crypto_bytes_of(cf_secret_view(q->secret), HAL_SECRET_SIZE);
     pthread_mutex_lock(&q->c->core->objects_lock);

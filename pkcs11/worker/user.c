@@ -20,12 +20,11 @@ enum p11_kind p11_natural_kind(const struct hal_key_spec *spec)
 void p11_user_shape(const struct p11_ctx *c, const struct hal_key_spec *spec, enum p11_kind kind,
                     struct p11_shape *s)
 {
-    bool by_encrypt = c->core->ways.user_kw == P11_KW_ENCRYPT ||
-                      c->core->ways.user_kwp == P11_KW_ENCRYPT;
-    *s = (struct p11_shape){ .cls = CKO_SECRET_KEY,
-                             .type = CKK_AES,
-                             .sensitive = true,
-                             .value_len = spec->bits / 8 };
+    bool by_encrypt =
+        c->core->ways.user_kw == P11_KW_ENCRYPT || c->core->ways.user_kwp == P11_KW_ENCRYPT;
+    *s = (struct p11_shape){
+        .cls = CKO_SECRET_KEY, .type = CKK_AES, .sensitive = true, .value_len = spec->bits / 8
+    };
     switch (kind) {
     case P11_KIND_RSA:
     case P11_KIND_EC:
@@ -90,10 +89,9 @@ enum cf_rc p11_user_unwrap(struct p11_ctx *c, const struct p11_blob *b, enum p11
     }
     if (rc != CF_OK)
         return rc;
-    const struct p11_unwrapping u = { .session = session,
-                                      .under = b->kek,
-                                      .mech = c->core->ways.kwp,
-                                      .blob = b->wrapped };
+    const struct p11_unwrapping u = {
+        .session = session, .under = b->kek, .mech = c->core->ways.kwp, .blob = b->wrapped
+    };
     if (session == c->core->anchor)
         pthread_mutex_lock(&c->core->anchor_lock);
     rc = p11_unwrap(c, &u, &s, out, e);
@@ -126,9 +124,8 @@ static enum cf_rc check_by_signature(struct p11_ctx *c, CK_OBJECT_HANDLE h,
                          .in_len = crypto_digest_size(crypto_sig_hash(alg)) };
     struct hal_result r = { 0 };
     enum cf_rc rc = p11_op_run(c, h, spec, &op, &r, e);
-    if (rc == CF_OK &&
-        crypto_verify(alg, spki, crypto_bytes_of(op.in, op.in_len),
-                      crypto_bytes_of(r.out.data, r.out.len), NULL) != CF_OK)
+    if (rc == CF_OK && crypto_verify(alg, spki, crypto_bytes_of(op.in, op.in_len),
+                                     crypto_bytes_of(r.out.data, r.out.len), NULL) != CF_OK)
         rc = mismatch(e);
     hal_result_clear(&r);
     return rc;
@@ -163,7 +160,8 @@ enum cf_rc p11_user_prove(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct p1
     return rc;
 }
 
-/* --- making and bringing in -------------------------------------------------------------------- */
+/* --- making and bringing in --------------------------------------------------------------------
+ */
 
 static enum cf_rc find_kek(struct p11_ctx *c, const struct hal_key_name *k, CK_OBJECT_HANDLE *kek,
                            struct cf_err *e)
@@ -258,8 +256,10 @@ static enum cf_rc judge_material(const struct hal_key_spec *spec, struct crypto_
     struct hal_key_spec is;
     if (spec->type == HAL_OCT)
         return material.len == spec->bits / 8 ? CF_OK
-                                              : CF_FAIL(e, CF_E_INPUT, "%zu bytes for a key of %u "
-                                                        "bits", material.len, spec->bits);
+                                              : CF_FAIL(e, CF_E_INPUT,
+                                                        "%zu bytes for a key of %u "
+                                                        "bits",
+                                                        material.len, spec->bits);
     enum cf_rc rc = crypto_pkcs8_public(material, &is, spki, e);
     bool same = rc == CF_OK && is.type == spec->type &&
                 (is.type == HAL_RSA ? is.bits == spec->bits : is.curve == spec->curve);
@@ -302,8 +302,8 @@ enum cf_rc p11_do_user_import(struct p11_request *q, struct p11_wr *w, struct cf
     p11_get_spec(&q->in, &spec);
     if (!cf_rd_done(&q->in) || !q->secret)
         return p11_bad_request(e);
-    struct crypto_bytes material = crypto_bytes_of(cf_secret_view(q->secret),
-                                                   cf_secret_len(q->secret));
+    struct crypto_bytes material =
+        crypto_bytes_of(cf_secret_view(q->secret), cf_secret_len(q->secret));
     enum cf_rc rc = p11_spec_check(&spec, e);
     if (rc == CF_OK)
         rc = find_kek(q->c, &k, &kek, e);

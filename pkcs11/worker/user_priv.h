@@ -22,9 +22,9 @@ void p11_user_shape(const struct p11_ctx *c, const struct hal_key_spec *spec, en
 CF_CHECK enum cf_rc p11_spec_check(const struct hal_key_spec *spec, struct cf_err *e);
 
 /* Unwraps into `session`, sensitive and not extractable. Takes anchor_lock for the anchor. */
-CF_CHECK enum cf_rc p11_user_unwrap(struct p11_ctx *c, const struct p11_blob *b,
-                                    enum p11_kind kind, CK_SESSION_HANDLE session,
-                                    CK_OBJECT_HANDLE *out, struct cf_err *e);
+CF_CHECK enum cf_rc p11_user_unwrap(struct p11_ctx *c, const struct p11_blob *b, enum p11_kind kind,
+                                    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out,
+                                    struct cf_err *e);
 
 /* Does an object of the natural kind hold the key that the blob names? Check value, or public half:
  * by its numbers, or where they are not told or `thorough` is set, by a signature.

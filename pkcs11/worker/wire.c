@@ -12,8 +12,7 @@ void p11_header_put(const struct p11_header *h, uint8_t out[P11_HEADER_SIZE])
     cf_le64(out + 16, h->id);
 }
 
-enum cf_rc p11_header_get(const uint8_t in[P11_HEADER_SIZE], struct p11_header *h,
-                          struct cf_err *e)
+enum cf_rc p11_header_get(const uint8_t in[P11_HEADER_SIZE], struct p11_header *h, struct cf_err *e)
 {
     struct cf_rd r = cf_rd_of(in, P11_HEADER_SIZE);
     h->body_len = cf_rd_le32(&r);

@@ -90,7 +90,8 @@ void p11_get_info(struct cf_rd *r, struct hal_token_info *i);
 CF_CHECK enum cf_rc p11_get_result(struct cf_rd *r, struct hal_result *out, struct cf_err *e);
 CF_CHECK enum cf_rc p11_get_wrapped(struct cf_rd *r, struct hal_wrapped *out, struct cf_err *e);
 
-/* A failure as an answer's body, and back. Returns the class; CF_E_TOKEN where it makes no sense. */
+/* A failure as an answer's body, and back. Returns the class; CF_E_TOKEN where it makes no sense.
+ */
 void p11_put_failure(struct p11_wr *w, enum cf_rc rc, const struct cf_err *why);
 enum cf_rc p11_get_failure(struct cf_rd *r, enum cf_rc rc, struct cf_err *e);
 

@@ -22,8 +22,12 @@ static void gcm_agrees_with_the_host_and_tampering_is_noticed(void **state)
         import_aes(bits, &k);
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             struct hal_result r, back;
-            struct hal_op op = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = text,
-                                 .in_len = sizes[i], .aad = text, .aad_len = i ? 13 : 0 };
+            struct hal_op op = { .use = HAL_ENCRYPT,
+                                 .mech = HAL_AES_GCM,
+                                 .in = text,
+                                 .in_len = sizes[i],
+                                 .aad = text,
+                                 .aad_len = i ? 13 : 0 };
             enum cf_rc rc = use(&k, &op, &r);
             if (lacking(rc)) {
                 memset(&err, 0, sizeof err);
@@ -36,9 +40,16 @@ static void gcm_agrees_with_the_host_and_tampering_is_noticed(void **state)
             assert_true(test_gcm_open(crypto_bytes_of(aes_material, bits / 8), &r,
                                       crypto_bytes_of(text, op.aad_len), plain));
             assert_memory_equal(plain, text, sizes[i]);
-            struct hal_op open = { .use = HAL_DECRYPT, .mech = HAL_AES_GCM, .in = r.out.data,
-                                   .in_len = r.out.len, .iv = r.iv, .iv_len = 12, .tag = r.tag,
-                                   .tag_len = 16, .aad = text, .aad_len = op.aad_len };
+            struct hal_op open = { .use = HAL_DECRYPT,
+                                   .mech = HAL_AES_GCM,
+                                   .in = r.out.data,
+                                   .in_len = r.out.len,
+                                   .iv = r.iv,
+                                   .iv_len = 12,
+                                   .tag = r.tag,
+                                   .tag_len = 16,
+                                   .aad = text,
+                                   .aad_len = op.aad_len };
             EXPECT_OK(use(&k, &open, &back));
             assert_int_equal(back.out.len, sizes[i]);
             if (sizes[i])
@@ -90,14 +101,22 @@ static void cbc_agrees_with_the_host(void **state)
         struct hal_result r, back;
         import_aes(bits, &k);
         struct crypto_bytes key = crypto_bytes_of(aes_material, bits / 8);
-        struct hal_op op = { .use = HAL_ENCRYPT, .mech = HAL_AES_CBC, .in = text,
-                             .in_len = sizeof text, .iv = iv, .iv_len = 16 };
+        struct hal_op op = { .use = HAL_ENCRYPT,
+                             .mech = HAL_AES_CBC,
+                             .in = text,
+                             .in_len = sizeof text,
+                             .iv = iv,
+                             .iv_len = 16 };
         EXPECT_OK(use(&k, &op, &r));
         test_aes_cbc(key, iv, crypto_bytes_of(text, sizeof text), want);
         assert_int_equal(r.out.len, sizeof want);
         assert_memory_equal(r.out.data, want, sizeof want);
-        op = (struct hal_op){ .use = HAL_DECRYPT, .mech = HAL_AES_CBC, .in = r.out.data,
-                              .in_len = r.out.len, .iv = iv, .iv_len = 16 };
+        op = (struct hal_op){ .use = HAL_DECRYPT,
+                              .mech = HAL_AES_CBC,
+                              .in = r.out.data,
+                              .in_len = r.out.len,
+                              .iv = iv,
+                              .iv_len = 16 };
         EXPECT_OK(use(&k, &op, &back));
         assert_memory_equal(back.out.data, text, sizeof text);
         hal_result_clear(&back);
@@ -120,15 +139,23 @@ static void cbc_pad_agrees_with_the_host(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct hal_result r, back;
         struct cf_buf want = { 0 };
-        struct hal_op op = { .use = HAL_ENCRYPT, .mech = HAL_AES_CBC_PAD, .in = text,
-                             .in_len = sizes[i], .iv = iv, .iv_len = 16 };
+        struct hal_op op = { .use = HAL_ENCRYPT,
+                             .mech = HAL_AES_CBC_PAD,
+                             .in = text,
+                             .in_len = sizes[i],
+                             .iv = iv,
+                             .iv_len = 16 };
         EXPECT_OK(use(&k, &op, &r));
         EXPECT_OK(crypto_cbc_encrypt(crypto_bytes_of(aes_material, 32), iv,
                                      crypto_bytes_of(text, sizes[i]), &want, &err));
         assert_int_equal(r.out.len, want.len);
         assert_memory_equal(r.out.data, want.data, want.len);
-        op = (struct hal_op){ .use = HAL_DECRYPT, .mech = HAL_AES_CBC_PAD, .in = r.out.data,
-                              .in_len = r.out.len, .iv = iv, .iv_len = 16 };
+        op = (struct hal_op){ .use = HAL_DECRYPT,
+                              .mech = HAL_AES_CBC_PAD,
+                              .in = r.out.data,
+                              .in_len = r.out.len,
+                              .iv = iv,
+                              .iv_len = 16 };
         EXPECT_OK(use(&k, &op, &back));
         assert_int_equal(back.out.len, sizes[i]);
         hal_result_clear(&back);
@@ -160,16 +187,18 @@ static void key_wrap_of_data_agrees_with_the_host(void **state)
         import_aes(i % 2 ? 256 : 128, &k);
         EXPECT_OK(crypto_wrap(cases[i].host, crypto_bytes_of(aes_material, i % 2 ? 32 : 16),
                               crypto_bytes_of(text, cases[i].len), &want, &err));
-        struct hal_op op = { .use = HAL_WRAP, .mech = cases[i].mech, .in = text,
-                             .in_len = cases[i].len };
+        struct hal_op op = {
+            .use = HAL_WRAP, .mech = cases[i].mech, .in = text, .in_len = cases[i].len
+        };
         enum cf_rc rc = use(&k, &op, &r);
         if (!lacking(rc)) {
             EXPECT_OK(rc);
             assert_int_equal(r.out.len, want.len);
             assert_memory_equal(r.out.data, want.data, want.len);
         }
-        op = (struct hal_op){ .use = HAL_UNWRAP, .mech = cases[i].mech, .in = want.data,
-                              .in_len = want.len };
+        op = (struct hal_op){
+            .use = HAL_UNWRAP, .mech = cases[i].mech, .in = want.data, .in_len = want.len
+        };
         rc = use(&k, &op, &back);
         if (!lacking(rc)) {
             EXPECT_OK(rc);
@@ -204,8 +233,11 @@ static void hmac_agrees_with_the_host_and_verifies(void **state)
         struct crypto_bytes m = crypto_bytes_of(material, bits[i] / 8);
         size_t len = crypto_digest_size(hashes[i]);
         EXPECT_OK(test_key_import(tok, &spec, m, &k, &err));
-        struct hal_op op = { .use = HAL_SIGN, .mech = HAL_HMAC, .hash = hashes[i],
-                             .in = (const uint8_t *)"message", .in_len = 7 };
+        struct hal_op op = { .use = HAL_SIGN,
+                             .mech = HAL_HMAC,
+                             .hash = hashes[i],
+                             .in = (const uint8_t *)"message",
+                             .in_len = 7 };
         EXPECT_OK(use(&k, &op, &r));
         EXPECT_OK(crypto_hmac(hashes[i], m, crypto_bytes_of("message", 7), want, &err));
         assert_int_equal(r.out.len, len);
@@ -231,8 +263,11 @@ static void hmac_key_too_short_for_the_token_is_named(void **state)
     struct hal_key_spec spec = { .type = HAL_OCT, .bits = 128 };
     struct test_key k;
     struct hal_result r;
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA256,
-                         .in = (const uint8_t *)"message", .in_len = 7 };
+    struct hal_op op = { .use = HAL_SIGN,
+                         .mech = HAL_HMAC,
+                         .hash = HAL_SHA256,
+                         .in = (const uint8_t *)"message",
+                         .in_len = 7 };
     EXPECT_OK(test_key_make(tok, &spec, &k, &err));
     memset(&err, 0, sizeof err);
     enum cf_rc rc = use(&k, &op, &r);
@@ -250,7 +285,9 @@ static void rsa_decrypts_what_the_host_encrypts(void **state)
     static const struct {
         enum hal_mech mech;
         enum hal_hash hash;
-    } cases[] = { { HAL_RSA_OAEP, HAL_SHA256 }, { HAL_RSA_OAEP, HAL_SHA1 }, { HAL_RSA_PKCS1, HAL_NO_HASH } };
+    } cases[] = { { HAL_RSA_OAEP, HAL_SHA256 },
+                  { HAL_RSA_OAEP, HAL_SHA1 },
+                  { HAL_RSA_PKCS1, HAL_NO_HASH } };
     struct test_key k;
     struct crypto_pkey *pub = NULL;
     EXPECT_OK(test_key_make(tok, &rsa2048, &k, &err));
@@ -260,8 +297,11 @@ static void rsa_decrypts_what_the_host_encrypts(void **state)
         struct hal_result r;
         EXPECT_OK(crypto_pkey_encrypt(pub, cases[i].mech, cases[i].hash,
                                       crypto_bytes_of("0123456789abcdef", 16), &cipher, &err));
-        struct hal_op op = { .use = i % 2 ? HAL_UNWRAP : HAL_DECRYPT, .mech = cases[i].mech,
-                             .hash = cases[i].hash, .in = cipher.data, .in_len = cipher.len };
+        struct hal_op op = { .use = i % 2 ? HAL_UNWRAP : HAL_DECRYPT,
+                             .mech = cases[i].mech,
+                             .hash = cases[i].hash,
+                             .in = cipher.data,
+                             .in_len = cipher.len };
         EXPECT_OK(use(&k, &op, &r));
         assert_int_equal(r.out.len, 16);
         assert_memory_equal(r.out.data, "0123456789abcdef", 16);
@@ -284,8 +324,9 @@ static void algorithm_of_another_key_is_refused(void **state)
     struct test_key k;
     struct hal_result r;
     uint8_t digest[32] = { 0 };
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_RSA_PSS, .hash = HAL_SHA256, .in = digest,
-                         .in_len = 32 };
+    struct hal_op op = {
+        .use = HAL_SIGN, .mech = HAL_RSA_PSS, .hash = HAL_SHA256, .in = digest, .in_len = 32
+    };
     EXPECT_OK(test_key_make(tok, &p256, &k, &err));
     EXPECT_RC(CF_E_INPUT, use(&k, &op, &r));
     op.mech = HAL_AES_GCM;

@@ -32,12 +32,16 @@ bool lacking(enum cf_rc rc)
 
 void expect_ec_signature(const struct test_key *k, enum hal_curve curve)
 {
-    static const enum crypto_sig algs[] = { [HAL_P256] = CRYPTO_ES256, [HAL_P256K] = CRYPTO_ES256K,
-                                            [HAL_P384] = CRYPTO_ES384, [HAL_P521] = CRYPTO_ES512 };
+    static const enum crypto_sig algs[] = { [HAL_P256] = CRYPTO_ES256,
+                                            [HAL_P256K] = CRYPTO_ES256K,
+                                            [HAL_P384] = CRYPTO_ES384,
+                                            [HAL_P521] = CRYPTO_ES512 };
     uint8_t digest[64];
     struct hal_result r;
     memset(digest, 0xf7, sizeof digest);
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = digest,
+    struct hal_op op = { .use = HAL_SIGN,
+                         .mech = HAL_ECDSA,
+                         .in = digest,
                          .in_len = crypto_digest_size(crypto_sig_hash(algs[curve])) };
     EXPECT_OK(use(k, &op, &r));
     assert_int_equal(r.out.len, 2 * crypto_curve_bytes(curve));
@@ -50,12 +54,14 @@ void expect_ec_signature(const struct test_key *k, enum hal_curve curve)
 
 const struct hal_op *gcm_op(void)
 {
-    static const struct hal_op op = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM,
-                                      .in = (const uint8_t *)"text", .in_len = 4 };
+    static const struct hal_op op = {
+        .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"text", .in_len = 4
+    };
     return &op;
 }
 
-/* --- the appliance's keys ---------------------------------------------------------------------- */
+/* --- the appliance's keys ----------------------------------------------------------------------
+ */
 
 static void info_names_the_token_and_its_ways(void **state)
 {
@@ -156,8 +162,9 @@ static void sign_with(enum hal_role role, enum hal_mech mech, enum crypto_sig al
     struct cf_buf spki = { 0 };
     struct hal_result r = { 0 };
     memset(digest, 0x11, sizeof digest);
-    struct hal_op op = { .use = HAL_SIGN, .mech = mech, .hash = HAL_SHA256, .in = digest,
-                         .in_len = sizeof digest };
+    struct hal_op op = {
+        .use = HAL_SIGN, .mech = mech, .hash = HAL_SHA256, .in = digest, .in_len = sizeof digest
+    };
     EXPECT_OK(hal_token_key_make(tok, &k, &err));
     EXPECT_OK(hal_token_key_make(tok, &k, &err));
     EXPECT_OK(hal_token_key_public(tok, &k, &spki, &err));
@@ -203,8 +210,11 @@ static void exchange_key_opens_oaep_and_can_be_destroyed(void **state)
     EXPECT_OK(crypto_pkey_new(bytes(&spki), &pub, &err));
     EXPECT_OK(crypto_pkey_encrypt(pub, HAL_RSA_OAEP, HAL_SHA256, crypto_bytes_of("share", 5),
                                   &cipher, &err));
-    struct hal_op op = { .use = HAL_DECRYPT, .mech = HAL_RSA_OAEP, .hash = HAL_SHA256,
-                         .in = cipher.data, .in_len = cipher.len };
+    struct hal_op op = { .use = HAL_DECRYPT,
+                         .mech = HAL_RSA_OAEP,
+                         .hash = HAL_SHA256,
+                         .in = cipher.data,
+                         .in_len = cipher.len };
     EXPECT_OK(hal_token_key_use(tok, &k, &op, &r, &err));
     assert_int_equal(r.out.len, 5);
     assert_memory_equal(r.out.data, "share", 5);
@@ -219,7 +229,8 @@ static void exchange_key_opens_oaep_and_can_be_destroyed(void **state)
     cf_buf_clear(&cipher);
 }
 
-/* --- many -------------------------------------------------------------------------------------- */
+/* --- many --------------------------------------------------------------------------------------
+ */
 
 #define THREADS 8
 #define ROUNDS  40
@@ -298,8 +309,9 @@ int open_token(void **state)
 int close_token(void **state)
 {
     (void)state;
-    static const enum hal_role mine[] = { HAL_ROLE_BK, HAL_ROLE_KEK, HAL_ROLE_MK, HAL_ROLE_STORE,
-                                          HAL_ROLE_IDENTITY, HAL_ROLE_AUTHORITY, HAL_ROLE_EXCHANGE };
+    static const enum hal_role mine[] = { HAL_ROLE_BK,      HAL_ROLE_KEK,      HAL_ROLE_MK,
+                                          HAL_ROLE_STORE,   HAL_ROLE_IDENTITY, HAL_ROLE_AUTHORITY,
+                                          HAL_ROLE_EXCHANGE };
     for (size_t i = 0; tok && i < sizeof mine / sizeof mine[0]; i++) {
         struct hal_key_name k = test_name(mine[i]);
         EXPECT_OK(hal_token_key_destroy(tok, &k, &err));

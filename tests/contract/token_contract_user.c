@@ -6,9 +6,12 @@ static const struct {
     enum hal_hash hash;
     enum crypto_sig alg;
 } rsa_sigs[] = {
-    { HAL_RSA_PKCS1_SIGN, HAL_SHA256, CRYPTO_RS256 }, { HAL_RSA_PKCS1_SIGN, HAL_SHA384, CRYPTO_RS384 },
-    { HAL_RSA_PKCS1_SIGN, HAL_SHA512, CRYPTO_RS512 }, { HAL_RSA_PSS, HAL_SHA256, CRYPTO_PS256 },
-    { HAL_RSA_PSS, HAL_SHA384, CRYPTO_PS384 },        { HAL_RSA_PSS, HAL_SHA512, CRYPTO_PS512 },
+    { HAL_RSA_PKCS1_SIGN, HAL_SHA256, CRYPTO_RS256 },
+    { HAL_RSA_PKCS1_SIGN, HAL_SHA384, CRYPTO_RS384 },
+    { HAL_RSA_PKCS1_SIGN, HAL_SHA512, CRYPTO_RS512 },
+    { HAL_RSA_PSS, HAL_SHA256, CRYPTO_PS256 },
+    { HAL_RSA_PSS, HAL_SHA384, CRYPTO_PS384 },
+    { HAL_RSA_PSS, HAL_SHA512, CRYPTO_PS512 },
 };
 
 static void expect_rsa_signatures(const struct test_key *k)
@@ -17,8 +20,11 @@ static void expect_rsa_signatures(const struct test_key *k)
     memset(digest, 0x42, sizeof digest);
     for (size_t i = 0; i < sizeof rsa_sigs / sizeof rsa_sigs[0]; i++) {
         struct hal_result r;
-        struct hal_op op = { .use = HAL_SIGN, .mech = rsa_sigs[i].mech, .hash = rsa_sigs[i].hash,
-                             .in = digest, .in_len = crypto_digest_size(rsa_sigs[i].hash) };
+        struct hal_op op = { .use = HAL_SIGN,
+                             .mech = rsa_sigs[i].mech,
+                             .hash = rsa_sigs[i].hash,
+                             .in = digest,
+                             .in_len = crypto_digest_size(rsa_sigs[i].hash) };
         EXPECT_OK(use(k, &op, &r));
         EXPECT_OK(crypto_verify(rsa_sigs[i].alg, bytes(&k->w.spki),
                                 crypto_bytes_of(digest, op.in_len), bytes(&r.out), &err));
@@ -182,7 +188,8 @@ static void import_of_what_does_not_fit_is_refused(void **state)
     cf_buf_clear(&der);
 }
 
-/* --- verdicts ---------------------------------------------------------------------------------- */
+/* --- verdicts ----------------------------------------------------------------------------------
+ */
 
 static void every_flipped_bit_under_the_mac_is_refused(void **state)
 {

@@ -16,11 +16,15 @@ static void use_on(struct hal_token *t, const struct test_key *k)
     struct hal_result r = { 0 };
     struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = digest, .in_len = 32 };
     if (k->key.spec.type == HAL_RSA)
-        op = (struct hal_op){ .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256,
-                              .in = digest, .in_len = 32 };
-    if (k->key.spec.type == HAL_OCT && k->key.spec.bits > 256)
-        op = (struct hal_op){ .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA256, .in = digest,
+        op = (struct hal_op){ .use = HAL_SIGN,
+                              .mech = HAL_RSA_PKCS1_SIGN,
+                              .hash = HAL_SHA256,
+                              .in = digest,
                               .in_len = 32 };
+    if (k->key.spec.type == HAL_OCT && k->key.spec.bits > 256)
+        op = (struct hal_op){
+            .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA256, .in = digest, .in_len = 32
+        };
     else if (k->key.spec.type == HAL_OCT)
         op = (struct hal_op){ .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = digest, .in_len = 32 };
     EXPECT_OK(hal_token_user_check(t, &k->key, &err));
@@ -28,8 +32,8 @@ static void use_on(struct hal_token *t, const struct test_key *k)
     if (k->w.spki.len)
         EXPECT_OK(crypto_verify(k->key.spec.type == HAL_RSA ? CRYPTO_RS256 : CRYPTO_ES256,
                                 crypto_bytes_of(k->w.spki.data, k->w.spki.len),
-                                crypto_bytes_of(digest, 32),
-                                crypto_bytes_of(r.out.data, r.out.len), &err));
+                                crypto_bytes_of(digest, 32), crypto_bytes_of(r.out.data, r.out.len),
+                                &err));
     hal_result_clear(&r);
 }
 
@@ -37,8 +41,8 @@ static void keys_made_on_one_token_work_on_the_other(void **state)
 {
     (void)state;
     static const struct hal_key_spec specs[] = {
-        { .type = HAL_RSA, .bits = 2048 },  { .type = HAL_EC, .curve = HAL_P256 },
-        { .type = HAL_OCT, .bits = 128 },   { .type = HAL_OCT, .bits = 256 },
+        { .type = HAL_RSA, .bits = 2048 }, { .type = HAL_EC, .curve = HAL_P256 },
+        { .type = HAL_OCT, .bits = 128 },  { .type = HAL_OCT, .bits = 256 },
         { .type = HAL_OCT, .bits = 512 },
     };
     for (int from = 0; from < 2; from++) {

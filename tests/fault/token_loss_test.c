@@ -66,14 +66,14 @@ static void each_kind_of_loss_is_repaired_and_the_call_repeated(void **state)
 {
     (void)state;
     static const char *const rules[] = {
-        "C_Sign 1+ rv 0xb3 once",     /* SESSION_HANDLE_INVALID */
-        "C_Sign 1+ rv 0xb0 once",     /* SESSION_CLOSED */
+        "C_Sign 1+ rv 0xb3 once",      /* SESSION_HANDLE_INVALID */
+        "C_Sign 1+ rv 0xb0 once",      /* SESSION_CLOSED */
         "C_SignInit 1+ rv 0x101 once", /* USER_NOT_LOGGED_IN */
-        "C_SignInit 1+ rv 0x60 once", /* KEY_HANDLE_INVALID */
-        "C_Sign 1+ rv 0x32 once",     /* DEVICE_REMOVED */
-        "C_Sign 1+ rv 0xe0 once",     /* TOKEN_NOT_PRESENT */
+        "C_SignInit 1+ rv 0x60 once",  /* KEY_HANDLE_INVALID */
+        "C_Sign 1+ rv 0x32 once",      /* DEVICE_REMOVED */
+        "C_Sign 1+ rv 0xe0 once",      /* TOKEN_NOT_PRESENT */
         "C_SignInit 1+ rv 0x190 once", /* CRYPTOKI_NOT_INITIALIZED */
-        "C_SignInit 1+ rv 0x90 once", /* OPERATION_ACTIVE */
+        "C_SignInit 1+ rv 0x90 once",  /* OPERATION_ACTIVE */
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         uint32_t before = info().worker_restarts;
@@ -147,8 +147,14 @@ static void device_error_of_a_live_token_is_the_requests_fault(void **state)
     (void)state;
     static const uint8_t iv[12], tag[16];
     struct hal_result r = { 0 };
-    struct hal_op op = { .use = HAL_DECRYPT, .mech = HAL_AES_GCM, .in = tag, .in_len = 16,
-                         .iv = iv, .iv_len = 12, .tag = tag, .tag_len = 16 };
+    struct hal_op op = { .use = HAL_DECRYPT,
+                         .mech = HAL_AES_GCM,
+                         .in = tag,
+                         .in_len = 16,
+                         .iv = iv,
+                         .iv_len = 12,
+                         .tag = tag,
+                         .tag_len = 16 };
     test_token_rule(&bench, "device", "C_Decrypt 1+ rv 0x30 once");
     EXPECT_RC(CF_E_AUTH, hal_token_user_use(tok, &aes.key, &op, &r, &err));
     assert_int_equal(err.native, 0x30);

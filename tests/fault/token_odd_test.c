@@ -57,11 +57,13 @@ static void expect_service(void)
     uint8_t bytes[64] = { 1, 2, 3 };
     struct hal_key_name id = test_name(HAL_ROLE_IDENTITY);
     struct hal_op sign = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = bytes, .in_len = 32 };
-    struct hal_op rs = { .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256,
-                         .in = bytes, .in_len = 32 };
+    struct hal_op rs = {
+        .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256, .in = bytes, .in_len = 32
+    };
     struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = bytes, .in_len = 64 };
-    struct hal_op mac = { .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA512, .in = bytes,
-                          .in_len = 64 };
+    struct hal_op mac = {
+        .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA512, .in = bytes, .in_len = 64
+    };
     test_domain(tok);
     test_domain(tok);
     EXPECT_OK(hal_token_key_make(tok, &id, &err));
@@ -99,9 +101,12 @@ static void token_without_what_is_needed_is_refused_by_name(void **state)
         const char *hide;
         const char *name;
     } cases[] = {
-        { "0x210a", "RFC 5649" },      { "0x1041", "CKM_ECDSA" },
-        { "0x251", "CKM_SHA256_HMAC" }, { "0x1081", "CKM_AES_ECB" },
-        { "0x1", "CKM_RSA_PKCS" },     { "0x3", "RSA-OAEP with SHA-256" },
+        { "0x210a", "RFC 5649" },
+        { "0x1041", "CKM_ECDSA" },
+        { "0x251", "CKM_SHA256_HMAC" },
+        { "0x1081", "CKM_AES_ECB" },
+        { "0x1", "CKM_RSA_PKCS" },
+        { "0x3", "RSA-OAEP with SHA-256" },
         { "0x0", "CKM_RSA_PKCS_KEY_PAIR_GEN" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -118,10 +123,12 @@ static void optional_mechanism_is_missed_when_asked_for(void **state)
     (void)state;
     struct test_key k;
     struct hal_result r;
-    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
-                          .in_len = 1 };
-    struct hal_op kw = { .use = HAL_WRAP, .mech = HAL_AES_KW, .in = (const uint8_t *)"0123456789abcdef",
-                         .in_len = 16 };
+    struct hal_op gcm = {
+        .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x", .in_len = 1
+    };
+    struct hal_op kw = {
+        .use = HAL_WRAP, .mech = HAL_AES_KW, .in = (const uint8_t *)"0123456789abcdef", .in_len = 16
+    };
     test_token_rule(&bench, "gcm", "C_GetMechanismInfo 1+ hide 0x1087");
     test_token_rule(&bench, "kw", "C_GetMechanismInfo 1+ hide 0x2109");
     EXPECT_OK(open_token());
@@ -198,8 +205,9 @@ static void flags_that_the_token_forgets_are_set_afterwards(void **state)
     test_domain(tok);
     struct test_key k;
     struct hal_result r;
-    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
-                          .in_len = 1 };
+    struct hal_op gcm = {
+        .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x", .in_len = 1
+    };
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     unsigned before = test_token_calls(&bench, "C_SetAttributeValue");
     EXPECT_OK(use(&k, &gcm, &r));
@@ -213,8 +221,9 @@ static void key_that_stays_readable_is_not_used(void **state)
     (void)state;
     struct test_key k;
     struct hal_result r;
-    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x",
-                          .in_len = 1 };
+    struct hal_op gcm = {
+        .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x", .in_len = 1
+    };
     EXPECT_OK(open_token());
     test_domain(tok);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
@@ -236,8 +245,14 @@ static void two_sessions_are_enough_and_one_is_not(void **state)
     struct test_key k;
     struct hal_result r;
     uint8_t zeros[16] = { 0 };
-    struct hal_op bad = { .use = HAL_DECRYPT, .mech = HAL_AES_GCM, .in = zeros, .in_len = 16,
-                          .iv = zeros, .iv_len = 12, .tag = zeros, .tag_len = 16 };
+    struct hal_op bad = { .use = HAL_DECRYPT,
+                          .mech = HAL_AES_GCM,
+                          .in = zeros,
+                          .in_len = 16,
+                          .iv = zeros,
+                          .iv_len = 12,
+                          .tag = zeros,
+                          .tag_len = 16 };
     test_token_rule(&bench, "max", "C_GetTokenInfo 1+ maxsessions 2");
     test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 2");
     EXPECT_OK(open_token());

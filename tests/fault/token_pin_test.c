@@ -44,7 +44,8 @@ static void wrong_pin_is_sent_exactly_once_ever(void **state)
     assert_int_equal(err.src, CF_SRC_CKR);
     assert_int_equal(logins(), 1);
     assert_int_equal(open_with("0000", false), CF_E_DENIED);
-    assert_int_equal(open_with(TEST_PIN, false), CF_E_DENIED); /* it cannot know that this is right */
+    assert_int_equal(open_with(TEST_PIN, false),
+                     CF_E_DENIED); /* it cannot know that this is right */
     assert_non_null(strstr(err.text, "refused this PIN before"));
     assert_int_equal(logins(), 1);
 }

@@ -1,4 +1,5 @@
-/* The worker as a process: what it inherits, what it shows, when it goes, what crosses the socket. */
+/* The worker as a process: what it inherits, what it shows, when it goes, what crosses the socket.
+ */
 #include "support/test.h"
 #include "support/token_bench.h"
 #include "support/token_keys.h"
@@ -196,8 +197,9 @@ static void blob_with_a_bad_mac_never_reaches_the_unwrapping(void **state)
     (void)state;
     struct test_key k;
     struct hal_result r = { 0 };
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = (const uint8_t[32]){ 0 },
-                         .in_len = 32 };
+    struct hal_op op = {
+        .use = HAL_SIGN, .mech = HAL_ECDSA, .in = (const uint8_t[32]){ 0 }, .in_len = 32
+    };
     open_token(0, 0);
     EXPECT_OK(test_key_make(tok, &p256, &k, &err));
     k.key.bound_mac[5] ^= 1;
@@ -227,10 +229,23 @@ static void expect_unseen(const uint8_t *material, size_t len)
 static void use_in_every_way(const struct test_key *k)
 {
     static const struct hal_op ops[] = {
-        { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"0123456789abcdef", .in_len = 16 },
-        { .use = HAL_WRAP, .mech = HAL_AES_KW, .in = (const uint8_t *)"0123456789abcdef", .in_len = 16 },
-        { .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA256, .in = (const uint8_t *)"m", .in_len = 1 },
-        { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = (const uint8_t *)"0123456789abcdef0123456789abcdef", .in_len = 32 },
+        { .use = HAL_ENCRYPT,
+          .mech = HAL_AES_GCM,
+          .in = (const uint8_t *)"0123456789abcdef",
+          .in_len = 16 },
+        { .use = HAL_WRAP,
+          .mech = HAL_AES_KW,
+          .in = (const uint8_t *)"0123456789abcdef",
+          .in_len = 16 },
+        { .use = HAL_SIGN,
+          .mech = HAL_HMAC,
+          .hash = HAL_SHA256,
+          .in = (const uint8_t *)"m",
+          .in_len = 1 },
+        { .use = HAL_SIGN,
+          .mech = HAL_ECDSA,
+          .in = (const uint8_t *)"0123456789abcdef0123456789abcdef",
+          .in_len = 32 },
     };
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         struct hal_result r = { 0 };

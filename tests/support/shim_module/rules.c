@@ -32,8 +32,7 @@ static void act_at_once(const struct shim_action *a)
 }
 
 /* True when the rule in the file is about this call. */
-static bool read_rule(const char *path, const char *function, unsigned count,
-                      struct shim_action *a)
+static bool read_rule(const char *path, const char *function, unsigned count, struct shim_action *a)
 {
     char name[40] = "", when[16] = "", once[8] = "";
     FILE *f = fopen(path, "r");

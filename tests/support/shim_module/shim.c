@@ -54,18 +54,18 @@ static bool refused(const struct call *c, CK_ATTRIBUTE *t, CK_ULONG n)
     return a && find(t, n, a->value);
 }
 
-#define ENTER(name)                                  \
-    static unsigned counter;                         \
-    struct call c;                                   \
-    CK_RV rv_ = CKR_OK;                              \
-    if (enter(&c, "C_" #name, &counter, &rv_))       \
-        return rv_
+#define ENTER(name)                                                                                \
+    static unsigned counter;                                                                       \
+    struct call c;                                                                                 \
+    CK_RV rv_ = CKR_OK;                                                                            \
+    if (enter(&c, "C_" #name, &counter, &rv_))                                                     \
+    return rv_
 
-#define PASS(name, params, args)                     \
-    static CK_RV shim_##name params                  \
-    {                                                \
-        ENTER(name);                                 \
-        return real->C_##name args;                  \
+#define PASS(name, params, args)                                                                   \
+    static CK_RV shim_##name params                                                                \
+    {                                                                                              \
+        ENTER(name);                                                                               \
+        return real->C_##name args;                                                                \
     }
 
 PASS(Initialize, (void *a), (a))
@@ -212,11 +212,30 @@ static void load(void)
         abort();
     table = *real;
 #define PUT(name) table.C_##name = shim_##name
-    PUT(Initialize); PUT(GetSlotList); PUT(Login); PUT(DestroyObject); PUT(GetAttributeValue);
-    PUT(SetAttributeValue); PUT(FindObjectsInit); PUT(FindObjects); PUT(Encrypt); PUT(DecryptInit);
-    PUT(Decrypt); PUT(SignInit); PUT(Sign); PUT(WrapKey); PUT(GenerateRandom); PUT(GenerateKeyPair);
-    PUT(GetTokenInfo); PUT(OpenSession); PUT(CloseSession); PUT(GetMechanismInfo);
-    PUT(CreateObject); PUT(GenerateKey); PUT(UnwrapKey); PUT(EncryptInit);
+    PUT(Initialize);
+    PUT(GetSlotList);
+    PUT(Login);
+    PUT(DestroyObject);
+    PUT(GetAttributeValue);
+    PUT(SetAttributeValue);
+    PUT(FindObjectsInit);
+    PUT(FindObjects);
+    PUT(Encrypt);
+    PUT(DecryptInit);
+    PUT(Decrypt);
+    PUT(SignInit);
+    PUT(Sign);
+    PUT(WrapKey);
+    PUT(GenerateRandom);
+    PUT(GenerateKeyPair);
+    PUT(GetTokenInfo);
+    PUT(OpenSession);
+    PUT(CloseSession);
+    PUT(GetMechanismInfo);
+    PUT(CreateObject);
+    PUT(GenerateKey);
+    PUT(UnwrapKey);
+    PUT(EncryptInit);
 }
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)

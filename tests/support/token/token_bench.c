@@ -63,12 +63,14 @@ static void make_softhsm(struct test_token *t)
     make_path(conf, sizeof conf, t->dir, "softhsm2.conf");
     if (mkdir(store, 0700) != 0)
         die("cannot make the token store");
-    snprintf(text, sizeof text, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
-             store);
+    snprintf(text, sizeof text,
+             "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", store);
     write_text(conf, text);
     setenv("SOFTHSM2_CONF", conf, 1);
-    const char *const init[] = { "softhsm2-util", "--init-token", "--free", "--label", "coffer-test",
-                                 "--pin", TEST_PIN, "--so-pin", "so-" TEST_PIN, NULL };
+    const char *const init[] = {
+        "softhsm2-util", "--init-token", "--free",   "--label",      "coffer-test",
+        "--pin",         TEST_PIN,       "--so-pin", "so-" TEST_PIN, NULL
+    };
     run(init);
     snprintf(t->module, sizeof t->module, "%s", TEST_SOFTHSM);
     snprintf(t->uri, sizeof t->uri, "pkcs11:token=coffer-test");
@@ -166,10 +168,9 @@ void test_token_end(struct test_token *t)
 
 struct p11_config test_token_config(const struct test_token *t)
 {
-    return (struct p11_config){ .module = t->module,
-                                .token_uri = t->uri,
-                                .pin = t->pin,
-                                .pin_counter = t->counter };
+    return (struct p11_config){
+        .module = t->module, .token_uri = t->uri, .pin = t->pin, .pin_counter = t->counter
+    };
 }
 
 void test_token_use_shim(struct test_token *t)

@@ -109,10 +109,9 @@ void test_key_clear(struct test_key *k)
 
 void test_pkcs8(const struct hal_key_spec *spec, struct cf_buf *der)
 {
-    static const char *const groups[] = { [HAL_P256] = "P-256",
-                                          [HAL_P256K] = "secp256k1",
-                                          [HAL_P384] = "P-384",
-                                          [HAL_P521] = "P-521" };
+    static const char *const groups[] = {
+        [HAL_P256] = "P-256", [HAL_P256K] = "secp256k1", [HAL_P384] = "P-384", [HAL_P521] = "P-521"
+    };
     EVP_PKEY *k = spec->type == HAL_RSA ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)spec->bits)
                                         : EVP_PKEY_Q_keygen(NULL, NULL, "EC", groups[spec->curve]);
     must(k, "no key");
