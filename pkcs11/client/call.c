@@ -59,18 +59,32 @@ static void enter_locked(struct p11_token *t, struct p11_call *c)
     t->locked.senders++;
 }
 
-static void send_request(struct p11_token *t, const struct p11_call *c, int64_t deadline_ms)
+static void leave_locked(struct p11_token *t, const struct p11_call *c)
+{
+    struct p11_call **at = &t->locked.calls;
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    t->locked.in_flight--;
+    pthread_cond_signal(&t->locked.changed);
+}
+
+/* A request that was too large for the socket was not sent and ends here. */
+static void send_request(struct p11_token *t, struct p11_call *c, int64_t deadline_ms)
 {
     pthread_mutex_lock(&t->locked.lock);
     int fd = t->locked.fd;
     pthread_mutex_unlock(&t->locked.lock);
-    pthread_mutex_lock(&t->send_lock);
-    enum cf_rc rc = p11_send(fd, c, deadline_ms, NULL);
-    pthread_mutex_unlock(&t->send_lock);
+    struct cf_err why = { 0 };
+    enum cf_rc rc = p11_send(fd, c, deadline_ms, &why);
     pthread_mutex_lock(&t->locked.lock);
     t->locked.senders--;
-    if (rc != CF_OK) {
-        /* Half a request may be in the socket: this worker cannot be spoken to any more. */
+    if (rc == CF_E_LIMIT && !c->done) {
+        leave_locked(t, c);
+        c->rc = rc;
+        c->why = why;
+        c->done = true;
+    } else if (rc != CF_OK) {
         t->locked.kill = true;
         p11_poke(t);
     }

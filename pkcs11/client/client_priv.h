@@ -21,8 +21,7 @@ struct p11_call {
     struct cf_buf answer;
     struct cf_err why;
     enum cf_rc rc; /* of the way there and back; the answer has its own */
-    bool sent_all;
-    bool late; /* its deadline passed: the reason why the worker is killed */
+    bool late;     /* its deadline passed: the reason why the worker is killed */
     bool done;
     bool again; /* worth one more try with a new worker */
     pthread_cond_t cond;
@@ -35,12 +34,10 @@ struct p11_worker {
     int fd;
 };
 
-/* An answer as it trickles in. */
+/* The answer that came last; its body stands in `room` until p11_inbox_next. */
 struct p11_inbox {
-    uint8_t head[P11_HEADER_SIZE];
+    uint8_t *room; /* P11_PACKET_MAX */
     struct p11_header h;
-    size_t have; /* bytes of head and body together */
-    struct cf_buf body;
 };
 
 /* Two counts in a small file (tokens document 2.1, PIN). */
@@ -89,8 +86,6 @@ struct p11_token {
         int pid;
     } locked;
 
-    pthread_mutex_t send_lock; /* one request at a time goes into the socket */
-
 #if CF_DEBUG_RECORDERS
     void (*record)(void *arg, const void *p, size_t n);
     void *record_arg;
@@ -113,12 +108,16 @@ CF_CHECK enum cf_rc p11_pin_begin(struct p11_token *t, struct cf_err *e);
 CF_CHECK enum cf_rc p11_pin_end(struct p11_token *t, const struct cf_err *why, struct cf_err *e);
 
 /* --- send.c: bytes out and in ---------------------------------------------------------------- */
+/* Sends the request as one packet. CF_E_LIMIT: it is too large, nothing was sent. */
 CF_CHECK enum cf_rc p11_send(int fd, const struct p11_call *c, int64_t deadline_ms,
                              struct cf_err *e);
-/* Reads what is there. CF_OK with *whole set: t->own.inbox holds an answer, p11_inbox_next makes
- * room for another. CF_E_IO: the worker is gone. */
+/* Takes the next answer, if one is there: *whole. CF_E_IO: the worker is gone. */
 CF_CHECK enum cf_rc p11_inbox_read(struct p11_token *t, bool *whole, struct cf_err *e);
-void p11_inbox_next(struct p11_inbox *in);
+static inline struct cf_rd p11_inbox_body(const struct p11_inbox *in)
+{
+    return cf_rd_of(in->room + P11_HEADER_SIZE, in->h.body_len);
+}
+void p11_inbox_next(struct p11_inbox *in); /* wipes it */
 
 /* --- start.c --------------------------------------------------------------------------------- */
 /* Spawns the worker and opens the token in it. Manager thread. */

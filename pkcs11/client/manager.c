@@ -105,8 +105,8 @@ static enum cf_rc deliver(struct p11_token *t)
         if (c->id != in->h.id || (uint16_t)c->msg != in->h.msg)
             continue;
         *at = c->next;
-        c->answer = in->body;
-        in->body = (struct cf_buf){ 0 };
+        struct cf_rd body = p11_inbox_body(in);
+        c->rc = cf_buf_put(&c->answer, body.p, body.left, &c->why);
         c->again = in->h.flags & P11_FLAG_RESTART;
         if (c->again && t->locked.state == P11_UP)
             t->locked.state = P11_DRAINING;

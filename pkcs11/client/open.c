@@ -48,6 +48,9 @@ static enum cf_rc copy_all(struct p11_token *t, const struct p11_config *cfg, st
         (cfg->pin_counter && !copy(&t->pin_counter, cfg->pin_counter)) ||
         !copy(&t->worker_path, cfg->worker_path ? cfg->worker_path : "/proc/self/exe"))
         return CF_FAIL(e, CF_E_LIMIT, "no memory for the token");
+    t->own.inbox.room = malloc(P11_PACKET_MAX);
+    if (!t->own.inbox.room)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for the token");
     t->deadline_ms = cfg->deadline_ms ? cfg->deadline_ms : DEADLINE_MS;
     t->cached_keys = cfg->cached_keys ? cfg->cached_keys : CACHED_KEYS;
     t->recycle_after = cfg->recycle_after ? cfg->recycle_after : RECYCLE_AFTER;
@@ -64,8 +67,7 @@ static void release(struct p11_token *t)
         close(t->wake);
     pthread_mutex_destroy(&t->locked.lock);
     pthread_cond_destroy(&t->locked.changed);
-    pthread_mutex_destroy(&t->send_lock);
-    p11_inbox_next(&t->own.inbox);
+    free(t->own.inbox.room);
     cf_secret_free(t->pin);
     free(t->module);
     free(t->token_uri);
@@ -113,7 +115,6 @@ enum cf_rc p11_token_open(const struct p11_config *cfg, struct hal_token **out, 
     t->base.ops = &p11_token_ops;
     t->own.worker.fd = t->locked.fd = -1;
     pthread_mutex_init(&t->locked.lock, NULL);
-    pthread_mutex_init(&t->send_lock, NULL);
     p11_cond_init(&t->locked.changed);
     t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rc = copy_all(t, cfg, e);

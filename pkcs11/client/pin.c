@@ -7,32 +7,54 @@
 #include "module/cryptoki.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #define HEAD        "coffer-pin-counter 1"
-#define FILE_MAX    256
+#define TEXT_MAX    128
 #define UNKNOWN_MAX 2 /* tries without an answer before an operator is asked */
+
+/* Fixed width, so that a reader finds the numbers by place. */
+static int render(char text[TEXT_MAX], const struct p11_pin_file *f)
+{
+    return snprintf(text, TEXT_MAX, HEAD " refused %010" PRIu32 " unknown %010" PRIu32 "\n",
+                    f->refused, f->unknown);
+}
+
+static bool read_number(const struct cf_buf *b, size_t at, uint32_t *out)
+{
+    char digits[11] = "";
+    uint64_t v = 0;
+    if (b->len < at + 10)
+        return false;
+    memcpy(digits, b->data + at, 10);
+    if (cf_parse_u64(digits, UINT32_MAX, &v, NULL) != CF_OK)
+        return false;
+    *out = (uint32_t)v;
+    return true;
+}
+
+static bool parse(const struct cf_buf *b, struct p11_pin_file *f)
+{
+    char again[TEXT_MAX];
+    size_t refused = strlen(HEAD " refused ");
+    size_t unknown = refused + 10 + strlen(" unknown ");
+    return read_number(b, refused, &f->refused) && read_number(b, unknown, &f->unknown) &&
+           render(again, f) == (int)b->len && cf_equal(again, b->data, b->len);
+}
 
 static enum cf_rc load(const char *path, struct p11_pin_file *f, struct cf_err *e)
 {
     struct cf_buf b = { 0 };
     struct cf_err why = { 0 };
-    const char *text = NULL;
-    int end = 0;
     *f = (struct p11_pin_file){ 0 };
     if (!path)
         return CF_OK;
-    enum cf_rc rc = cf_file_read(path, FILE_MAX, &b, &why);
-    if (rc == CF_E_ABSENT) {
-        cf_buf_clear(&b);
-        return CF_OK;
-    }
-    if (rc == CF_OK)
-        rc = cf_buf_text(&b, &text, &why);
-    if (rc != CF_OK)
+    enum cf_rc rc = cf_file_read(path, TEXT_MAX, &b, &why);
+    if (rc == CF_E_ABSENT)
+        rc = CF_OK;
+    else if (rc != CF_OK)
         *e = why;
-    else if (sscanf(text, HEAD " refused %" SCNu32 " unknown %" SCNu32 "\n%n", &f->refused,
-                    &f->unknown, &end) != 2 ||
-             (size_t)end != b.len)
+    else if (!parse(&b, f))
         rc = CF_FAIL(e, CF_E_CORRUPT, "%s is damaged; make sure of the PIN, then remove it", path);
     cf_buf_clear(&b);
     return rc;
@@ -40,11 +62,10 @@ static enum cf_rc load(const char *path, struct p11_pin_file *f, struct cf_err *
 
 static enum cf_rc save(const char *path, const struct p11_pin_file *f, struct cf_err *e)
 {
-    char text[FILE_MAX];
+    char text[TEXT_MAX];
     if (!path)
         return CF_OK;
-    int n = snprintf(text, sizeof text, HEAD " refused %" PRIu32 " unknown %" PRIu32 "\n",
-                     f->refused, f->unknown);
+    int n = render(text, f);
     return cf_file_write(path, 0600, text, (size_t)n, e);
 }
 

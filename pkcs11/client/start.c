@@ -52,7 +52,7 @@ static enum cf_rc open_in_worker(struct p11_token *t, struct hal_token_info *inf
     if (rc == CF_OK)
         rc = await_opening(t, deadline, e);
     if (rc == CF_OK) {
-        struct cf_rd r = cf_rd_of(t->own.inbox.body.data, t->own.inbox.body.len);
+        struct cf_rd r = p11_inbox_body(&t->own.inbox);
         enum cf_rc said = (enum cf_rc)cf_rd_u8(&r);
         *answered = true;
         if (said != CF_OK)

@@ -57,10 +57,20 @@ static int spawn(const char *path, int fd, pid_t *pid)
     return r;
 }
 
+/* Both ends must hold the largest message; the kernel gives at most twice net.core.wmem_max. */
+static int make_pair(int ends[2])
+{
+    const int room = 2 * P11_PACKET_MAX;
+    int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+    for (int i = 0; r == 0 && i < 2; i++)
+        (void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    return r;
+}
+
 enum cf_rc p11_worker_spawn(struct p11_worker *w, const char *path, struct cf_err *e)
 {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    if (make_pair(ends) != 0)
         return CF_FAIL_ERRNO(e, CF_E_TOKEN, "no socket for the token worker");
     int r = spawn(path, ends[1], &w->pid);
     close(ends[1]);

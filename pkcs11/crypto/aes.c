@@ -43,7 +43,7 @@ static enum cf_rc gcm_mech(struct p11_ctx *c, struct gcm *g, uint8_t iv[GCM_IV],
         return CF_OK;
     case P11_GCM_OLD:
         g->old = (struct gcm_old){
-            .iv = iv, .iv_len = GCM_IV, .aad = aad, .aad_len = op->aad_len, .tag_bits = 8 * GCM_TAG
+            .iv = iv, .iv_len = GCM_IV, .aad = aad, .aad_len = op->aad_len, .tag_bits = GCM_TAG_BITS
         };
         g->mech = (CK_MECHANISM){ CKM_AES_GCM, &g->old, sizeof g->old };
         return CF_OK;

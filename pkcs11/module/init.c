@@ -56,7 +56,8 @@ enum cf_rc p11_token_init(const char *module, const char *label, const struct cf
     if (len > sizeof padded)
         return CF_FAIL(e, CF_E_ARG, "a token's label has at most 32 bytes");
     memset(padded, ' ', sizeof padded);
-    memcpy(padded, label, len);
+    for (size_t i = 0; i < len; i++)
+        padded[i] = (CK_UTF8CHAR)label[i];
     enum cf_rc rc = p11_module_load(&m, module, e);
     if (rc == CF_OK)
         rc = find_blank(&m, &slot, e);

@@ -41,7 +41,7 @@ static CK_RV open_session(struct p11_core *core, CK_SESSION_HANDLE *out)
 }
 
 /* One try, and none where a failure would cost the last one (tokens document 2.1, PIN). */
-static enum cf_rc login(struct p11_core *core, const struct cf_secret *pin, struct cf_err *e)
+static enum cf_rc login(struct p11_core *core, struct crypto_bytes pin, struct cf_err *e)
 {
     CK_FLAGS f = core->token.flags;
     if (!(f & CKF_LOGIN_REQUIRED))
@@ -53,11 +53,9 @@ static enum cf_rc login(struct p11_core *core, const struct cf_secret *pin, stru
         return CF_FAIL(e, CF_E_DENIED,
                        "one PIN try is left on the token and is not risked; log in "
                        "once with the vendor's tool");
-    if (!cf_secret_len(pin) && !(f & CKF_PROTECTED_AUTHENTICATION_PATH))
+    if (!pin.len && !(f & CKF_PROTECTED_AUTHENTICATION_PATH))
         return CF_FAIL(e, CF_E_DENIED, "the token wants a PIN and none was given");
-    CK_RV rv = core->fn->C_Login(core->anchor, CKU_USER,
-                                 cf_secret_len(pin) ? p11_mut(cf_secret_view(pin)) : NULL,
-                                 cf_secret_len(pin));
+    CK_RV rv = core->fn->C_Login(core->anchor, CKU_USER, pin.len ? p11_mut(pin.p) : NULL, pin.len);
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
         return P11_RV_FAIL(e, "C_Login", rv);
     return CF_OK;

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/secret.h"
+#include "crypto/crypto.h"
 #include "hal/token_types.h"
 #include "module/module_priv.h"
 
@@ -24,7 +24,7 @@
 struct p11_setup {
     const char *module;
     const char *token_uri;
-    const struct cf_secret *pin;
+    struct crypto_bytes pin; /* in locked memory */
     uint32_t max_sessions;
     uint32_t cached_keys;
     uint32_t recycle_after;

@@ -422,15 +422,14 @@ enum cf_rc p11_do_key_import(struct p11_request *q, struct p11_wr *w, struct cf_
     struct cf_err why = { 0 };
     (void)w;
     p11_get_name(&q->in, &k);
-    if (!cf_rd_done(&q->in) || k.role > HAL_ROLE_MK || cf_secret_len(q->secret) != HAL_SECRET_SIZE)
+    if (!cf_rd_done(&q->in) || k.role > HAL_ROLE_MK || q->secret.len != HAL_SECRET_SIZE)
         return p11_bad_request(e);
-    struct crypto_bytes value = crypto_bytes_of(cf_secret_view(q->secret), HAL_SECRET_SIZE);
     pthread_mutex_lock(&q->c->core->objects_lock);
     enum cf_rc rc = p11_key_find(q->c, &k, &n, &why);
     if (rc == CF_OK) {
-        rc = prove_same(q->c, &n, value, e);
+        rc = prove_same(q->c, &n, q->secret, e);
     } else if (rc == CF_E_ABSENT) {
-        rc = import_new(q->c, &k, value, &n, e);
+        rc = import_new(q->c, &k, q->secret, &n, e);
         if (rc == CF_OK)
             remember(q->c->core, &n);
     } else {

@@ -106,7 +106,7 @@ struct opening {
 
 static enum cf_rc read_opening(const struct p11_frame *f, struct opening *o, struct cf_err *e)
 {
-    struct cf_rd r = cf_rd_of(f->body.data, f->body.len);
+    struct cf_rd r = cf_rd_of(f->body.p, f->body.len);
     p11_get_text(&r, o->module, sizeof o->module);
     p11_get_text(&r, o->uri, sizeof o->uri);
     o->setup = (struct p11_setup){ .module = o->module, .token_uri = o->uri, .pin = f->secret };
@@ -150,18 +150,16 @@ static enum cf_rc open_token(struct p11_core *core, struct p11_frame *f, struct 
     return w.rc;
 }
 
-int p11_worker_main(int fd)
+/* The first message opens the token; then the threads serve until the client closes. */
+static int live(int fd, struct p11_core *core, struct p11_frame *f)
 {
-    struct p11_core *core = calloc(1, sizeof *core);
-    struct p11_frame f = { 0 };
     struct cf_buf body = { 0 };
     struct cf_err why = { 0 };
-    shed(fd);
-    if (!core || p11_frame_read(fd, &f, NULL) != CF_OK)
+    if (p11_frame_read(fd, f, NULL) != CF_OK)
         return EXIT_FAILURE;
-    enum cf_rc rc = open_token(core, &f, &body, &why);
-    struct p11_header h = { .msg = P11_MSG_OPEN, .id = f.h.id };
-    p11_frame_clear(&f); /* and the PIN with it */
+    enum cf_rc rc = open_token(core, f, &body, &why);
+    struct p11_header h = { .msg = P11_MSG_OPEN, .id = f->h.id };
+    p11_frame_wipe(f); /* and the PIN with it */
     if (rc != CF_OK) {
         struct p11_wr w = { .b = &body, .e = NULL };
         cf_buf_clear(&body);
@@ -171,7 +169,21 @@ int p11_worker_main(int fd)
         p11_serve(fd, core);
     cf_buf_clear(&body);
     p11_core_close(core);
-    p11_cache_free(core->cache);
-    free(core);
     return rc == CF_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int p11_worker_main(int fd)
+{
+    struct p11_core *core = calloc(1, sizeof *core);
+    struct p11_frame f;
+    shed(fd);
+    int status = EXIT_FAILURE;
+    if (core && p11_frame_new(&f, NULL) == CF_OK) {
+        status = live(fd, core, &f);
+        p11_cache_free(core->cache);
+    }
+    if (core)
+        p11_frame_clear(&f);
+    free(core);
+    return status;
 }

@@ -1,6 +1,7 @@
 #include "worker/serve_priv.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "worker/frame_priv.h"
@@ -26,9 +27,6 @@ struct server {
     int fd;
     pid_t pid;
     struct p11_core *core;
-    pthread_mutex_t read_lock; /* who holds it takes the next request off the socket */
-    bool ended;                /* behind read_lock: nothing more can be read */
-    pthread_mutex_t write_lock;
 };
 
 struct serving {
@@ -55,9 +53,7 @@ static bool judge_failure(struct p11_ctx *c, enum cf_rc *rc, struct cf_err *why)
 static enum cf_rc run(struct p11_ctx *c, const struct p11_frame *f, struct p11_wr *w,
                       struct cf_err *why)
 {
-    struct p11_request q = { .c = c,
-                             .in = cf_rd_of(f->body.data, f->body.len),
-                             .secret = f->secret };
+    struct p11_request q = { .c = c, .in = cf_rd_of(f->body.p, f->body.len), .secret = f->secret };
     p11_handler *fn = handlers[f->h.msg];
     if (!fn)
         return p11_bad_request(why);
@@ -85,9 +81,7 @@ static bool answer(struct serving *t, const struct p11_frame *f)
     }
     if (lost || atomic_load(&t->srv->core->made) >= t->srv->core->recycle_after)
         h.flags = P11_FLAG_RESTART;
-    pthread_mutex_lock(&t->srv->write_lock);
     enum cf_rc sent = w.rc == CF_OK ? p11_frame_write(t->srv->fd, &h, &body, NULL) : w.rc;
-    pthread_mutex_unlock(&t->srv->write_lock);
     cf_buf_clear(&body);
     return sent == CF_OK;
 }
@@ -95,18 +89,17 @@ static bool answer(struct serving *t, const struct p11_frame *f)
 static void *serve(void *arg)
 {
     struct serving *t = arg;
-    struct p11_frame f = { 0 };
-    bool go_on = true;
+    struct p11_frame f;
+    bool go_on = p11_frame_new(&f, NULL) == CF_OK;
     while (go_on) {
-        pthread_mutex_lock(&t->srv->read_lock);
-        if (!t->srv->ended)
-            t->srv->ended = p11_frame_read(t->srv->fd, &f, NULL) != CF_OK;
-        go_on = !t->srv->ended;
-        pthread_mutex_unlock(&t->srv->read_lock);
         /* A module's state is worth nothing in a forked process. */
-        go_on = go_on && getpid() == t->srv->pid && answer(t, &f);
+        go_on = p11_frame_read(t->srv->fd, &f, NULL) == CF_OK && getpid() == t->srv->pid &&
+                answer(t, &f);
+        p11_frame_wipe(&f);
     }
     p11_frame_clear(&f);
+    /* One that cannot go on takes the others along: the client starts another worker. */
+    (void)shutdown(t->srv->fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -114,8 +107,6 @@ void p11_serve(int fd, struct p11_core *core)
 {
     struct serving *threads = calloc(core->sessions_len, sizeof *threads);
     struct server srv = { .fd = fd, .pid = getpid(), .core = core };
-    pthread_mutex_init(&srv.read_lock, NULL);
-    pthread_mutex_init(&srv.write_lock, NULL);
     uint32_t n = threads ? core->sessions_len : 0;
     for (uint32_t i = 0; i < n; i++) {
         threads[i].srv = &srv;

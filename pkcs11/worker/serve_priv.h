@@ -12,7 +12,7 @@
 struct p11_request {
     struct p11_ctx *c;
     struct cf_rd in;
-    const struct cf_secret *secret; /* NULL where the message has none */
+    struct crypto_bytes secret; /* in locked memory; empty where the message has none */
 };
 
 /* Reads its fields from q->in, appends the result's fields to `w`. */

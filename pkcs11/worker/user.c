@@ -300,16 +300,14 @@ enum cf_rc p11_do_user_import(struct p11_request *q, struct p11_wr *w, struct cf
     CK_OBJECT_HANDLE kek = CK_INVALID_HANDLE;
     p11_get_name(&q->in, &k);
     p11_get_spec(&q->in, &spec);
-    if (!cf_rd_done(&q->in) || !q->secret)
+    if (!cf_rd_done(&q->in) || !q->secret.len)
         return p11_bad_request(e);
-    struct crypto_bytes material =
-        crypto_bytes_of(cf_secret_view(q->secret), cf_secret_len(q->secret));
     enum cf_rc rc = p11_spec_check(&spec, e);
     if (rc == CF_OK)
         rc = find_kek(q->c, &k, &kek, e);
     q->c->blame = CF_E_INPUT;
     if (rc == CF_OK)
-        rc = import_user(q->c, kek, &spec, material, &out, e);
+        rc = import_user(q->c, kek, &spec, q->secret, &out, e);
     if (rc == CF_OK)
         p11_put_wrapped(w, &out);
     hal_wrapped_clear(&out);

@@ -21,8 +21,11 @@ enum cf_rc p11_header_get(const uint8_t in[P11_HEADER_SIZE], struct p11_header *
     h->flags = cf_rd_le16(&r);
     uint32_t zero = cf_rd_le32(&r);
     h->id = cf_rd_le64(&r);
-    if (h->body_len > P11_BODY_MAX || h->secret_len > P11_SECRET_MAX || h->msg == 0 ||
-        h->msg >= P11_MSG_END || h->flags > P11_FLAG_RESTART || zero != 0)
+    bool fits =
+        h->body_len <= P11_BODY_MAX &&
+        (h->secret_len == 0 || (h->secret_len <= P11_FRONT_SIZE &&
+                                P11_HEADER_SIZE + h->body_len + h->secret_len <= P11_FRONT_SIZE));
+    if (!fits || h->msg == 0 || h->msg >= P11_MSG_END || h->flags > P11_FLAG_RESTART || zero != 0)
         return CF_FAIL(e, CF_E_CORRUPT, "a message between client and token worker is malformed");
     return CF_OK;
 }

@@ -1,18 +1,20 @@
 /*
- * The messages between client and worker: a fixed header, a body of fields in fixed order, and for
- * three requests a secret behind it that is never in ordinary memory on either side.
+ * The messages between client and worker, one a packet of a SOCK_SEQPACKET pair: a fixed header, a
+ * body of fields in fixed order, and for three requests a secret behind it.
  *
  *   off | len | field
  *   0   | 4   | bytes of body, up to P11_BODY_MAX
- *   4   | 4   | bytes of secret behind the body, up to P11_SECRET_MAX; 0 in answers
+ *   4   | 4   | bytes of secret behind the body; 0 in answers
  *   8   | 2   | request: enum p11_msg; answer: the same number
  *   10  | 2   | flags: requests 0; answers P11_FLAG_*
  *   12  | 4   | zero
  *   16  | 8   | request id, repeated in the answer
  *
- * Integers little-endian; byte strings and texts as le32 length and bytes. An answer's body is
- * u8 enum cf_rc, then the result's fields, or for a failure u8 enum cf_src, le64 native, text.
- * Both sides read what the other sent as outside input. Threads: plain functions over own data.
+ * Integers little-endian; byte strings and texts as le32 length and bytes. A message with a secret
+ * has at most P11_FRONT_SIZE bytes in all, so that it never leaves locked memory on either side. An
+ * answer's body is u8 enum cf_rc, then the result's fields, or for a failure u8 enum cf_src, le64
+ * native, text. Both sides read what the other sent as outside input.
+ * Threads: plain functions over own data.
  */
 #ifndef P11_WIRE_PRIV_H
 #define P11_WIRE_PRIV_H
@@ -23,7 +25,8 @@
 
 #define P11_HEADER_SIZE 24
 #define P11_BODY_MAX    ((uint32_t)256 << 10)
-#define P11_SECRET_MAX  ((uint32_t)16 << 10)
+#define P11_FRONT_SIZE  ((uint32_t)16 << 10)
+#define P11_PACKET_MAX  (P11_HEADER_SIZE + P11_BODY_MAX)
 
 enum p11_msg {
     P11_MSG_OPEN = 1, /* secret: the PIN */
