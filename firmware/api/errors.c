@@ -107,7 +107,7 @@ void api_reply_error(const struct api_request *rq, struct api_reply *rp, const s
         snprintf(message, sizeof message, "%s", text);
     else
         snprintf(message, sizeof message, "%s (Activity ID: %s)", text, rq->id);
-    if (f.status >= 500)
+    if (f.status >= 500 && f.status != 501) /* 501 is what somebody outside sent */
         cf_log(CF_LOG_ERROR, "api", "failed", "id=%s class=%s where=%s text=\"%s\"", rq->id,
                cf_rc_name(e->rc), e->where ? e->where : "", e->text);
     cf_buf_clear(&rp->body);

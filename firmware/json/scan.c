@@ -11,6 +11,7 @@ struct scan {
     uint32_t objects; /* bit d: level d is an object */
     unsigned depth;
     unsigned max_depth;
+    size_t values; /* how many more may come */
 };
 
 _Static_assert(JSON_DEPTH_MAX <= 32, "one bit of `objects` a level");
@@ -201,7 +202,7 @@ static const char *document(struct scan *s)
     bool more = true;
     const char *wrong = NULL;
     while (!wrong && more) {
-        wrong = name(s);
+        wrong = s->values-- ? name(s) : "too many values";
         if (wrong)
             break;
         skip_space(s);
@@ -225,7 +226,8 @@ enum cf_rc json_scan(const void *text, size_t len, const struct json_limits *lim
 {
     if (len == 0)
         return CF_FAIL(e, CF_E_INPUT, "JSON: empty");
-    struct scan s = { .p = text, .end = (const uint8_t *)text + len, .max_depth = limits->depth };
+    struct scan s = { .p = text, .end = (const uint8_t *)text + len, .max_depth = limits->depth,
+                      .values = limits->values ? limits->values : JSON_VALUES };
     if (len > limits->bytes)
         return CF_FAIL(e, CF_E_INPUT, "JSON: longer than %zu bytes", limits->bytes);
     if (!cf_utf8_valid(text, len))

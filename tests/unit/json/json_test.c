@@ -229,13 +229,31 @@ static void unknown_members_are_listed_when_asked(void **state)
     json_free(j);
 }
 
+static void a_text_of_too_many_values_is_refused_before_it_takes_memory(void **state)
+{
+    (void)state;
+    struct cf_err err;
+    struct cf_buf text = { 0 };
+    struct json *j = NULL;
+    EXPECT_OK(cf_buf_put_text(&text, "[1", &err));
+    for (int i = 2; i < JSON_VALUES; i++) /* the array is one too */
+        EXPECT_OK(cf_buf_put_text(&text, ",1", &err));
+    EXPECT_OK(cf_buf_put_text(&text, "]", &err));
+    EXPECT_OK(json_parse(text.data, text.len, NULL, &j, &err));
+    json_free(j);
+    text.len--;
+    EXPECT_OK(cf_buf_put_text(&text, ",1]", &err));
+    EXPECT_RC(CF_E_INPUT, json_parse(text.data, text.len, NULL, &j, &err));
+    cf_buf_clear(&text);
+}
+
 static void many_members_cost_little(void **state)
 {
     (void)state;
     struct cf_err err;
     struct cf_buf text = { 0 };
     struct json *j = NULL;
-    struct json_limits wide = { .bytes = 4 << 20, .depth = 2 };
+    struct json_limits wide = { .bytes = 4 << 20, .depth = 2, .values = 100001 };
     EXPECT_OK(cf_buf_put_text(&text, "{", &err));
     for (int i = 0; i < 100000; i++)
         EXPECT_OK(cf_buf_printf(&text, &err, "%s\"m%d\":%d", i ? "," : "", i, i));
@@ -330,6 +348,7 @@ int main(void)
         cmocka_unit_test(typed_members_are_read),
         cmocka_unit_test(wrong_members_are_named),
         cmocka_unit_test(unknown_members_are_listed_when_asked),
+        cmocka_unit_test(a_text_of_too_many_values_is_refused_before_it_takes_memory),
         cmocka_unit_test(many_members_cost_little),
         cmocka_unit_test(values_are_written_compactly_and_escaped),
         cmocka_unit_test(a_writer_that_breaks_the_rules_is_told),
