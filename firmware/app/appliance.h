@@ -83,6 +83,7 @@ struct appliance {
     char authority_url[APP_HOST_MAX + 40];
     char audience[2][APP_HOST_MAX];
 
+    atomic_bool serving;   /* the TLS listener answers */
     atomic_int state;      /* enum api_state, without API_RESTORING */
     pthread_mutex_t lock;  /* one provisioning step at a time; also guards `pin` */
     struct cf_secret *pin; /* brought over the local socket, until the token is open */

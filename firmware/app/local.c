@@ -76,7 +76,7 @@ static enum cf_rc do_status(void *ctx, const struct json *body, struct cf_buf *r
     json_put_text(&w, "version", APP_VERSION);
     json_put_text(&w, "board", a->board->name);
     json_put_int(&w, "pid", getpid());
-    if (a->authority) {
+    if (atomic_load(&a->serving)) {
         json_put_text(&w, "name", a->hsm.name);
         json_put_text(&w, "url", a->base_url);
     }

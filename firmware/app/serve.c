@@ -54,8 +54,10 @@ enum cf_rc app_serve(struct appliance *a, struct cf_err *e)
         rc = api_start(&c, &a->api, e);
     if (rc == CF_OK)
         api_set_keystore(a->api, a->keystore);
-    if (rc == CF_OK)
+    if (rc == CF_OK) {
+        atomic_store(&a->serving, true);
         cf_log(CF_LOG_INFO, "app", "serving", "url=%s port=%u", a->base_url, api_port(a->api));
+    }
     cf_buf_clear(&cert);
     cf_buf_clear(&key);
     return rc;

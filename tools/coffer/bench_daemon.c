@@ -90,7 +90,9 @@ static enum cf_rc wait_until_up(const struct bench *b, pid_t pid, struct cf_err 
         struct cli_answer r = { 0 };
         enum cf_rc rc = bench_local(b, "GET", "/local/status", NULL, &r, NULL);
         const char *state = rc == CF_OK ? json_text(json_member(r.json, "state")) : NULL;
-        bool open = state && strcmp(state, "locked") != 0; /* the socket answers before the token does */
+        bool open = state && strcmp(state, "locked") != 0; /* the socket answers before the token does, */
+        if (b->created)
+            open = open && json_member(r.json, "url"); /* and that before the HSM does */
         cli_answer_clear(&r);
         if (open)
             return CF_OK;
