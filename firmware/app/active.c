@@ -71,9 +71,10 @@ static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, 
         .keystore = a->keystore, .access = a->access, .audit = a->audit, .jobs = a->jobs,
         .domain = { .token = a->token, .generations = a->generations.generation, .count = ring->count },
         .storage = { .dir_roots = a->dir_roots, .ndir_roots = c->dir_root_count,
-                     .allow_http = a->board->bench, .ca_file = c->storage_ca[0] ? c->storage_ca : NULL },
+                     .allow_http = a->board->bench, .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
+                     .stall_timeout_ms = (uint32_t)c->stall_ms },
         .partitions = a->partitions, .partition_count = a->parts.raw_count,
-        .connections = (unsigned)c->connections,
+        .connections = (unsigned)c->connections, .attempts = (unsigned)c->attempts,
         .min_backup_age_s = of_board ? (a->board->bench ? 0 : APP_MIN_BACKUP_AGE_S) : (int64_t)c->min_backup_age_s,
     };
     memcpy(o.domain.domain_id, ring->domain_id, sizeof o.domain.domain_id);

@@ -39,6 +39,8 @@ static const struct setting {
     T("identity", "tenant", tenant, "7a2c5c3e-6f0d-4b47-9d53-c0ffe2000001", "tenant id of the built-in authority"),
     T("storage", "ca_file", storage_ca, "", "PEM file of the authorities that storage servers are checked against; empty: the system's"),
     N("storage", "connections", connections, 64, "8", "connections to storage at one time"),
+    N("storage", "attempts", attempts, 1000, "12", "attempts at one request to storage before the job fails"),
+    N("storage", "stall_ms", stall_ms, 3600000, "60000", "milliseconds without a byte before an attempt is given up; whole seconds count"),
     N("restore", "min_backup_age", min_backup_age_s, 31536000, "board", "seconds a full backup must be old before a full restore; 0: none is asked for"),
     T("log", "level", log_level, "info", "error, warn, info or debug"),
 #undef T

@@ -46,6 +46,8 @@ struct app_config {
     char dir_root[CONFIG_ROOTS_MAX][CONFIG_PATH_MAX];
     size_t dir_root_count;
     uint64_t connections;
+    uint64_t attempts; /* at one request */
+    uint64_t stall_ms; /* without a byte, before an attempt is given up */
     /* restore, log */
     uint64_t min_backup_age_s; /* CONFIG_AGE_OF_BOARD: what the board says */
     char log_level[16];

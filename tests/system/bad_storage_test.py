@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import bench
 
 # Quick to give up, so that a test of it is short.
-IMPATIENT = ("--set", "storage.attempts=2", "--set", "storage.stall_ms=1000")
+IMPATIENT = ("--set", "storage.attempts=4", "--set", "storage.stall_ms=1000")
 
 
 class Storage(bench.Case):
@@ -58,8 +58,8 @@ class Storage(bench.Case):
         self.assertEqual(400, self.fails(self.server.storage(minutes=-5), "expired"))
 
     def test_a_sas_that_is_too_weak_names_the_permission(self):
-        self.fails(self.server.storage("rl"), "permission", "create")
-        self.fails(self.server.storage("cw"), "permission", "read", folder=self.backup)
+        self.fails(self.server.storage("rl"), "sas", "does not allow", "create", "sp=crdw")
+        self.fails(self.server.storage("cw"), "sas", "does not allow", "read", folder=self.backup)
 
     def test_a_sas_of_another_container_is_refused_by_the_storage(self):
         self.fails({"storageResourceUri": self.server.uri, "token": bench.make_sas("other")}, "sas")
@@ -79,9 +79,9 @@ class Storage(bench.Case):
             with self.subTest(uri=uri):
                 self.assertEqual(400, self.fails({"storageResourceUri": uri, "token": bench.make_sas("coffer")}))
 
-    def test_a_directory_outside_the_roots_is_refused(self):
+    def test_a_directory_by_a_detour_is_refused(self):
         (self.hsm.blobs / "link").symlink_to("/tmp")
-        for place in ("/etc", "/", f"{self.hsm.blobs}/../keystore", f"{self.hsm.blobs}/link", str(self.hsm.folder)):
+        for place in ("relative", f"{self.hsm.blobs}/../keystore", f"{self.hsm.blobs}/link", f"{self.hsm.blobs}/none"):
             with self.subTest(place=place):
                 self.fails({"storageResourceUri": f"dir:{place}"})
         (self.hsm.blobs / "link").unlink()
