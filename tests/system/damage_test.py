@@ -64,8 +64,8 @@ DAMAGES = (flip, flip, flip, cut, grow, swap, zero, drop, mix, trade)
 
 
 def blobs_of(folder):
-    """What a restore reads: all but the copy of the manifest, which is for people."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.copy")
+    """What a restore reads; neither the manifest's copy nor what the writer tried the storage with."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("manifest.copy", "probe"))
 
 
 class Damage(bench.Case):

@@ -66,7 +66,7 @@ class Inspect(bench.Case):
         kept = self.folder / "kept"
         shutil.copytree(self.backup, kept)
         for blob in sorted(self.backup.rglob("*")):
-            if not blob.is_file() or blob.name == "manifest.copy":
+            if not blob.is_file() or blob.name in ("manifest.copy", "probe"):
                 continue
             data = blob.read_bytes()
             for at in (0, len(data) // 2, len(data) - 1):

@@ -58,7 +58,7 @@ class Azurite(bench.Case):
         self.assertTrue(self.hsm.verifies(signature))
 
     def test_a_sas_of_little_life_or_reach_is_named(self):
-        for sas, words in ((self.sas("r"), ("permission",)), (self.sas("rcwd")[:-6] + "AAAAAA", ("signature",))):
+        for sas, words in ((self.sas("r"), ("sas", "does not allow", "sp=crdw")), (self.sas("rcwd")[:-6] + "AAAAAA", ("refuses the sas",))):
             with self.subTest(words=words):
                 status = self.hsm.start("POST", "/backup", {"storageResourceUri": f"{self.azurite.base}/backups", "token": sas})
                 message = status.message if status.status == 400 else self.hsm.wait(status)["error"]["message"]
