@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hal_linux/hal_linux.h"
 #include "p11/p11.h"
 
-#define AUDIT_SIZE ((off_t)16 << 20)
+#define AUDIT_SIZE    ((off_t)16 << 20)
+#define LOCK_TRIES    40
+#define LOCK_PAUSE_NS 50000000
 
 struct bench {
     char *raw_file[BOARD_RAW_MAX];
@@ -30,6 +33,22 @@ static enum cf_rc settle(void *ctx, unsigned live_slot, struct cf_err *e)
     return hal_linux_pair_settle(ctx, live_slot, e);
 }
 
+/* A cofferd that was killed a moment ago holds its lock until the last of its threads has ended. */
+static enum cf_rc open_when_free(const char *path, struct hal_partition **out, struct cf_err *e)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+    for (unsigned i = 0;; i++) {
+        struct cf_err err = { 0 };
+        enum cf_rc rc = hal_linux_partition_open(path, true, out, &err);
+        if (rc != CF_E_STATE || i == LOCK_TRIES) {
+            if (rc != CF_OK)
+                *e = err;
+            return rc;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* The audit partition's file, erased when it is new. */
 static enum cf_rc open_audit(const char *path, struct hal_partition **out, struct cf_err *e)
 {
@@ -43,7 +62,7 @@ static enum cf_rc open_audit(const char *path, struct hal_partition **out, struc
         if (grown != 0)
             return CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the audit partition %s", path);
     }
-    enum cf_rc rc = hal_linux_partition_open(path, true, out, e);
+    enum cf_rc rc = open_when_free(path, out, e);
     if (rc == CF_OK && fresh)
         rc = hal_partition_fill(*out, 0, (*out)->size, 0xff, e);
     return rc;

@@ -87,7 +87,8 @@ class Crash(bench.Case):
                 job = self.hsm.rest.get(f"/backup/{started.json['jobId']}/pending")
                 self.assertIn(job["status"], ("Succeeded", "Failed"))
                 if job["status"] == "Failed":
-                    self.assert_says(job["error"]["message"], "interrupt")
+                    self.assertEqual("Interrupted", job["error"]["code"])
+                    self.assert_says(job["error"]["message"], "stopped", "start it again")
                 self.hsm.backup(self.hsm.dir_storage)
             if len(acknowledged) > 60:
                 for name in {kid.rsplit("/", 2)[1] for kid in acknowledged}:
