@@ -1,7 +1,8 @@
 /*
- * The limit that the product is measured against: libcurl and nothing else. Sends a file as blocks (Put Block,
- * then one Put Block List), or fetches a blob by ranges and drops it, over N connections on T threads.
- * Prints {"bytes":…,"seconds":…,"cpu_seconds":…}; nothing is read, sealed, retried or written down.
+ * The limit that the product is measured against: libcurl and nothing else. Sends a file as blocks
+ * (Put Block, then one Put Block List), or fetches a blob by ranges and drops it, over N
+ * connections on T threads. Prints {"bytes":…,"seconds":…,"cpu_seconds":…}; nothing is read,
+ * sealed, retried or written down.
  */
 #include <argp.h>
 #include <curl/curl.h>
@@ -19,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE   (256L * 1024) /* libcurl's transfer buffer, as the product sets it */
-#define URL_MAX       2048
-#define THREADS_MAX   16
-#define CONNS_MAX     64
-#define POLL_MS       1000
-#define LIST_ENTRY    64 /* bytes of XML a block, at most */
+#define BUFFER_SIZE (256L * 1024) /* libcurl's transfer buffer, as the product sets it */
+#define URL_MAX     2048
+#define THREADS_MAX 16
+#define CONNS_MAX   64
+#define POLL_MS     1000
+#define LIST_ENTRY  64 /* bytes of XML a block, at most */
 
 struct run {
     const char *url, *sas, *ca;
@@ -62,7 +63,8 @@ static size_t drop(char *from, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-/* Twelve letters and digits are base64 of nine bytes, whatever they are: a block id without an encoder. */
+/* Twelve letters and digits are base64 of nine bytes, whatever they are: a block id without an
+ * encoder. */
 static void block_id(const struct run *r, uint64_t at, char out[16])
 {
     snprintf(out, 16, "block%07u", (unsigned)(at / r->block));
@@ -116,7 +118,8 @@ static unsigned reap(CURLM *multi, struct run *r)
 {
     unsigned went_on = 0;
     int queued = 0;
-    for (CURLMsg *m = curl_multi_info_read(multi, &queued); m; m = curl_multi_info_read(multi, &queued)) {
+    for (CURLMsg *m = curl_multi_info_read(multi, &queued); m;
+         m = curl_multi_info_read(multi, &queued)) {
         struct slot *s = NULL;
         CURL *easy = m->easy_handle;
         CURLcode code = m->data.result;
@@ -222,20 +225,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct run *r = state->input;
     switch (key) {
-    case 'p': map_file(r, arg); return 0;
-    case 'u': r->url = arg; return 0;
-    case 's': r->sas = arg; return 0;
-    case 'z': r->size = strtoull(arg, NULL, 10); return 0;
-    case 'b': r->block = strtoull(arg, NULL, 10); return 0;
-    case 'c': r->connections = (unsigned)strtoul(arg, NULL, 10); return 0;
-    case 't': r->threads = (unsigned)strtoul(arg, NULL, 10); return 0;
-    case 'a': r->ca = arg; return 0;
+    case 'p':
+        map_file(r, arg);
+        return 0;
+    case 'u':
+        r->url = arg;
+        return 0;
+    case 's':
+        r->sas = arg;
+        return 0;
+    case 'z':
+        r->size = strtoull(arg, NULL, 10);
+        return 0;
+    case 'b':
+        r->block = strtoull(arg, NULL, 10);
+        return 0;
+    case 'c':
+        r->connections = (unsigned)strtoul(arg, NULL, 10);
+        return 0;
+    case 't':
+        r->threads = (unsigned)strtoul(arg, NULL, 10);
+        return 0;
+    case 'a':
+        r->ca = arg;
+        return 0;
     case ARGP_KEY_END:
         if (!r->url || !r->size || !r->block || !r->threads || r->threads > THREADS_MAX ||
             r->connections < r->threads || r->connections / r->threads > CONNS_MAX)
             argp_error(state, "--url, and --put or --size, are needed; see --help");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -248,8 +268,11 @@ static double seconds(clockid_t clock)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = { .options = options, .parser = parse,
-                                      .doc = "Bare libcurl against a blob server: the limit of the machine." };
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "Bare libcurl against a blob server: the limit of the machine."
+    };
     struct run r = { .sas = "", .block = 8 << 20, .connections = 1, .threads = 1 };
     pthread_t threads[THREADS_MAX];
     curl_global_init(CURL_GLOBAL_DEFAULT);
