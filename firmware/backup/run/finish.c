@@ -238,14 +238,12 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
     if (rc != CF_OK)
         return cf_err_ctx(e, rc, "writing the manifest");
     memcpy(r->last.mac, b->m.mac, sizeof r->last.mac);
-    rc = journal_committed(r->o.dir, &r->last, e);
-    if (rc != CF_OK)
-        return rc;
-    if (far_put(b->j, "manifest.copy", bytes->data, bytes->len, &late) != CF_OK) {
-        size_t used = strlen(b->j->warning);
-        snprintf(b->j->warning + used, sizeof b->j->warning - used,
-                 "%sthe manifest's second copy could not be written", used ? "; " : "");
-    }
+    /* The backup is whole from here on: what fails now is a remark. */
+    if (journal_committed(r->o.dir, &r->last, &late) != CF_OK)
+        job_warn(b->j, "the backup's number could not be remembered here");
+    late = (struct cf_err){ 0 };
+    if (far_put(b->j, "manifest.copy", bytes->data, bytes->len, &late) != CF_OK)
+        job_warn(b->j, "the manifest's second copy could not be written");
     return CF_OK;
 }
 

@@ -33,6 +33,12 @@ void job_advance(struct job *j, uint64_t plain_bytes)
     jobs_set_progress(j->r->o.jobs, done, total > done ? total : done);
 }
 
+void job_warn(struct job *j, const char *text)
+{
+    size_t used = strlen(j->warning);
+    snprintf(j->warning + used, sizeof j->warning - used, "%s%s", used ? "; " : "", text);
+}
+
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1])
 {
     snprintf(out, BLOB_NAME_MAX + 1, "%s/%s", j->folder, name);

@@ -19,22 +19,29 @@ enum cf_rc run_settle(struct run *r, struct cf_err *e)
     return CF_OK;
 }
 
-/* A restore that was cut: before its flip nothing has changed, after it all has. */
-static enum cf_rc end_restore(struct run *r, struct cf_err *e)
+/* A restore that was cut behind its flip is whole: its job must not stay Failed. */
+static enum cf_rc correct_job(struct run *r, struct cf_err *e)
 {
     struct journal_flip flip = { 0 };
     struct store_selector sel;
-    struct cf_err ignored = { 0 };
-    enum cf_rc rc = journal_flip_read(r->o.dir, &flip, &ignored);
+    struct cf_err err = { 0 };
+    enum cf_rc rc = journal_flip_read(r->o.dir, &flip, &err);
     if (rc == CF_OK) {
         store_live_selector(r->o.live, &sel);
         if (sel.flips >= flip.flips)
-            rc = jobs_correct_interrupted(r->o.jobs, flip.job_id, e);
-    } else if (rc == CF_E_ABSENT || rc == CF_E_CORRUPT) {
-        rc = CF_OK;
-    } else {
-        (void)CF_FAIL(e, rc, "cannot read what the last restore left");
+            rc = jobs_correct_interrupted(r->o.jobs, flip.job_id, &err);
     }
+    if (rc == CF_OK || rc == CF_E_ABSENT || rc == CF_E_CORRUPT) /* none, pruned, or torn */
+        return CF_OK;
+    if (e)
+        *e = err;
+    return rc;
+}
+
+/* Before its flip a restore has changed nothing, after it all: either way it is over. */
+static enum cf_rc end_restore(struct run *r, struct cf_err *e)
+{
+    enum cf_rc rc = correct_job(r, e);
     if (rc == CF_OK && jobs_restore_mode(r->o.jobs))
         rc = jobs_set_restore_mode(r->o.jobs, false, e);
     if (rc == CF_OK)

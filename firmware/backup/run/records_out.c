@@ -5,34 +5,36 @@
 /* Two blocks of records: one is built while the other travels. */
 #define LENT 2
 
+/* A block in memory; `out`: lent to a transfer thread (under the engine's lock). */
+struct lent {
+    struct cf_buf bytes;
+    struct flow_block block;
+    bool out;
+};
+
 struct pump {
     struct backup *b;
-    uint32_t stream;
     struct chunk_packer *packer;
-    struct cf_buf buf[LENT];
-    struct flow_block block[LENT];
-    bool lent[LENT]; /* to a transfer thread; under the engine's lock */
+    struct lent lent[LENT]; /* block n is in lent[n % LENT] */
     uint64_t handed;
 };
 
 static enum cf_rc read_block(void *ctx, uint64_t place, void *dst, size_t len, struct cf_err *e)
 {
-    const struct pump *p = ctx;
-    (void)e;
-    for (unsigned i = 0; i < LENT; i++)
-        if (p->block[i].covered && place >= p->block[i].place &&
-            place + len <= p->block[i].place + p->block[i].covered) {
-            memcpy(dst, p->buf[i].data + (place - p->block[i].place), len);
-            return CF_OK;
-        }
-    return CF_FAIL(e, CF_E_ARG, "a record block that is not there");
+    const struct lent *l = ctx;
+    uint64_t at = place - l->block.place;
+    if (at > l->bytes.len || len > l->bytes.len - at)
+        return CF_FAIL(e, CF_E_ARG, "a record block that is not there");
+    memcpy(dst, l->bytes.data + at, len);
+    return CF_OK;
 }
 
 static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
 {
     struct pump *p = ctx;
-    s->block = p->block[s->number % LENT];
-    return backup_send(p->b, s, (struct flow_reader){ .read = read_block, .ctx = p }, e);
+    struct lent *l = &p->lent[s->number % LENT];
+    s->block = l->block;
+    return backup_send(p->b, s, (struct flow_reader){ .read = read_block, .ctx = l }, e);
 }
 
 static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
@@ -40,7 +42,7 @@ static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
     struct pump *p = ctx;
     enum cf_rc rc = backup_ack(p->b, s, e);
     engine_lock(p->b->j->engine);
-    p->lent[s->number % LENT] = false;
+    p->lent[s->number % LENT].out = false;
     engine_notify_locked(p->b->j->engine);
     engine_unlock(p->b->j->engine);
     return rc;
@@ -50,33 +52,37 @@ static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
 static enum cf_rc hand_over(struct pump *p, bool last, struct cf_err *e)
 {
     struct engine *g = p->b->j->engine;
-    unsigned i = p->handed % LENT;
-    enum cf_rc rc = chunk_packer_close(p->packer, &p->buf[i], last, &p->block[i], e);
+    struct lent *l = &p->lent[p->handed % LENT];
+    enum cf_rc rc = chunk_packer_close(p->packer, &l->bytes, last, &l->block, e);
     if (rc != CF_OK)
         return rc;
     engine_lock(g);
-    p->lent[i] = true;
+    l->out = true;
     engine_unlock(g);
     engine_ready(g, ++p->handed);
-    i = p->handed % LENT;
+    l = &p->lent[p->handed % LENT];
     engine_lock(g);
-    while (rc == CF_OK && p->lent[i])
+    while (rc == CF_OK && l->out)
         rc = engine_sleep_locked(g, e);
     engine_unlock(g);
-    return rc == CF_OK ? cf_buf_resize(&p->buf[i], 0, e) : rc;
+    return rc == CF_OK ? cf_buf_resize(&l->bytes, 0, e) : rc;
+}
+
+static struct cf_buf *building(struct pump *p)
+{
+    return &p->lent[p->handed % LENT].bytes;
 }
 
 static enum cf_rc pack(struct pump *p, const struct cf_buf *record, struct cf_err *e)
 {
     bool fits = false;
     enum cf_rc rc =
-        chunk_packer_put(p->packer, &p->buf[p->handed % LENT], record->data, record->len, &fits, e);
+        chunk_packer_put(p->packer, building(p), record->data, record->len, &fits, e);
     if (rc != CF_OK || fits)
         return rc;
     rc = hand_over(p, false, e);
     if (rc == CF_OK)
-        rc = chunk_packer_put(p->packer, &p->buf[p->handed % LENT], record->data, record->len,
-                              &fits, e);
+        rc = chunk_packer_put(p->packer, building(p), record->data, record->len, &fits, e);
     return rc;
 }
 
@@ -95,7 +101,7 @@ static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum f
         if (rc == CF_OK && job_canceled(p->b->j))
             rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
     }
-    if (rc == CF_OK && p->buf[p->handed % LENT].len)
+    if (rc == CF_OK && building(p)->len)
         rc = hand_over(p, true, e);
     if (rc == CF_OK)
         rc = engine_wait(p->b->j->engine, e);
@@ -107,7 +113,7 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
                               struct cf_err *e)
 {
     const struct run_options *o = &b->j->r->o;
-    struct pump p = { .b = b, .stream = stream };
+    struct pump p = { .b = b };
     struct stream_out *out = &b->streams[stream];
     struct chunk_packing how = { .stream = stream, .chunk_log2 = run_chunk_log2(o),
                                  .block_max = o->record_block ? o->record_block
@@ -122,7 +128,7 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
         engine_stop(b->j->engine); /* a transfer may still read these buffers */
     chunk_packer_free(p.packer);
     for (unsigned i = 0; i < LENT; i++)
-        cf_buf_clear(&p.buf[i]);
+        cf_buf_clear(&p.lent[i].bytes);
     return rc;
 }
 

@@ -24,12 +24,14 @@ static enum cf_rc check_fits(const struct backup_in *b, struct cf_err *e)
 
 static void note_age(struct job *j, const struct manifest *m)
 {
-    size_t used = strlen(j->warning);
+    char text[160];
     bool ours = cf_equal(m->appliance, j->r->o.appliance_id, sizeof m->appliance);
     if (ours && m->seq < j->r->last.seq)
-        snprintf(j->warning + used, sizeof j->warning - used,
-                 "%sthis is backup %llu of this appliance; the newest is %llu", used ? "; " : "",
+        snprintf(text, sizeof text, "this is backup %llu of this appliance; the newest is %llu",
                  (unsigned long long)m->seq, (unsigned long long)j->r->last.seq);
+    else
+        return;
+    job_warn(j, text);
 }
 
 static enum cf_rc open_and_judge(struct job *j, struct backup_in *b, struct cf_err *e)
@@ -57,11 +59,14 @@ static enum cf_rc flip(struct job *j, struct store_stage *stage, const struct st
         return rc;
     }
     rc = store_live_switch(r->o.live, stage, side, e);
-    if (rc == CF_OK)
-        rc = run_settle(r, e);
+    if (rc != CF_OK)
+        return rc;
+    rc = run_settle(r, e);
     if (rc == CF_OK && r->o.access)
         rc = access_refresh(r->o.access, e);
-    return rc;
+    return rc == CF_OK ? rc
+                       : cf_err_ctx(e, rc, "the restore has taken effect; restart the appliance "
+                                           "to complete it");
 }
 
 enum cf_rc restore_main(struct job *j, struct cf_err *e)

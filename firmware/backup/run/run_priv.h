@@ -68,6 +68,8 @@ CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_recor
 void job_free(struct job *j);
 bool job_canceled(struct job *j);
 void job_advance(struct job *j, uint64_t plain_bytes);
+/* Adds a remark to what the job's end will say. */
+void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]);
 

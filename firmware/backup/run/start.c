@@ -7,12 +7,8 @@
 /* What the token will not allow, told with the job from its start. */
 static void note_warnings(struct job *j)
 {
-    size_t used = 0;
-    for (size_t i = 0; i < j->report.nwarnings && used < sizeof j->warning; i++) {
-        int n = snprintf(j->warning + used, sizeof j->warning - used, "%s%s", i ? "; " : "",
-                         j->report.warnings[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
+    for (size_t i = 0; i < j->report.nwarnings; i++)
+        job_warn(j, j->report.warnings[i]);
 }
 
 static enum cf_rc open_place(struct job *j, const struct run_request *q, enum blob_need need,
@@ -49,6 +45,8 @@ static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_r
         memcpy(j->accepted, q->accepted_writer, sizeof j->accepted);
     if (reads && q->folder)
         rc = blob_folder_name(q->folder, j->folder, e);
+    if (rc == CF_OK && strlen(j->folder) >= JOBS_FOLDER_SIZE)
+        rc = cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "the folder's name is too long"), "BadRequest");
     if (rc == CF_OK && kind == JOBS_SELECTIVE)
         rc = keystore_name(q->key ? q->key : "", j->key, e);
     if (rc == CF_OK && q->place.uri)

@@ -13,13 +13,16 @@ struct verdict_words {
 static const char not_authentic[] =
     "The backup does not verify and was not used; the audit log says what is wrong with it";
 
+static const char too_much[] =
+    "The backup passes a limit and was not used; the audit log says which";
+
 static const struct verdict_words table[] = {
     { CF_E_INPUT, "BadRequest", NULL },
     { CF_E_ABSENT, "BadRequest", NULL },
     { CF_E_REMOTE, "BadRequest", NULL },
     { CF_E_IO, "ServiceUnavailable", NULL },
     { CF_E_STATE, "Conflict", NULL },
-    { CF_E_LIMIT, "BadRequest", NULL },
+    { CF_E_LIMIT, "BadRequest", too_much },
     { CF_E_DENIED, "Forbidden", NULL },
     { CF_E_TOKEN, "ServiceUnavailable", NULL },
     { CF_E_AUTH, "BackupNotAuthentic", not_authentic },
