@@ -204,56 +204,87 @@ void store_live_close(struct store_live *l)
 /* --- use
  * ------------------------------------------------------------------------------------------- */
 
-static enum cf_rc enter(struct store_live *l, struct store **out, struct cf_err *e)
+static enum cf_rc held(struct cf_err *e)
+{
+    return cf_err_code(e,
+                       CF_FAIL(e, CF_E_STATE,
+                               "User triggered Restore operation is in progress. Retry after the "
+                               "restore operation"),
+                       "Conflict");
+}
+
+static enum cf_rc enter(struct store_live *l, bool writer, struct store **out, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
     pthread_mutex_lock(&l->lock);
     while (l->locked.switching)
         pthread_cond_wait(&l->drained, &l->lock);
-    if (l->locked.store) {
+    if (!l->locked.store) {
+        rc = CF_FAIL(e, CF_E_IO, "the key store is down since its medium failed in a switch");
+    } else if (writer && l->locked.held) {
+        rc = held(e);
+    } else {
         *out = l->locked.store;
         l->locked.users++;
-    } else {
-        rc = CF_FAIL(e, CF_E_IO, "the key store is down since its medium failed in a switch");
+        l->locked.writers += writer;
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
 }
 
-static void leave(void *arg)
+static void leave(struct store_live *l, bool writer)
 {
-    struct store_live *l = arg;
     pthread_mutex_lock(&l->lock);
     l->locked.users--;
+    l->locked.writers -= writer;
     pthread_cond_broadcast(&l->drained);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void reader_leaves(void *arg)
+{
+    leave(arg, false);
+}
+
+static void writer_leaves(void *arg)
+{
+    leave(arg, true);
+}
+
+void store_live_hold(struct store_live *l, bool on)
+{
+    pthread_mutex_lock(&l->lock);
+    l->locked.held = on;
+    while (on && l->locked.writers)
+        pthread_cond_wait(&l->drained, &l->lock);
     pthread_mutex_unlock(&l->lock);
 }
 
 enum cf_rc store_live_read(struct store_live *l, struct store_view **out, struct cf_err *e)
 {
     struct store *s = NULL;
-    enum cf_rc rc = enter(l, &s, e);
+    enum cf_rc rc = enter(l, false, &s, e);
     if (rc != CF_OK)
         return rc;
     rc = store_read(s, out, e);
     if (rc == CF_OK)
-        store_view_on_end(*out, (struct hold){ .ended = leave, .arg = l });
+        store_view_on_end(*out, (struct hold){ .ended = reader_leaves, .arg = l });
     else
-        leave(l);
+        leave(l, false);
     return rc;
 }
 
 enum cf_rc store_live_write(struct store_live *l, struct store_txn **out, struct cf_err *e)
 {
     struct store *s = NULL;
-    enum cf_rc rc = enter(l, &s, e);
+    enum cf_rc rc = enter(l, true, &s, e);
     if (rc != CF_OK)
         return rc;
     rc = store_write(s, out, e);
     if (rc == CF_OK)
-        store_txn_on_end(*out, (struct hold){ .ended = leave, .arg = l });
+        store_txn_on_end(*out, (struct hold){ .ended = writer_leaves, .arg = l });
     else
-        leave(l);
+        leave(l, true);
     return rc;
 }
 

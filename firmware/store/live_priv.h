@@ -19,6 +19,8 @@ struct store_live {
         struct store *store; /* NULL: a switch failed half way, only a restart helps */
         struct store_selector sel;
         unsigned users;
+        unsigned writers; /* of the users */
+        bool held;        /* no writer may enter */
         bool switching;
         bool staged;
     } locked;

@@ -70,6 +70,15 @@ static void audit_end(struct job *j, const struct cf_err *err)
            err->where ? err->where : "-"); /* not the text: it may name a key */
 }
 
+/* The mode turns new requests away; the hold those that were let in before and have not written yet. */
+static enum cf_rc restore_mode(struct run *r, bool on, struct cf_err *e)
+{
+    enum cf_rc rc = jobs_set_restore_mode(r->o.jobs, on, e);
+    if (rc == CF_OK || !on)
+        store_live_hold(r->o.live, on);
+    return rc;
+}
+
 static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
 {
     char code[JOBS_CODE_SIZE], text[JOBS_TEXT_SIZE];
@@ -89,7 +98,7 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         end.details = text;
     }
     audit_end(j, err);
-    if (j->kind == JOBS_RESTORE && jobs_set_restore_mode(jobs, false, &ignored) != CF_OK)
+    if (j->kind == JOBS_RESTORE && restore_mode(j->r, false, &ignored) != CF_OK)
         cf_log(CF_LOG_ERROR, "run", "restore-mode-stuck", "job=%s", j->record.id);
     if (jobs_finish(jobs, j->record.id, &end, &ignored) != CF_OK)
         cf_log(CF_LOG_ERROR, "run", "job-not-ended", "job=%s text=\"%s\"", j->record.id,
@@ -130,7 +139,7 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
     while (r->busy) /* the one before has ended but for its last lines */
         pthread_cond_wait(&r->idle, &r->lock);
     if (j->kind == JOBS_RESTORE)
-        rc = jobs_set_restore_mode(r->o.jobs, true, e);
+        rc = restore_mode(r, true, e);
     if (r->joinable)
         pthread_join(r->thread, NULL);
     r->joinable = false;
@@ -145,7 +154,7 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
     struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "InternalError",
                             .error = "the job could not be started" };
     if (j->kind == JOBS_RESTORE)
-        (void)!jobs_set_restore_mode(r->o.jobs, false, &ignored);
+        (void)!restore_mode(r, false, &ignored);
     (void)!jobs_finish(r->o.jobs, j->record.id, &end, &ignored);
     return rc;
 }

@@ -90,6 +90,36 @@ static void a_full_restore_brings_everything_back_and_takes_later_things_away(vo
 }
 
 
+/* A request that was let in before the restore began: it is refused, or what it made stays. */
+static void a_key_made_while_a_restore_runs_is_refused_or_stays(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct keystore_new n = { .spec = { .type = HAL_EC, .curve = HAL_P256 } };
+    char made[256][8];
+    size_t count = 0;
+    run_bench_backup(b, &r);
+    struct run_request q = run_bench_request(b, r.folder, NULL);
+    EXPECT_OK(run_restore_start(b->run, &q, &r, &err));
+    for (size_t i = 0; i < 256 && jobs_restore_mode(b->jobs); i++) {
+        snprintf(made[count], sizeof made[count], "new%zu", i);
+        struct cf_err why = { 0 };
+        enum cf_rc rc = keystore_create(b->kb.ks, made[count], &n, NULL, &why);
+        assert_true(rc == CF_OK || rc == CF_E_STATE);
+        if (rc == CF_OK)
+            count++;
+        else
+            assert_string_equal(why.code, "Conflict");
+    }
+    run_wait(b->run);
+    for (size_t i = 0; i < count; i++) {
+        struct keystore_bundle k = { 0 };
+        EXPECT_OK(keystore_get(b->kb.ks, made[i], NULL, &k, &err));
+        keystore_bundle_clear(&k);
+    }
+}
+
 static void a_second_backup_in_the_same_second_takes_a_folder_of_its_own(void **state)
 {
     struct run_bench *b = *state;
@@ -487,6 +517,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_full_restore_brings_everything_back_and_takes_later_things_away),
+        T(a_key_made_while_a_restore_runs_is_refused_or_stays),
         T(a_second_backup_in_the_same_second_takes_a_folder_of_its_own),
         cmocka_unit_test(an_empty_appliance_is_backed_up_and_restored),
         T(only_one_job_runs_at_a_time),

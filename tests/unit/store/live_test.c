@@ -241,6 +241,45 @@ static void the_former_store_put_back_in_place_of_the_live_one_is_refused(void *
     EXPECT_RC(CF_E_AUTH, store_live_open(&f->o, &f->l, &err));
 }
 
+static void a_held_store_is_read_but_takes_no_writes_until_it_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn *t = NULL;
+    struct cf_err err;
+    create(f);
+    set(f, "old");
+    store_live_hold(f->l, true);
+    EXPECT_RC(CF_E_STATE, store_live_write(f->l, &t, &err));
+    assert_string_equal(err.code, "Conflict");
+    expect_row(f, "old");
+    EXPECT_OK(store_live_switch(f->l, stage_with(f, "new"), sides, &err));
+    EXPECT_RC(CF_E_STATE, store_live_write(f->l, &t, &err));
+    store_live_hold(f->l, false);
+    set(f, "newer");
+    expect_row(f, "newer");
+}
+
+static void *hold_it(void *arg)
+{
+    struct fixture *f = arg;
+    store_live_hold(f->l, true);
+    return NULL;
+}
+
+static void a_hold_waits_for_the_transaction_that_is_open(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn *t = NULL, *more = NULL;
+    pthread_t thread;
+    create(f);
+    assert_int_equal(store_live_write(f->l, &t, NULL), CF_OK);
+    pthread_create(&thread, NULL, hold_it, f);
+    put_into(t, "mine"); /* succeeds on either side of the hold's beginning */
+    pthread_join(thread, NULL);
+    assert_int_equal(store_live_write(f->l, &more, NULL), CF_E_STATE);
+    expect_row(f, "mine");
+}
+
 struct reader {
     struct fixture *f;
     atomic_bool stop;
@@ -300,6 +339,8 @@ int main(void)
         CASE(a_store_of_the_generation_before_still_opens),
         CASE(a_missing_file_is_not_taken_for_a_fresh_appliance),
         CASE(the_former_store_put_back_in_place_of_the_live_one_is_refused),
+        CASE(a_held_store_is_read_but_takes_no_writes_until_it_is_let_go),
+        CASE(a_hold_waits_for_the_transaction_that_is_open),
         CASE(readers_wait_out_a_switch_and_miss_nothing),
     };
     return cmocka_run_group_tests_name("store_live", tests, NULL, NULL);

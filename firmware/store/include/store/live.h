@@ -62,6 +62,11 @@ CF_CHECK enum cf_rc store_live_read(struct store_live *l, struct store_view **ou
 CF_CHECK enum cf_rc store_live_write(struct store_live *l, struct store_txn **out,
                                      struct cf_err *e);
 
+/* On: from now on store_live_write is refused (CF_E_STATE "Conflict", in the words of a restore), and no
+ * transaction is open when this returns. What would be written between a restore's start and its flip
+ * would be acknowledged and then gone. Off: as usual. Not kept over a restart. */
+void store_live_hold(struct store_live *l, bool on);
+
 void store_live_selector(struct store_live *l, struct store_selector *out);
 
 /* --- the next store -------------------------------------------------------------------------- */
