@@ -33,9 +33,9 @@ void p11_destroy(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE 
 {
     if (h == CK_INVALID_HANDLE)
         return;
-    CK_RV rv = c->fn->C_DestroyObject(session, h);
-    if (rv != CKR_OK)
-        (void)P11_FAIL(c, NULL, "C_DestroyObject", rv);
+    /* Where that fails, the object goes with its session, which is given up before the next use. */
+    if (c->fn->C_DestroyObject(session, h) != CKR_OK && c->worst == P11_FINE)
+        c->worst = P11_REQUEST;
 }
 
 enum cf_rc p11_attr(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type,
@@ -57,39 +57,69 @@ enum cf_rc p11_attr(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE typ
 }
 
 /* A flag that the token does not know counts as off. */
-static enum cf_rc read_flags(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h,
-                             bool flags[2], struct cf_err *e)
+static enum cf_rc read_flag(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h,
+                            CK_ATTRIBUTE_TYPE type, bool *on, struct cf_err *e)
 {
-    static const CK_ATTRIBUTE_TYPE types[2] = { CKA_SENSITIVE, CKA_EXTRACTABLE };
-    for (int i = 0; i < 2; i++) {
-        CK_BBOOL room[64] = { 0 };
-        CK_ATTRIBUTE a = { .type = types[i], .pValue = room, .ulValueLen = sizeof room };
-        CK_RV rv = c->fn->C_GetAttributeValue(session, h, &a, 1);
-        if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID)
-            return P11_FAIL(c, e, "C_GetAttributeValue", rv);
-        flags[i] = rv == CKR_OK && a.ulValueLen == 1 && room[0];
-    }
+    CK_BBOOL room[64] = { 0 };
+    CK_ATTRIBUTE a = { .type = type, .pValue = room, .ulValueLen = sizeof room };
+    CK_RV rv = c->fn->C_GetAttributeValue(session, h, &a, 1);
+    if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID)
+        return P11_FAIL(c, e, "C_GetAttributeValue", rv);
+    *on = rv == CKR_OK && a.ulValueLen == 1 && room[0];
     return CF_OK;
+}
+
+static const struct {
+    CK_ATTRIBUTE_TYPE type;
+    unsigned use;
+} uses[] = {
+    { CKA_SIGN, P11_USE_SIGN }, { CKA_ENCRYPT, P11_USE_ENCRYPT }, { CKA_DECRYPT, P11_USE_DECRYPT },
+    { CKA_WRAP, P11_USE_WRAP }, { CKA_UNWRAP, P11_USE_UNWRAP },   { CKA_DERIVE, 0 },
+};
+
+/* Is the key as closed as the shape says, and, for one that stays, good for nothing else? */
+enum cf_rc p11_judge(struct p11_ctx *c, CK_SESSION_HANDLE session, const struct p11_shape *s,
+                     CK_OBJECT_HANDLE h, bool *fine, struct cf_err *e)
+{
+    bool on = false;
+    enum cf_rc rc = read_flag(c, session, h, CKA_SENSITIVE, &on, e);
+    *fine = on == s->sensitive;
+    if (rc == CF_OK)
+        rc = read_flag(c, session, h, CKA_EXTRACTABLE, &on, e);
+    *fine = *fine && on == s->extractable;
+    for (size_t i = 0; s->token && i < sizeof uses / sizeof uses[0] && rc == CF_OK; i++) {
+        on = false;
+        rc = read_flag(c, session, h, uses[i].type, &on, e);
+        *fine = *fine && (!on || (s->use & uses[i].use));
+    }
+    return rc;
+}
+
+static void set_flag(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h,
+                     CK_ATTRIBUTE_TYPE type, bool v)
+{
+    struct p11_tmpl t = { .n = 0 };
+    p11_tmpl_bool(&t, type, v);
+    (void)c->fn->C_SetAttributeValue(session, h, t.a, t.n); /* judged afterwards */
 }
 
 enum cf_rc p11_read_back(struct p11_ctx *c, CK_SESSION_HANDLE session, const struct p11_shape *s,
                          CK_OBJECT_HANDLE h, struct cf_err *e)
 {
-    bool flags[2] = { false, false };
-    enum cf_rc rc = read_flags(c, session, h, flags, e);
-    if (rc == CF_OK && (flags[0] != s->sensitive || flags[1] != s->extractable)) {
-        struct p11_tmpl t = { .n = 0 };
-        if (flags[0] != s->sensitive)
-            p11_tmpl_bool(&t, CKA_SENSITIVE, s->sensitive);
-        if (flags[1] != s->extractable)
-            p11_tmpl_bool(&t, CKA_EXTRACTABLE, s->extractable);
-        (void)c->fn->C_SetAttributeValue(session, h, t.a, t.n);
-        rc = read_flags(c, session, h, flags, e);
+    bool fine = false;
+    enum cf_rc rc = p11_judge(c, session, s, h, &fine, e);
+    if (rc == CF_OK && !fine) {
+        set_flag(c, session, h, CKA_SENSITIVE, s->sensitive);
+        set_flag(c, session, h, CKA_EXTRACTABLE, s->extractable);
+        for (size_t i = 0; s->token && i < sizeof uses / sizeof uses[0]; i++)
+            if (!(s->use & uses[i].use))
+                set_flag(c, session, h, uses[i].type, false);
+        rc = p11_judge(c, session, s, h, &fine, e);
     }
-    if (rc == CF_OK && (flags[0] != s->sensitive || flags[1] != s->extractable))
+    if (rc == CF_OK && !fine)
         rc = CF_FAIL(e, CF_E_LIMIT,
-                     "the token does not keep CKA_SENSITIVE and CKA_EXTRACTABLE as "
-                     "asked; such a key is not used");
+                     "the token does not keep CKA_SENSITIVE, CKA_EXTRACTABLE and the uses of a key "
+                     "as asked; such a key is not used");
     if (rc != CF_OK)
         p11_destroy(c, session, h);
     return rc;

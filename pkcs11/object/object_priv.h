@@ -78,8 +78,14 @@ CF_CHECK enum cf_rc p11_unwrap(struct p11_ctx *c, const struct p11_unwrapping *u
 CF_CHECK enum cf_rc p11_wrap(struct p11_ctx *c, CK_OBJECT_HANDLE under, CK_OBJECT_HANDLE key,
                              struct cf_buf *out, struct cf_err *e);
 
-/* Compares SENSITIVE and EXTRACTABLE with the shape; sets them where they differ; destroys the
- * object and fails where that does not help. */
+/* Reads SENSITIVE and EXTRACTABLE, and of token objects the usage bits; *fine when nothing is more
+ * open than the shape says. */
+CF_CHECK enum cf_rc p11_judge(struct p11_ctx *c, CK_SESSION_HANDLE session,
+                              const struct p11_shape *s, CK_OBJECT_HANDLE h, bool *fine,
+                              struct cf_err *e);
+
+/* Judges; sets the flags where that was not fine; destroys the object and fails where that does
+ * not help. */
 CF_CHECK enum cf_rc p11_read_back(struct p11_ctx *c, CK_SESSION_HANDLE session,
                                   const struct p11_shape *s, CK_OBJECT_HANDLE h, struct cf_err *e);
 

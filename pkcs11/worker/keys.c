@@ -157,25 +157,41 @@ static enum cf_rc look(struct p11_ctx *c, const struct hal_key_name *k, struct p
     return rc;
 }
 
+/* What is found may have been put there by anybody: it is used only if it is as we make it. */
+static enum cf_rc judge(struct p11_ctx *c, const struct p11_named *n, struct cf_err *e)
+{
+    struct role_shape r;
+    const char *label = roles[n->name.role].label;
+    bool pair = roles[n->name.role].cls == CKO_PRIVATE_KEY;
+    bool fine = false;
+    if (n->key == CK_INVALID_HANDLE && n->pub == CK_INVALID_HANDLE)
+        return CF_FAIL(e, CF_E_ABSENT, "the token has no %s-g%u", label, n->name.generation);
+    if (n->key == CK_INVALID_HANDLE || (pair && n->pub == CK_INVALID_HANDLE))
+        return CF_FAIL(e, CF_E_STATE,
+                       "the token has one half of %s-g%u; destroy it, then make it anew", label,
+                       n->name.generation);
+    enum cf_rc rc = role_shape(c, &n->name, &r, e);
+    if (rc == CF_OK)
+        rc = p11_judge(c, c->s, &r.s, n->key, &fine, e);
+    if (rc == CF_OK && !fine)
+        rc = CF_FAIL(e, CF_E_STATE,
+                     "the token's %s-g%u may be read or used for more than it is for; it is not "
+                     "used",
+                     label, n->name.generation);
+    return rc;
+}
+
 enum cf_rc p11_key_find(struct p11_ctx *c, const struct hal_key_name *k, struct p11_named *out,
                         struct cf_err *e)
 {
     if (remembered(c->core, k, out))
         return CF_OK;
     enum cf_rc rc = look(c, k, out, e);
-    if (rc != CF_OK)
-        return rc;
-    bool pair = roles[k->role].cls == CKO_PRIVATE_KEY;
-    if (out->key == CK_INVALID_HANDLE && out->pub == CK_INVALID_HANDLE)
-        return CF_FAIL(e, CF_E_ABSENT, "the token has no %s-g%u", roles[k->role].label,
-                       k->generation);
-    if (out->key == CK_INVALID_HANDLE || (pair && out->pub == CK_INVALID_HANDLE))
-        return CF_FAIL(e, CF_E_STATE,
-                       "the token has one half of %s-g%u; destroy it, then make it "
-                       "anew",
-                       roles[k->role].label, k->generation);
-    remember(c->core, out);
-    return CF_OK;
+    if (rc == CF_OK)
+        rc = judge(c, out, e);
+    if (rc == CF_OK)
+        remember(c->core, out);
+    return rc;
 }
 
 /* SoftHSM writes token objects without any fsync; the kernel must. */

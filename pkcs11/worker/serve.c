@@ -32,6 +32,7 @@ struct server {
 struct serving {
     struct server *srv;
     struct p11_ctx ctx;
+    struct p11_frame frame;
     pthread_t thread;
     bool started;
 };
@@ -89,15 +90,14 @@ static bool answer(struct serving *t, const struct p11_frame *f)
 static void *serve(void *arg)
 {
     struct serving *t = arg;
-    struct p11_frame f;
-    bool go_on = p11_frame_new(&f, NULL) == CF_OK;
+    struct p11_frame *f = &t->frame;
+    bool go_on = true;
     while (go_on) {
         /* A module's state is worth nothing in a forked process. */
-        go_on = p11_frame_read(t->srv->fd, &f, NULL) == CF_OK && getpid() == t->srv->pid &&
-                answer(t, &f);
-        p11_frame_wipe(&f);
+        go_on =
+            p11_frame_read(t->srv->fd, f, NULL) == CF_OK && getpid() == t->srv->pid && answer(t, f);
+        p11_frame_wipe(f);
     }
-    p11_frame_clear(&f);
     /* One that cannot go on takes the others along: the client starts another worker. */
     (void)shutdown(t->srv->fd, SHUT_RDWR);
     return NULL;
@@ -111,10 +111,14 @@ void p11_serve(int fd, struct p11_core *core)
     for (uint32_t i = 0; i < n; i++) {
         threads[i].srv = &srv;
         threads[i].ctx = (struct p11_ctx){ .core = core, .fn = core->fn, .s = core->sessions[i] };
-        threads[i].started = pthread_create(&threads[i].thread, NULL, serve, &threads[i]) == 0;
+        /* Fewer threads will do where memory to lock runs short. */
+        threads[i].started = p11_frame_new(&threads[i].frame, NULL) == CF_OK &&
+                             pthread_create(&threads[i].thread, NULL, serve, &threads[i]) == 0;
     }
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         if (threads[i].started)
             pthread_join(threads[i].thread, NULL);
+        p11_frame_clear(&threads[i].frame);
+    }
     free(threads);
 }

@@ -1,8 +1,11 @@
 /* Modules that do things their own way: served where there is a way, else refused by name. */
+#include <p11-kit/pkcs11.h>
+
 #include "support/test.h"
 #include "support/token_bench.h"
 #include "support/token_keys.h"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 static struct test_token bench;
@@ -238,6 +241,102 @@ static void key_that_stays_readable_is_not_used(void **state)
     test_key_clear(&k);
 }
 
+static enum cf_rc import_kek(void)
+{
+    struct hal_key_name kek = test_name(HAL_ROLE_KEK);
+    struct cf_secret *s = NULL;
+    EXPECT_OK(cf_secret_copy(test_kek, HAL_SECRET_SIZE, &s, &err));
+    enum cf_rc rc = hal_token_key_import(tok, &kek, s, &err);
+    cf_secret_free(s);
+    return rc;
+}
+
+static void key_that_got_more_uses_than_asked_is_not_kept(void **state)
+{
+    (void)state;
+    struct hal_key_name kek = test_name(HAL_ROLE_KEK);
+    bool there = true;
+    EXPECT_OK(open_token());
+    test_token_rule(&bench, "decrypt", "C_CreateObject 1+ loosen 0x105"); /* CKA_DECRYPT */
+    memset(&err, 0, sizeof err);
+    assert_int_equal(import_kek(), CF_E_LIMIT);
+    EXPECT_OK(hal_token_key_present(tok, &kek, &there, &err));
+    assert_false(there);
+    test_token_rule(&bench, "decrypt", "C_CreateObject 1+ loosen 0x162"); /* CKA_EXTRACTABLE */
+    memset(&err, 0, sizeof err);
+    assert_int_equal(import_kek(), CF_E_LIMIT);
+    test_token_no_rules(&bench);
+    memset(&err, 0, sizeof err);
+    assert_int_equal(import_kek(), CF_OK);
+}
+
+/* Somebody with the PIN puts a key under our id: right value, but readable. */
+static void plant(enum hal_role role, const uint8_t *value, CK_BBOOL sensitive)
+{
+    struct hal_key_name k = test_name(role);
+    uint8_t in[24], id[32];
+    CK_FUNCTION_LIST *f = NULL;
+    CK_C_GetFunctionList get = NULL;
+    CK_SLOT_ID slots[8];
+    CK_ULONG n = 8;
+    CK_SESSION_HANDLE s;
+    CK_OBJECT_HANDLE h;
+    CK_OBJECT_CLASS cls = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    uint8_t copy[HAL_SECRET_SIZE], pin[] = TEST_PIN;
+    memcpy(copy, value, sizeof copy);
+    cf_le32(in, (uint32_t)role);
+    cf_le32(in + 4, k.generation);
+    memcpy(in + 8, k.domain_id, sizeof k.domain_id);
+    EXPECT_OK(crypto_digest(HAL_SHA256, in, sizeof in, id, &err));
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &cls, sizeof cls },
+                         { CKA_KEY_TYPE, &type, sizeof type },
+                         { CKA_TOKEN, &yes, 1 },
+                         { CKA_PRIVATE, &yes, 1 },
+                         { CKA_SENSITIVE, &sensitive, 1 },
+                         { CKA_EXTRACTABLE, &no, 1 },
+                         { CKA_SIGN, &yes, 1 },
+                         { CKA_ENCRYPT, &no, 1 },
+                         { CKA_DECRYPT, &no, 1 },
+                         { CKA_WRAP, &no, 1 },
+                         { CKA_UNWRAP, &no, 1 },
+                         { CKA_ID, id, 16 },
+                         { CKA_VALUE, copy, sizeof copy } };
+    void *dl = dlopen(TEST_SOFTHSM, RTLD_NOW);
+    void *sym = dl ? dlsym(dl, "C_GetFunctionList") : NULL;
+    memcpy(&get, &sym, sizeof get);
+    assert_non_null(get);
+    assert_int_equal(get(&f), CKR_OK);
+    assert_int_equal(f->C_Initialize(NULL), CKR_OK);
+    assert_int_equal(f->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+    assert_int_equal(
+        f->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s), CKR_OK);
+    assert_int_equal(f->C_Login(s, CKU_USER, pin, 4), CKR_OK);
+    assert_int_equal(f->C_CreateObject(s, t, sizeof t / sizeof t[0], &h), CKR_OK);
+    assert_int_equal(f->C_Finalize(NULL), CKR_OK);
+}
+
+static void planted_key_is_used_only_if_it_is_as_we_make_it(void **state)
+{
+    (void)state;
+    struct hal_key_name mk = test_name(HAL_ROLE_MK);
+    struct cf_secret *s = NULL;
+    uint8_t mac[HAL_MAC_SIZE];
+    EXPECT_OK(cf_secret_copy(test_mk, HAL_SECRET_SIZE, &s, &err));
+    plant(HAL_ROLE_MK, test_mk, CK_FALSE);
+    EXPECT_OK(open_token());
+    EXPECT_RC(CF_E_STATE, hal_token_mac(tok, &mk, "m", 1, mac, &err));
+    EXPECT_RC(CF_E_STATE, hal_token_key_import(tok, &mk, s, &err));
+    EXPECT_OK(hal_token_key_destroy(tok, &mk, &err));
+    hal_token_close(tok);
+    plant(HAL_ROLE_MK, test_mk, CK_TRUE);
+    EXPECT_OK(open_token());
+    EXPECT_OK(hal_token_mac(tok, &mk, "m", 1, mac, &err));
+    EXPECT_OK(hal_token_key_import(tok, &mk, s, &err));
+    cf_secret_free(s);
+}
+
 static void two_sessions_are_enough_and_one_is_not(void **state)
 {
     (void)state;
@@ -352,6 +451,8 @@ int main(int argc, char **argv)
         TEST(usage_bits_that_the_token_does_not_know_are_left_out),
         TEST(flags_that_the_token_forgets_are_set_afterwards),
         TEST(key_that_stays_readable_is_not_used),
+        TEST(key_that_got_more_uses_than_asked_is_not_kept),
+        TEST(planted_key_is_used_only_if_it_is_as_we_make_it),
         TEST(two_sessions_are_enough_and_one_is_not),
         TEST(session_limit_that_was_not_announced_is_met),
         TEST(token_that_makes_the_gcm_iv_itself_is_served),
