@@ -282,6 +282,30 @@ static void a_download_that_is_cut_is_never_taken_for_whole(void **state)
     assert_int_equal(w.r.why, BLOB_CHANGED);
 }
 
+static void an_answer_that_tells_no_length_is_held_to_the_range(void **state)
+{
+    struct fixture *f = *state;
+    struct blob_wait w;
+    struct blob_range range = { .name = "u", .first = 100, .count = 1000 };
+    static const struct {
+        const char *rule;
+        uint64_t taken;
+        enum blob_why why;
+    } cases[] = { { "op=GetBlob action=unsized:10", 10, BLOB_TRANSIENT },
+                  { "op=GetBlob action=unsized:0", 0, BLOB_TRANSIENT },
+                  { "op=GetBlob action=unsized:1000", 1000, BLOB_OK } };
+    assert_int_equal(put_block(f, "u", 0, MIB).why, BLOB_OK);
+    assert_int_equal(commit(f, "u", 1).why, BLOB_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t taken = 0;
+        test_blobserver_fault(&f->server, cases[i].rule);
+        finish(f, blob_get(f->lane, &range, push, &taken, blob_wait_end(&w), NULL), &w);
+        assert_int_equal(w.r.why, cases[i].why);
+        assert_int_equal(w.r.err.rc, cases[i].why == BLOB_OK ? CF_OK : CF_E_IO);
+        assert_int_equal(taken, cases[i].taken);
+    }
+}
+
 static void slow_bytes_are_waited_for_and_no_bytes_are_not(void **state)
 {
     struct fixture *f = *state;
@@ -644,6 +668,7 @@ int main(void)
         WITH(early_refusals_do_not_wait_for_the_body, set_up),
         WITH(a_commit_whose_answer_was_lost_can_be_sorted_out, set_up),
         WITH(a_download_that_is_cut_is_never_taken_for_whole, set_up),
+        WITH(an_answer_that_tells_no_length_is_held_to_the_range, set_up),
         WITH(slow_bytes_are_waited_for_and_no_bytes_are_not, set_up),
         WITH(refusals_are_told_apart, set_up),
         WITH(a_sas_that_ends_during_a_job_is_named_as_that, set_up),

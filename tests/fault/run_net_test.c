@@ -177,6 +177,9 @@ static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **s
     static const char *const rules[] = {
         "op=GetBlob nth=1 action=status:503",
         "op=GetBlob nth=2 action=truncate:50",
+        "op=GetBlob nth=1 action=unsized:10",
+        "op=GetBlob nth=2 action=unsized:50",
+        "op=GetBlob blob=s2 nth=2 action=unsized:1000000",
         "op=GetBlob blob=s0 action=truncate:300000",
         "op=GetBlob blob=s2 nth=2 action=truncate:1000000",
         "op=GetBlob blob=s2 nth=3 action=reset:end",

@@ -54,19 +54,27 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
         return refuse(o, BLOB_RANGE, "the range lies outside the blob", e);
     if (given > wanted)
         return refuse(o, BLOB_REFUSED, "more than was asked for", e);
+    o->left = given;
     return CF_OK;
+}
+
+/* A body that tells no length of its own ("chunked") may be longer or shorter than the head says. */
+static enum cf_rc take_range(struct azure_op *o, const void *data, size_t len, struct cf_err *e)
+{
+    if (len > o->left)
+        return refuse(o, BLOB_REFUSED, "more than was asked for", e);
+    o->left -= len;
+    enum cf_rc rc = o->op.push(o->op.ctx, data, len, e);
+    o->caller_failed = rc != CF_OK;
+    return rc;
 }
 
 enum cf_rc blob_azure_on_push(void *ctx, const void *data, size_t len, struct cf_err *e)
 {
     struct azure_op *o = ctx;
-    enum cf_rc rc;
-    if (o->op.verb == BLOB_DO_GET) {
-        rc = o->op.push(o->op.ctx, data, len, e);
-        o->caller_failed = rc != CF_OK;
-        return rc;
-    }
-    rc = blob_azure_xml_feed(o->list.xml, data, len, e);
+    if (o->op.verb == BLOB_DO_GET)
+        return take_range(o, data, len, e);
+    enum cf_rc rc = blob_azure_xml_feed(o->list.xml, data, len, e);
     o->caller_failed = o->list.failed;
     return rc;
 }
@@ -132,6 +140,8 @@ void blob_azure_conclude(struct azure_op *o, const struct net_result *r)
         judge_failure(o, r);
     else if (r->status < 200 || r->status > 299)
         judge_answer(o, r);
+    else if (o->left != 0)
+        (void)refuse(o, o->result.why = BLOB_TRANSIENT, "the answer was cut short", &o->result.err);
     else
         take_headers(o, r);
 }

@@ -98,6 +98,7 @@ struct azure_op {
     struct azure_list list;
     char last_marker[sizeof((struct azure_list *)0)->marker];
     enum blob_why own_why; /* of a refusal found here, BLOB_OK: none */
+    uint64_t left;         /* bytes of the range that are still to come */
     bool caller_failed;
     bool stillborn; /* no request was made: its result waits for the next run */
     struct blob_result result;

@@ -114,7 +114,7 @@ void call_finish_head(struct call *c)
         len = c->fault.value;
     text_add(&head, "HTTP/1.1 %d %s\r\nServer: coffer-blobserver\r\nDate: %s\r\n", r->status,
              http_reason(r->status), date);
-    if (r->status != 204 && r->status != 304)
+    if (r->status != 204 && r->status != 304 && c->fault.action != FAULT_UNSIZED)
         text_add(&head, "Content-Length: %" PRIu64 "\r\n", len);
     const char *id = http_header(c->req, "x-ms-client-request-id");
     if (id != NULL)

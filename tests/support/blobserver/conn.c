@@ -303,7 +303,8 @@ static enum conn_wait send_answer(struct conn *c)
     size_t turn = 0;
     if (wait != CONN_ON)
         return wait;
-    if (f->action == FAULT_TRUNCATE && f->value < len)
+    bool cut = f->action == FAULT_TRUNCATE || f->action == FAULT_UNSIZED;
+    if (cut && f->value < len)
         len = f->value;
     while (c->sent < len) {
         uint8_t one;
@@ -327,7 +328,7 @@ static enum conn_wait send_answer(struct conn *c)
         turn += (size_t)moved;
         stats_body_out(c->sh->stats, (uint64_t)moved);
     }
-    if (f->action == FAULT_TRUNCATE)
+    if (cut)
         return CONN_GONE;
     return finish(c);
 }

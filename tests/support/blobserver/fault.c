@@ -39,6 +39,7 @@ static const struct {
     { "delay", FAULT_DELAY, true },
     { "drip", FAULT_DRIP, true },
     { "truncate", FAULT_TRUNCATE, true },
+    { "unsized", FAULT_UNSIZED, true },
     { "flip", FAULT_FLIP, true },
     { "etag", FAULT_ETAG, false },
     { "length", FAULT_LENGTH, true },

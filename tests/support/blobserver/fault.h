@@ -19,6 +19,7 @@
  *   delay:MS         answer later
  *   drip:BYTES       this exchange at so many bytes a second, both ways
  *   truncate:N       send N bytes of the answer's body, then close
+ *   unsized:N        tell no length, send N bytes of the answer's body, then close: a whole answer
  *   flip:N           change the bits of byte N: of the answer's body, or of the body stored
  *   etag             answer with an ETag that fits nothing
  *   length:N         say that the blob has N bytes (HEAD, and the total of Content-Range)
@@ -43,6 +44,7 @@ enum fault_action {
     FAULT_DELAY,
     FAULT_DRIP,
     FAULT_TRUNCATE,
+    FAULT_UNSIZED,
     FAULT_FLIP,
     FAULT_ETAG,
     FAULT_LENGTH

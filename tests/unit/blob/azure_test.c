@@ -80,6 +80,32 @@ static void a_refused_credential_past_its_time_is_an_ended_one(void **state)
     assert_int_equal(judge(BLOB_DO_GET, 503, "ServerBusy", true).why, BLOB_TRANSIENT);
 }
 
+static enum cf_rc count(void *ctx, const void *data, size_t len, struct cf_err *e)
+{
+    uint64_t *taken = ctx;
+    (void)data, (void)e;
+    *taken += len;
+    return CF_OK;
+}
+
+static void no_byte_behind_the_range_is_handed_on(void **state)
+{
+    (void)state;
+    static const char *const want[] = { "Content-Range" };
+    static const uint8_t bytes[64];
+    uint64_t taken = 0;
+    struct azure_op o = { .op = { .verb = BLOB_DO_GET, .first = 10, .count = 50, .push = count,
+                                  .ctx = &taken } };
+    struct net_result r = { .status = 206, .want = want, .nwant = 1, .present = { true } };
+    struct cf_err e = { 0 };
+    snprintf(r.values[0], sizeof r.values[0], "bytes 10-59/500");
+    assert_int_equal(blob_azure_on_head(&o, &r, &e), CF_OK);
+    assert_int_equal(blob_azure_on_push(&o, bytes, 40, &e), CF_OK);
+    assert_int_equal(blob_azure_on_push(&o, bytes, 11, &e), CF_E_IO);
+    assert_int_equal(o.own_why, BLOB_REFUSED);
+    assert_int_equal(taken, 40);
+}
+
 static void a_failed_condition_of_a_create_means_that_it_exists(void **state)
 {
     (void)state;
@@ -314,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_refusal_has_its_class_and_a_text),
         cmocka_unit_test(a_refused_credential_past_its_time_is_an_ended_one),
+        cmocka_unit_test(no_byte_behind_the_range_is_handed_on),
         cmocka_unit_test(a_failed_condition_of_a_create_means_that_it_exists),
         cmocka_unit_test(a_list_of_blobs_is_read_in_pieces_of_any_size),
         cmocka_unit_test(a_list_of_blocks_passes_over_ids_of_another_length),
