@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -182,7 +181,7 @@ static void *mover_main(void *arg)
     struct mover *m = arg;
     struct engine *g = m->g;
     unsigned working = 0;
-    (void)setpriority(PRIO_PROCESS, 0, RUN_NICE); /* Linux: of this thread */
+    run_step_back();
     pthread_mutex_lock(&g->lock);
     while (!g->stop) {
         struct slot *s = idle_slot(m, &working);

@@ -21,6 +21,12 @@ static const char *const operations[] = {
     [JOBS_PRE_RESTORE] = "PreRestoreEnd",
 };
 
+void run_step_back(void)
+{
+    int base = getpriority(PRIO_PROCESS, 0); /* Linux: both calls are of this thread */
+    (void)setpriority(PRIO_PROCESS, 0, base + RUN_NICE);
+}
+
 bool job_canceled(struct job *j)
 {
     return atomic_load(&j->r->closing) || jobs_cancel_asked(j->r->o.jobs);
@@ -110,7 +116,7 @@ static void *job_main(void *arg)
     struct job *j = arg;
     struct run *r = j->r;
     struct cf_err err = { 0 };
-    (void)setpriority(PRIO_PROCESS, 0, RUN_NICE); /* Linux: of this thread */
+    run_step_back();
     enum cf_rc rc = mains[j->kind](j, &err);
     err.rc = rc;
     engine_free(j->engine); /* no transfer outlives its job's record */

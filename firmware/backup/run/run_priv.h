@@ -55,6 +55,9 @@ struct job {
 /* Tells the partitions' drivers which side is live. */
 CF_CHECK enum cf_rc run_settle(struct run *r, struct cf_err *e);
 
+/* This thread goes behind the daemon's others from now on. */
+void run_step_back(void);
+
 /* What runs in the job's thread, one a kind. */
 CF_CHECK enum cf_rc backup_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc restore_main(struct job *j, struct cf_err *e);
