@@ -8,6 +8,7 @@ PACKAGES_quickstart="$PACKAGES_build python3"
 PACKAGES_test="$PACKAGES_build python3 python3-cryptography python3-cbor2 python3-azure python3-requests curl openssl
     nodejs libnss3 netcat-openbsd"
 PACKAGES_check="$PACKAGES_test clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 cppcheck shellcheck"
+PACKAGES_node="npm"
 PACKAGES_bench="$PACKAGES_build python3 openssl"
 
 # Node packages of the system tests, at the versions they were written for; no lock file, so that no registry is named.
@@ -17,7 +18,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@" || sudo "$@"; fi
 }
 
-# setup_packages build|test|check|bench
+# setup_packages build|quickstart|test|check|node|bench
 setup_packages() {
     local name="PACKAGES_$1" missing=()
     for package in ${!name}; do
@@ -25,13 +26,13 @@ setup_packages() {
     done
     [ ${#missing[@]} -eq 0 ] && return 0
     echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
+    mkdir -p build
     as_root apt-get update -qq >/dev/null
-    DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >build-apt.log 2>&1 || {
-        tail -5 build-apt.log >&2
-        echo "tools/dev: apt could not install them; see build-apt.log" >&2
+    DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >build/apt.log 2>&1 || {
+        tail -5 build/apt.log >&2
+        echo "tools/dev: apt could not install them; see build/apt.log" >&2
         return 1
     }
-    rm -f build-apt.log
 }
 
 # Azurite and the JavaScript SDK under build/node.
@@ -40,6 +41,7 @@ setup_node() {
     want=$(echo "$NODE_PACKAGES" | sha256sum)
     [ "$(cat $dir/.installed 2>/dev/null)" = "$want" ] && return 0
     mkdir -p $dir
+    command -v npm >/dev/null || setup_packages node # Node.js of other makers brings its own npm
     echo "installing from npm: $NODE_PACKAGES"
     # shellcheck disable=SC2086
     npm install --prefix $dir --no-package-lock --no-audit --no-fund --loglevel=error $NODE_PACKAGES
