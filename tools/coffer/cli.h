@@ -160,6 +160,7 @@ int verb_sd_download(const struct cli_args *a, struct cf_err *e);
 int verb_create(const struct cli_args *a, struct cf_err *e);
 int verb_owner_add(const struct cli_args *a, struct cf_err *e);
 int verb_status(const struct cli_args *a, struct cf_err *e);
+int verb_token_login(const struct cli_args *a, struct cf_err *e);
 int verb_token_probe(const struct cli_args *a, struct cf_err *e);
 
 #endif

@@ -88,6 +88,23 @@ int verb_owner_add(const struct cli_args *a, struct cf_err *e)
     return EXIT_USAGE;
 }
 
+int verb_token_login(const struct cli_args *a, struct cf_err *e)
+{
+    struct cf_secret *pin = NULL;
+    struct body b;
+    enum cf_rc rc = cli_read_pin(a->text[OPT_PIN_FILE], &pin, e);
+    if (rc != CF_OK)
+        return cli_exit_of(e);
+    body_begin(&b, e);
+    json_put_text_n(&b.w, "pin", cf_secret_view(pin), cf_secret_len(pin));
+    cf_secret_free(pin);
+    rc = body_end(&b);
+    if (rc == CF_OK)
+        return local_verb(a, "POST", "/local/pin", &b, e);
+    cf_buf_clear(&b.text);
+    return EXIT_USAGE;
+}
+
 int verb_status(const struct cli_args *a, struct cf_err *e)
 {
     return local_verb(a, "GET", "/local/status", NULL, e);

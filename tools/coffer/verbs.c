@@ -109,6 +109,10 @@ const struct cli_verb cli_verbs[] = {
       verb_owner_add },
     { "status", "Show the appliance's state (local, root)", NULL, LIST_OF(OPT_SOCKET, OPT_DIR, OPT_JSON),
       NONE, NULL, verb_status },
+    { "token login", "Give the appliance its token's PIN (local, root)",
+      "For an appliance whose configuration names no PIN file: it waits, locked, until the PIN comes over its local "
+      "socket. A PIN that the token refuses is tried once and shows in the log; `coffer status` says whether the token is open.",
+      LIST_OF(OPT_PIN_FILE, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_PIN_FILE), NULL, verb_token_login },
     { "token probe", "Show what a PKCS#11 module can do and how it would be used",
       "Opens the token in a worker process, as cofferd does, and refuses by name what is missing.",
       LIST_OF(OPT_MODULE, OPT_TOKEN_URI, OPT_PIN_FILE, OPT_JSON),
