@@ -27,6 +27,12 @@ SERVER_THREADS = "2"
 SEEDERS = 16
 
 
+def progress(text):
+    """On a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r{text:70}\r", end="", file=sys.stderr, flush=True)
+
+
 # --- what a process takes ---------------------------------------------------------------------
 
 
@@ -89,8 +95,8 @@ def interleaved(rounds, rows):
     for n in range(rounds):
         for name, sample in rows.items():
             samples[name].append(sample())
-            print(f"\r  round {n + 1} of {rounds}: {name:40}", end="", file=sys.stderr, flush=True)
-    print(f"\r{'':70}\r", end="", file=sys.stderr, flush=True)
+            progress(f"  round {n + 1} of {rounds}: {name}")
+    progress("")
     fields = ("seconds", "cpu", "worker", "peak", "wire")
     return {name: {field: statistics.median(s[field] for s in found) for field in fields if field in found[0]}
             for name, found in samples.items()}
@@ -189,8 +195,8 @@ def seed(hsm, count):
     with concurrent.futures.ThreadPoolExecutor(SEEDERS) as pool:
         for n, _ in enumerate(pool.map(one, range(count))):
             if n % 500 == 0:
-                print(f"\r  {n} of {count} keys made", end="", file=sys.stderr, flush=True)
-    print(f"\r{'':40}\r", end="", file=sys.stderr, flush=True)
+                progress(f"  {n} of {count} keys made")
+    progress("")
     return time.monotonic() - start
 
 
