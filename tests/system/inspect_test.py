@@ -31,7 +31,7 @@ class Inspect(bench.Case):
 
     def inspect(self, verb, *words, officers=None, folder=None, code=0):
         done = subprocess.run([INSPECT, verb, *words, "--sd", str(self.hsm.folder / "security-domain.json"), "--officer",
-                               *(officers or self.officers[:2]), "--", str(folder or self.backup)],
+                               *(officers or self.officers[:2]), str(folder or self.backup)],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
         if code is not None:
             self.assertEqual(code, done.returncode, done.stdout + done.stderr)
