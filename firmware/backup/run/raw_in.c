@@ -6,7 +6,7 @@
 /* One raw stream on its way into the other side of its partition. */
 struct part_in {
     const struct run_partition *partition;
-    struct hal_partition *twin;
+    struct hal_partition *twin; /* NULL: look at everything, keep nothing */
     pthread_mutex_t lock; /* hal/partition.h: one writer at a time */
     uint32_t stream;
     const uint8_t *rows;
@@ -32,6 +32,8 @@ static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t 
                             struct cf_err *e)
 {
     struct part_in *p = ctx;
+    if (!p->twin)
+        return CF_OK;
     pthread_mutex_lock(&p->lock);
     enum cf_rc rc = hal_partition_write(p->twin, place, data, len, e);
     pthread_mutex_unlock(&p->lock);
@@ -42,6 +44,8 @@ static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t valu
                              struct cf_err *e)
 {
     struct part_in *p = ctx;
+    if (!p->twin)
+        return CF_OK;
     pthread_mutex_lock(&p->lock);
     enum cf_rc rc = hal_partition_fill(p->twin, place, len, value, e);
     pthread_mutex_unlock(&p->lock);
@@ -127,6 +131,19 @@ static const struct run_partition *partition_called(const struct run *r, const c
     return NULL;
 }
 
+static enum cf_rc open_twin(struct part_in *p, const struct store_selector *sel, uint64_t bytes,
+                            struct cf_err *e)
+{
+    const struct run_partition *rp = p->partition;
+    enum cf_rc rc = rp->open_other(rp->ctx, sel->side[rp->index], &p->twin, e);
+    if (rc == CF_OK && p->twin->size != bytes)
+        rc = CF_FAIL(e, CF_E_STATE, "partition %s has %llu bytes here and %llu in the backup",
+                     rp->name, (unsigned long long)p->twin->size, (unsigned long long)bytes);
+    if (rc == CF_OK && p->twin->erase_unit)
+        rc = hal_partition_erase(p->twin, 0, p->twin->size, e);
+    return rc;
+}
+
 static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_selector *sel,
                             uint64_t *blocks, struct cf_err *e)
 {
@@ -142,13 +159,7 @@ static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_sele
     p->first = *blocks;
     p->blocks = s->blocks;
     *blocks += s->blocks;
-    enum cf_rc rc = p->partition->open_other(p->partition->ctx, sel->side[p->partition->index],
-                                             &p->twin, e);
-    if (rc == CF_OK && p->twin->size != s->plain)
-        rc = CF_FAIL(e, CF_E_STATE, "partition %s has %llu bytes here and %llu in the backup",
-                     s->name, (unsigned long long)p->twin->size, (unsigned long long)s->plain);
-    if (rc == CF_OK && p->twin->erase_unit)
-        rc = hal_partition_erase(p->twin, 0, p->twin->size, e);
+    enum cf_rc rc = sel ? open_twin(p, sel, s->plain, e) : CF_OK;
     return rc == CF_OK ? find_offsets(in, p, e) : rc;
 }
 
@@ -185,7 +196,7 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
         rc = open_part(&in, i, sel, &blocks, e);
     if (rc == CF_OK && blocks)
         rc = transfer(&in, blocks, log2, e);
-    for (size_t i = 0; rc == CF_OK && i < in.count; i++) {
+    for (size_t i = 0; rc == CF_OK && sel && i < in.count; i++) {
         rc = hal_partition_sync(in.parts[i].twin, e);
         unsigned index = in.parts[i].partition->index;
         side[index] = (uint8_t)!sel->side[index];

@@ -12,7 +12,7 @@
 /* One record stream on its way into the stage. */
 struct records_in {
     struct backup_in *b;
-    struct store *stage;
+    struct store *stage; /* NULL: look at everything, keep nothing */
     struct store_txn *txn;
     size_t in_txn;
     uint32_t stream;
@@ -62,9 +62,9 @@ static enum cf_rc take_key(struct records_in *in, const void *record, size_t len
     enum cf_rc rc = backup_in_key(in->b, record, len, &r, e);
     if (rc == CF_OK && in->counts.keys % in->every == 0)
         rc = keystore_record_check(ks, r, in->every == 1, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK && in->stage)
         rc = room(in, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK && in->stage)
         rc = keystore_record_put(r, in->txn, e);
     if (rc == CF_OK) {
         keystore_record_counts(r, &c);
@@ -81,8 +81,11 @@ static enum cf_rc take_policy(struct records_in *in, struct cf_rd name, const vo
 {
     static const char assignment[] = "assignment/";
     size_t n = sizeof assignment - 1;
-    enum cf_rc rc = room(in, e);
-    if (rc == CF_OK)
+    char key[ACCESS_RECORD_KEY_SIZE];
+    enum cf_rc rc = CF_OK;
+    if (!in->stage)
+        rc = access_policy_check(record, len, key, e);
+    else if ((rc = room(in, e)) == CF_OK)
         rc = access_policy_put(in->txn, record, len, e);
     in->assignments += name.left > n && cf_equal(name.p, assignment, n);
     return rc;
@@ -189,8 +192,9 @@ static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
 
 enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage, struct cf_err *e)
 {
-    struct records_in keys = { .b = b, .stage = store_stage_store(stage), .stream = 0 };
-    struct records_in policy = { .b = b, .stage = store_stage_store(stage), .stream = 1 };
+    struct store *into = stage ? store_stage_store(stage) : NULL;
+    struct records_in keys = { .b = b, .stage = into, .stream = 0 };
+    struct records_in policy = { .b = b, .stage = into, .stream = 1 };
     enum cf_rc rc = restore_stream(&keys, e);
     if (rc == CF_OK)
         rc = restore_stream(&policy, e);

@@ -102,6 +102,12 @@ enum cf_rc prerestore_main(struct job *j, struct cf_err *e)
     if (!j->store || !j->folder[0])
         return CF_OK;
     enum cf_rc rc = open_and_judge(j, &b, e);
+    if (rc == CF_OK)
+        rc = backup_in_meta(&b, e);
+    if (rc == CF_OK)
+        rc = restore_records(&b, NULL, e);
+    if (rc == CF_OK)
+        rc = restore_partitions(&b, NULL, NULL, e);
     backup_in_clear(&b);
     return rc;
 }

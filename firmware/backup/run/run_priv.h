@@ -149,6 +149,7 @@ void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *
  * caller's to free, also after a failure. */
 CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
                                   struct keystore_record **out, struct cf_err *e);
+/* Both only verify when there is nothing to write to: stage NULL, sel and side NULL. */
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,
                                     struct cf_err *e);
 CF_CHECK enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,

@@ -272,6 +272,49 @@ static void other_blobs_in_the_folder_do_not_matter(void **state)
     expect_state(&r, JOBS_SUCCEEDED);
 }
 
+static void a_prerestore_verifies_all_of_a_backup_and_changes_nothing(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    uint8_t before[32], after[32];
+    char folder[JOBS_FOLDER_SIZE];
+    run_bench_backup(b, &r);
+    memcpy(folder, r.folder, sizeof folder);
+    spoil(b);
+    run_bench_state(b, before);
+    struct run_request q = run_bench_request(b, folder, NULL);
+    EXPECT_OK(run_prerestore_start(b->run, &q, &r, &err));
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
+    expect_state(&r, JOBS_SUCCEEDED);
+    assert_true(r.bytes > 50000);
+    patch(b, folder, "s3.0", 4000, 1);
+    EXPECT_OK(run_prerestore_start(b->run, &q, &r, &err));
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
+    expect_failure(&r, "BackupNotAuthentic", "does not verify");
+    run_bench_state(b, after);
+    assert_memory_equal(before, after, 32);
+}
+
+static void a_prebackup_looks_at_the_storage_and_writes_nothing(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct run_request q = run_bench_request(b, NULL, NULL);
+    EXPECT_OK(run_prebackup_start(b->run, &q, &r, &err));
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
+    expect_state(&r, JOBS_SUCCEEDED);
+    DIR *d = opendir(run_bench_blob(b, "", ""));
+    struct dirent *entry;
+    while ((entry = readdir(d)))
+        assert_int_equal(entry->d_name[0], '.');
+    closedir(d);
+}
+
 static void a_partition_that_this_appliance_lacks_stops_the_restore_before_it_begins(void **state)
 {
     struct run_bench *b = *state;
@@ -525,6 +568,8 @@ int main(void)
         T(a_place_that_cannot_be_is_refused_before_there_is_a_job),
         T(a_folder_that_is_no_backup_of_ours_is_refused_in_words),
         T(other_blobs_in_the_folder_do_not_matter),
+        T(a_prerestore_verifies_all_of_a_backup_and_changes_nothing),
+        T(a_prebackup_looks_at_the_storage_and_writes_nothing),
         T(a_partition_that_this_appliance_lacks_stops_the_restore_before_it_begins),
         T(one_key_comes_back_with_its_versions_and_nothing_else_does),
         T(a_soft_deleted_or_absent_key_fails_the_job_in_words),

@@ -100,8 +100,9 @@ CF_CHECK enum cf_rc run_restore_start(struct run *r, const struct run_request *q
                                       struct jobs_record *out, struct cf_err *e);
 CF_CHECK enum cf_rc run_selective_start(struct run *r, const struct run_request *q,
                                         struct jobs_record *out, struct cf_err *e);
-/* The same judgement and a look at the far side; nothing is written, nothing changes. A prerestore
- * without folder, or either without place, judges what there is. */
+/* Nothing is written, nothing changes. A prebackup judges the request and asks the far side for a
+ * blob; a prerestore verifies the whole backup as a restore would, key by key and chunk by chunk.
+ * Without a folder, or a place, each judges what there is. */
 CF_CHECK enum cf_rc run_prebackup_start(struct run *r, const struct run_request *q,
                                         struct jobs_record *out, struct cf_err *e);
 CF_CHECK enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q,
