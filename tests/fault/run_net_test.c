@@ -152,6 +152,23 @@ static void attempts_are_bounded(void **state)
     assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 1 + 2);
 }
 
+static void a_canceled_backup_stops_and_is_no_backup(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 every=1 action=hang");
+    EXPECT_OK(run_backup_start(f->b.run, &q, &r, &err));
+    EXPECT_OK(jobs_cancel(f->b.jobs, r.id, &err));
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
+    assert_int_equal(r.state, JOBS_CANCELED);
+    test_blobserver_no_faults(&f->server);
+    run_bench_backup(&f->b, &r); /* and the next one works */
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+}
+
 static void a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup(void **state)
 {
     struct fixture *f = *state;
@@ -238,6 +255,7 @@ int main(void)
         T(a_backup_gets_through_what_passes),
         T(a_refusal_ends_the_backup_at_once),
         T(attempts_are_bounded),
+        T(a_canceled_backup_stops_and_is_no_backup),
         T(a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup),
         T(a_missing_second_copy_is_a_warning),
         T(a_restore_gets_through_what_passes_and_writes_nothing_false),
