@@ -116,7 +116,7 @@ static enum cf_rc gcm_decrypt(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struc
         rc = cf_buf_put(&in, op->tag, GCM_TAG, e);
     if (rc == CF_OK) {
         struct p11_crypt x = { .mech = &g.mech, .key = h, .in = crypto_bytes_of(in.data, in.len) };
-        c->blame = CF_E_AUTH;
+        p11_blame(c, CF_E_AUTH, "the tag does not verify");
         rc = p11_crypt(c, &x, &out->out, e);
     }
     if (rc == CF_OK && out->out.len != op->in_len)
@@ -154,6 +154,6 @@ enum cf_rc p11_op_cbc(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct hal_ke
                            .mech = &m,
                            .key = h,
                            .in = crypto_bytes_of(op->in_len ? op->in : &nothing, op->in_len) };
-    c->blame = CF_E_INPUT;
+    p11_blame(c, CF_E_INPUT, "the data does not fit this algorithm");
     return p11_crypt(c, &x, &out->out, e);
 }

@@ -5,9 +5,11 @@
 #include "base/secret.h"
 
 /* Whatever was wrong with the ciphertext, the caller learns one thing. */
+#define DOES_NOT_DECRYPT "the ciphertext does not decrypt under this key"
+
 static enum cf_rc does_not_decrypt(struct cf_err *e)
 {
-    return CF_FAIL(e, CF_E_INPUT, "the ciphertext does not decrypt under this key");
+    return CF_FAIL(e, CF_E_INPUT, DOES_NOT_DECRYPT);
 }
 
 /* CKM_RSA_X_509, then OAEP taken off on the host in constant time. */
@@ -64,7 +66,7 @@ enum cf_rc p11_op_rsa_decrypt(struct p11_ctx *c, CK_OBJECT_HANDLE h,
     if (op->in_len != (spec->bits + 7) / 8)
         return CF_FAIL(e, CF_E_INPUT, "the ciphertext has %zu bytes, not %u", op->in_len,
                        (spec->bits + 7) / 8);
-    c->blame = CF_E_INPUT;
+    p11_blame(c, CF_E_INPUT, DOES_NOT_DECRYPT);
     enum cf_rc rc = op->mech == HAL_RSA_OAEP ? oaep(c, &x, op->hash, &out->out, &why)
                                              : p11_crypt(c, &x, &out->out, &why);
     /* NSS answers some wrong paddings with this one. */

@@ -6,7 +6,8 @@
  * key stays what it is. Where the token wraps only objects, the bytes become a readable session
  * object for a moment. */
 
-#define DATA_MAX (P11_ATTR_ROOM - 16)
+#define DOES_NOT_VERIFY "the wrapped bytes do not verify under this key"
+#define DATA_MAX        (P11_ATTR_ROOM - 16)
 
 static const struct p11_shape data_shape = {
     .cls = CKO_SECRET_KEY,
@@ -57,7 +58,7 @@ static enum cf_rc unwrap_object(struct p11_ctx *c, CK_OBJECT_HANDLE h, const str
         rc = p11_attr(c, data, CKA_VALUE, out, &why);
     p11_destroy(c, c->s, data);
     if (rc == CF_E_INPUT)
-        return CF_FAIL(e, CF_E_AUTH, "the wrapped bytes do not verify under this key");
+        return CF_FAIL(e, CF_E_AUTH, DOES_NOT_VERIFY);
     if (rc != CF_OK && e)
         *e = why;
     return rc;
@@ -89,7 +90,10 @@ enum cf_rc p11_op_keywrap(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct ha
     enum cf_rc rc = check(c, op, way, e);
     if (rc != CF_OK)
         return rc;
-    c->blame = wrap ? CF_E_INPUT : CF_E_AUTH;
+    if (wrap)
+        p11_blame(c, CF_E_INPUT, "the token does not wrap this data");
+    else
+        p11_blame(c, CF_E_AUTH, DOES_NOT_VERIFY);
     if (way == P11_KW_WRAP)
         return wrap ? wrap_object(c, h, op, &out->out, e) : unwrap_object(c, h, op, &out->out, e);
     CK_MECHANISM m = { .mechanism = mech_of(c, op) };

@@ -102,7 +102,7 @@ enum cf_rc p11_data_fail(struct p11_ctx *c, struct cf_err *e, const char *where,
     if (r->rc != CF_E_INPUT || c->blame != CF_E_AUTH)
         return p11_ctx_fail(c, e, where, call, rv);
     (void)p11_ctx_fail(c, NULL, where, call, rv);
-    return cf_err_set(e, CF_E_AUTH, CF_SRC_CKR, rv, where, "%s: %s (0x%lx)", call, r->name, rv);
+    return cf_err_set(e, CF_E_AUTH, CF_SRC_CKR, rv, where, "%s", c->blame_text);
 }
 
 enum cf_rc p11_crypt(struct p11_ctx *c, const struct p11_crypt *x, struct cf_buf *out,

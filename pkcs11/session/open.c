@@ -128,7 +128,7 @@ enum cf_rc p11_ctx_ready(struct p11_ctx *c, struct cf_err *e)
 {
     bool stale = c->worst != P11_FINE || c->s == CK_INVALID_HANDLE;
     c->worst = P11_FINE;
-    c->blame = CF_E_TOKEN;
+    p11_blame(c, CF_E_TOKEN, "");
     if (!stale)
         return CF_OK;
     /* An operation may still be under way in it; closing is the one way out everywhere. */

@@ -106,9 +106,17 @@ struct p11_ctx {
     const CK_FUNCTION_LIST *fn;
     CK_SESSION_HANDLE s;
     enum p11_class worst; /* of this request's failures */
-    /* What a P11_DEVICE failure means when the token is found alive: the caller's ciphertext. */
+    /* What a P11_DEVICE failure means when the token is found alive: whose fault it then is, and
+     * the one thing said of it, so that texts are no oracle. CF_E_TOKEN: nobody's. */
     enum cf_rc blame;
+    const char *blame_text;
 };
+
+static inline void p11_blame(struct p11_ctx *c, enum cf_rc rc, const char *text)
+{
+    c->blame = rc;
+    c->blame_text = text;
+}
 
 /* Records a failed call in the context and in `e`. */
 enum cf_rc p11_ctx_fail(struct p11_ctx *c, struct cf_err *e, const char *where, const char *call,

@@ -3,6 +3,8 @@
 #include "base/secret.h"
 #include "worker/user_priv.h"
 
+#define BAD_BLOB "the token does not take the wrapped key though its MAC is good"
+
 /* What the cache knows an opened key by: everything that decides what it is, and its MAC. */
 static enum cf_rc cache_key(const struct hal_user_key *k, enum p11_kind kind,
                             uint8_t out[P11_CACHE_KEY], struct cf_err *e)
@@ -82,7 +84,7 @@ static enum cf_rc unwrap(struct p11_ctx *c, const struct p11_blob *b, enum p11_k
     if (rc != CF_OK)
         *e = why;
     else
-        c->blame = CF_E_TOKEN;
+        p11_blame(c, CF_E_TOKEN, "");
     return rc;
 }
 
@@ -99,7 +101,7 @@ static enum cf_rc open_proven(struct p11_ctx *c, const struct p11_blob *b, enum 
 {
     CK_OBJECT_HANDLE h = CK_INVALID_HANDLE;
     enum p11_kind natural = p11_natural_kind(b->spec);
-    c->blame = CF_E_CORRUPT;
+    p11_blame(c, CF_E_CORRUPT, BAD_BLOB);
     if (kind != natural) {
         /* Only the natural kind can show the check value: open it so first, for a moment. */
         enum cf_rc rc = unwrap(c, b, natural, c->s, &h, e);
@@ -187,7 +189,7 @@ enum cf_rc p11_do_user_check(struct p11_request *q, struct p11_wr *w, struct cf_
         rc = p11_spec_check(&k.spec, e);
     if (rc == CF_OK)
         rc = blob_of(c, &k, &b, e);
-    c->blame = CF_E_CORRUPT;
+    p11_blame(c, CF_E_CORRUPT, BAD_BLOB);
     if (rc == CF_OK)
         rc = unwrap(c, &b, p11_natural_kind(&k.spec), c->s, &h, e);
     if (rc == CF_OK)

@@ -1,5 +1,6 @@
 #include "worker/serve_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,13 +42,17 @@ struct serving {
 static bool judge_failure(struct p11_ctx *c, enum cf_rc *rc, struct cf_err *why)
 {
     enum cf_rc blame = c->blame;
+    const char *text = c->blame_text;
     if (c->worst == P11_LOST)
         return true;
     if (c->worst != P11_DEVICE || *rc != CF_E_TOKEN)
         return false;
     if (!p11_alive(c))
         return true;
-    *rc = why->rc = blame;
+    if (blame != CF_E_TOKEN) {
+        *rc = why->rc = blame;
+        snprintf(why->text, sizeof why->text, "%s", text);
+    }
     return false;
 }
 

@@ -305,7 +305,7 @@ enum cf_rc p11_do_user_import(struct p11_request *q, struct p11_wr *w, struct cf
     enum cf_rc rc = p11_spec_check(&spec, e);
     if (rc == CF_OK)
         rc = find_kek(q->c, &k, &kek, e);
-    q->c->blame = CF_E_INPUT;
+    p11_blame(q->c, CF_E_INPUT, "the token does not take this key");
     if (rc == CF_OK)
         rc = import_user(q->c, kek, &spec, q->secret, &out, e);
     if (rc == CF_OK)

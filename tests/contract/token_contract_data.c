@@ -318,6 +318,67 @@ static void rsa_decrypts_what_the_host_encrypts(void **state)
     test_key_clear(&k);
 }
 
+/* The block that is masked: hash of the empty label, zeros, 1, message. */
+static void oaep_block(enum hal_hash h, const char *msg, uint8_t *db)
+{
+    size_t hl = crypto_digest_size(h), len = strlen(msg);
+    memset(db, 0, 255);
+    EXPECT_OK(crypto_digest(h, "", 0, db, &err));
+    db[255 - hl - len - 1] = 1;
+    memcpy(db + 255 - hl - len, msg, len);
+}
+
+static void expect_oaep(const struct test_key *k, enum hal_hash h, const uint8_t em[256],
+                        const char *want)
+{
+    uint8_t cipher[256];
+    struct hal_result r;
+    struct hal_op op = {
+        .use = HAL_DECRYPT, .mech = HAL_RSA_OAEP, .hash = h, .in = cipher, .in_len = sizeof cipher
+    };
+    test_rsa_raw(bytes(&k->w.spki), em, cipher);
+    EXPECT_RC(want ? CF_OK : CF_E_INPUT, use(k, &op, &r));
+    if (!want)
+        assert_string_equal(err.text, "the ciphertext does not decrypt under this key");
+    assert_int_equal(r.out.len, want ? strlen(want) : 0);
+    hal_result_clear(&r);
+}
+
+static void oaep_takes_every_length_and_tells_one_thing_of_every_damage(void **state)
+{
+    (void)state;
+    static const enum hal_hash hashes[] = { HAL_SHA256, HAL_SHA1 };
+    static const char *const texts[] = { "", "m", "exactly thirty-two bytes of text" };
+    struct test_key k;
+    EXPECT_OK(test_key_make(tok, &rsa2048, &k, &err));
+    for (size_t i = 0; i < 2; i++) {
+        size_t hl = crypto_digest_size(hashes[i]);
+        uint8_t db[255], em[256];
+        for (size_t t = 0; t < 3; t++) {
+            oaep_block(hashes[i], texts[t], db);
+            test_oaep_mask(hashes[i], 0, db, em);
+            expect_oaep(&k, hashes[i], em, texts[t]);
+        }
+        test_oaep_mask(hashes[i], 1, db, em); /* first byte not zero */
+        expect_oaep(&k, hashes[i], em, NULL);
+        db[0] ^= 1; /* label hash */
+        test_oaep_mask(hashes[i], 0, db, em);
+        expect_oaep(&k, hashes[i], em, NULL);
+        db[0] ^= 1;
+        db[hl] = 2; /* padding not zero */
+        test_oaep_mask(hashes[i], 0, db, em);
+        expect_oaep(&k, hashes[i], em, NULL);
+        memset(db + hl, 0, 255 - 2 * hl); /* no 1 at all */
+        test_oaep_mask(hashes[i], 0, db, em);
+        expect_oaep(&k, hashes[i], em, NULL);
+        memset(em, 0, sizeof em); /* 0, which RSA maps to itself */
+        expect_oaep(&k, hashes[i], em, NULL);
+        em[255] = 1;
+        expect_oaep(&k, hashes[i], em, NULL);
+    }
+    test_key_clear(&k);
+}
+
 static void algorithm_of_another_key_is_refused(void **state)
 {
     (void)state;
@@ -348,6 +409,7 @@ int token_contract_data(void)
         cmocka_unit_test(hmac_agrees_with_the_host_and_verifies),
         cmocka_unit_test(hmac_key_too_short_for_the_token_is_named),
         cmocka_unit_test(rsa_decrypts_what_the_host_encrypts),
+        cmocka_unit_test(oaep_takes_every_length_and_tells_one_thing_of_every_damage),
         cmocka_unit_test(algorithm_of_another_key_is_refused),
     };
     return cmocka_run_group_tests_name("token operations", tests, open_token, close_token);

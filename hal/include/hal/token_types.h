@@ -67,7 +67,8 @@ struct hal_user_key {
     size_t spki_len;
     uint32_t material_len;
     uint8_t kcv[HAL_KCV_SIZE];
-    const uint8_t *bound; /* the whole message under the blob's MAC, label included */
+    const uint8_t *bound; /* the whole message under the blob's MAC, label included; wrapped and
+                             spki are part of it, which the token checks */
     size_t bound_len;
     uint8_t bound_mac[HAL_MAC_SIZE];
 };

@@ -1,6 +1,7 @@
 #include "support/token_keys.h"
 
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,4 +170,42 @@ bool test_gcm_open(struct crypto_bytes key, const struct hal_result *r, struct c
               EVP_DecryptFinal_ex(c, out + n, &n) == 1;
     EVP_CIPHER_CTX_free(c);
     return ok;
+}
+
+/* MGF1 (RFC 8017 B.2.1) of `from` over `to`. */
+static void mask(enum hal_hash h, struct crypto_bytes from, uint8_t *to, size_t to_len)
+{
+    size_t hl = crypto_digest_size(h);
+    uint8_t in[300], block[64];
+    memcpy(in, from.p, from.len);
+    for (size_t at = 0; at < to_len; at += hl) {
+        cf_be32(in + from.len, (uint32_t)(at / hl));
+        must(crypto_digest(h, in, from.len + 4, block, NULL) == CF_OK, "no digest");
+        for (size_t i = 0; i < hl && at + i < to_len; i++)
+            to[at + i] ^= block[i];
+    }
+}
+
+void test_oaep_mask(enum hal_hash h, uint8_t first, const uint8_t *db, uint8_t em[256])
+{
+    size_t hl = crypto_digest_size(h);
+    em[0] = first;
+    memset(em + 1, 0x37, hl);
+    memcpy(em + 1 + hl, db, 255 - hl);
+    mask(h, crypto_bytes_of(em + 1, hl), em + 1 + hl, 255 - hl);
+    mask(h, crypto_bytes_of(em + 1 + hl, 255 - hl), em + 1, hl);
+}
+
+void test_rsa_raw(struct crypto_bytes spki, const uint8_t em[256], uint8_t out[256])
+{
+    const unsigned char *p = spki.p;
+    size_t len = 256;
+    EVP_PKEY *k = d2i_PUBKEY(NULL, &p, (long)spki.len);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(k, NULL);
+    must(c && EVP_PKEY_encrypt_init(c) == 1 &&
+             EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) == 1 &&
+             EVP_PKEY_encrypt(c, out, &len, em, 256) == 1 && len == 256,
+         "no raw RSA");
+    EVP_PKEY_CTX_free(c);
+    EVP_PKEY_free(k);
 }
