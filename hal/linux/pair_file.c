@@ -98,6 +98,8 @@ enum cf_rc hal_linux_pair_open_twin(const char *path, struct hal_partition **out
     if (ftruncate(fd, st.st_size) != 0)
         rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the twin %s", p.next);
     close(fd);
+    if (rc == CF_OK) /* a trade that is on the medium must find it there */
+        rc = cf_file_sync_dir(p.next, e);
     return rc == CF_OK ? hal_linux_partition_open(p.next, true, out, e) : rc;
 }
 

@@ -1,5 +1,6 @@
 #include "run_priv.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,6 +178,16 @@ static enum cf_rc transfer(struct raw_in *in, uint64_t blocks, uint8_t log2, str
     return rc;
 }
 
+/* A twin that found no room holds it all now; what else lies on that medium needs some. */
+static void give_back_room(const struct raw_in *in, const struct cf_err *err)
+{
+    if (!err || err->src != CF_SRC_ERRNO || (err->native != ENOSPC && err->native != EDQUOT))
+        return;
+    for (size_t i = 0; i < in->count; i++)
+        if (in->parts[i].twin)
+            (void)!hal_partition_fill(in->parts[i].twin, 0, in->parts[i].twin->size, 0, NULL);
+}
+
 enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,
                               uint8_t side[STORE_SIDES], struct cf_err *e)
 {
@@ -201,6 +212,8 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
         unsigned index = in.parts[i].partition->index;
         side[index] = (uint8_t)!sel->side[index];
     }
+    if (rc != CF_OK)
+        give_back_room(&in, e);
     for (size_t i = 0; i < in.count; i++) {
         hal_partition_close(in.parts[i].twin);
         pthread_mutex_destroy(&in.parts[i].lock);

@@ -73,6 +73,8 @@ enum cf_rc seal_writer_begin(struct seal_writer *w, const struct seal_pass *p, s
         seal_nonce_header(nonce);
         if (rc == CF_OK) /* nothing is encrypted: the tag alone follows the header */
             rc = seal_one(w, nonce, w->head + len, 0, e);
+        if (!p->run->recorder)
+            cf_wipe(w->kb, sizeof w->kb);
     }
     w->broken = rc != CF_OK;
     return rc;

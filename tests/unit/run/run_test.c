@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -536,6 +537,71 @@ static void a_partition_written_during_the_backup_fails_it_by_name(void **state)
     expect_state(&r, JOBS_SUCCEEDED);
 }
 
+/* --- a twin that finds no room --------------------------------------------------------------------------- */
+
+struct cramped {
+    struct hal_partition base;
+    struct hal_partition *inner;
+};
+
+static enum cf_rc cramped_write(struct hal_partition *p, uint64_t off, const void *src, size_t len,
+                                struct cf_err *e)
+{
+    if (off < 20000)
+        return hal_partition_write(((struct cramped *)p)->inner, off, src, len, e);
+    return cf_err_set(e, CF_E_IO, CF_SRC_ERRNO, ENOSPC, CF_HERE, "no room");
+}
+
+static enum cf_rc cramped_fill(struct hal_partition *p, uint64_t off, uint64_t len, uint8_t value,
+                               struct cf_err *e)
+{
+    return hal_partition_fill(((struct cramped *)p)->inner, off, len, value, e);
+}
+
+static void cramped_close(struct hal_partition *p)
+{
+    hal_partition_close(((struct cramped *)p)->inner);
+    free(p);
+}
+
+static enum cf_rc open_cramped(void *ctx, unsigned side, struct hal_partition **out,
+                               struct cf_err *e)
+{
+    static const struct hal_partition_ops ops = { .write = cramped_write, .fill = cramped_fill,
+                                                  .close = cramped_close };
+    struct cramped *p = calloc(1, sizeof *p);
+    enum cf_rc rc = open_quiet(ctx, side, &p->inner, e);
+    p->base = (struct hal_partition){ .ops = &ops, .size = p->inner->size, .write_unit = 4096 };
+    *out = &p->base;
+    return rc;
+}
+
+static void a_twin_without_room_gives_back_what_it_took(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct stat st;
+    uint8_t before[32], after[32];
+    char folder[JOBS_FOLDER_SIZE], twin[160];
+    run_bench_backup(b, &r);
+    memcpy(folder, r.folder, sizeof folder);
+    run_bench_state(b, before);
+    open_quiet = b->parts[1].open_other;
+    b->parts[1].open_other = open_cramped;
+    run_bench_restore(b, folder, &r);
+    expect_failure(&r, "ServiceUnavailable", "no room");
+    run_bench_state(b, after);
+    assert_memory_equal(before, after, 32);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(twin, sizeof twin, "%s.next", run_bench_part(b, i));
+        assert_int_equal(stat(twin, &st), 0);
+        assert_in_range(st.st_blocks, 0, 8); /* the page that the end lies in may stay */
+    }
+    b->parts[1].open_other = open_quiet;
+    run_bench_restore(b, folder, &r);
+    expect_state(&r, JOBS_SUCCEEDED);
+}
+
 static void a_token_that_fails_leaves_all_as_it_was(void **state)
 {
     struct run_bench *b = *state;
@@ -577,6 +643,7 @@ int main(void)
         T(no_name_is_readable_in_any_blob),
         cmocka_unit_test(no_key_meets_a_nonce_twice_though_the_random_source_is_stuck),
         T(a_partition_written_during_the_backup_fails_it_by_name),
+        T(a_twin_without_room_gives_back_what_it_took),
         T(a_token_that_fails_leaves_all_as_it_was),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
