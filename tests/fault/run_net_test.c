@@ -232,6 +232,47 @@ static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **s
     }
 }
 
+/* The far side took the manifest though it said otherwise: its number must not come again. */
+static void a_manifest_that_may_be_out_there_has_used_its_number(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char folder[JOBS_FOLDER_SIZE];
+    f->b.o.run.attempts = 1;
+    run_bench_restart(&f->b);
+    test_blobserver_fault(&f->server, "op=PutBlob blob=manifest action=commit-status:500");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    memcpy(folder, r.folder, sizeof folder);
+    run_bench_restart(&f->b);
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    run_bench_restore(&f->b, folder, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.warning, "this is backup 1 of this appliance; the newest is 2"));
+}
+
+/* At this pace the manifest alone would take half an hour. */
+static void a_far_side_that_dribbles_does_not_hold_up_a_cancellation(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err e = { 0 };
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    test_blobserver_fault(&f->server, "op=GetBlob nth=2 action=drip:1");
+    struct run_request q = run_bench_request(&f->b, r.folder, NULL);
+    if (run_restore_start(f->b.run, &q, &r, &e) != CF_OK)
+        fail_msg("%s", e.text);
+    while (test_blobserver_stat(&f->server, "GetBlob") < 2)
+        usleep(1000);
+    assert_int_equal(jobs_cancel(f->b.jobs, r.id, NULL), CF_OK);
+    run_wait(f->b.run);
+    assert_int_equal(jobs_get(f->b.jobs, r.id, &r, NULL), CF_OK);
+    assert_int_equal(r.state, JOBS_CANCELED);
+    assert_false(jobs_restore_mode(f->b.jobs));
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     return memcmp(a, b, 44);
@@ -259,6 +300,8 @@ int main(void)
         T(a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup),
         T(a_missing_second_copy_is_a_warning),
         T(a_restore_gets_through_what_passes_and_writes_nothing_false),
+        T(a_manifest_that_may_be_out_there_has_used_its_number),
+        T(a_far_side_that_dribbles_does_not_hold_up_a_cancellation),
         cmocka_unit_test(no_key_met_a_nonce_twice_in_all_of_this), /* last */
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));

@@ -195,15 +195,5 @@ enum cf_rc backup_main(struct job *j, struct cf_err *e)
 
 enum cf_rc prebackup_main(struct job *j, struct cf_err *e)
 {
-    struct blob_wait w = { 0 };
-    if (!j->store)
-        return CF_OK;
-    enum cf_rc rc = blob_head(j->lane, "mhsm-precheck", blob_wait_end(&w), e);
-    if (rc == CF_OK)
-        rc = blob_wait(j->lane, &w, e);
-    if (rc == CF_E_ABSENT || w.r.why == BLOB_ABSENT || w.r.why == BLOB_PERMISSION) {
-        *e = (struct cf_err){ 0 }; /* reached, and nothing of that name: as it should be */
-        rc = CF_OK;
-    }
-    return rc;
+    return j->store ? far_reach(j, "mhsm-precheck", e) : CF_OK;
 }

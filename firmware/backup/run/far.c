@@ -17,9 +17,33 @@ static bool pause_ms(struct job *j, uint32_t ms)
     return !job_canceled(j);
 }
 
+static bool given_up(void *ctx)
+{
+    return job_canceled(ctx);
+}
+
+static struct upload_far far_of(struct job *j)
+{
+    return (struct upload_far){ .lane = j->lane, .writer = j->writer,
+                                .can_read = j->report.can_read, .canceled = given_up, .ctx = j };
+}
+
+enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e)
+{
+    struct upload_far f = far_of(j);
+    struct upload_outcome out = { 0 };
+    struct blob_wait w = { 0 };
+    upload_wait(&f, blob_head(f.lane, blob, blob_wait_end(&w), &out.err), &w, &out);
+    if (out.verdict == UPLOAD_DONE || out.why == BLOB_ABSENT || out.why == BLOB_PERMISSION)
+        return CF_OK;
+    if (e && e->rc == CF_OK)
+        *e = out.err;
+    return out.err.rc;
+}
+
 enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct cf_err *e)
 {
-    struct upload_far f = { .lane = j->lane, .writer = j->writer, .can_read = j->report.can_read };
+    struct upload_far f = far_of(j);
     unsigned most = j->r->o.attempts ? j->r->o.attempts : RUN_ATTEMPTS;
     struct upload_outcome out = { .verdict = UPLOAD_AGAIN };
     for (unsigned n = 1; n <= most && out.verdict == UPLOAD_AGAIN; n++) {

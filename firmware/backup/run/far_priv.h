@@ -13,6 +13,8 @@ struct job;
 typedef void far_attempt_fn(void *ctx, const struct upload_far *f, struct upload_outcome *out);
 CF_CHECK enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx,
                                struct cf_err *e);
+/* Asks once for a blob that need not be there: the far side answers, and knows us. */
+CF_CHECK enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e);
 CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list *list,
                                struct cf_err *e);
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,

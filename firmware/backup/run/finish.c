@@ -234,13 +234,14 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
     enum cf_rc rc = journal_manifest(b->journal, b->m.seq, bytes, e);
     if (rc == CF_OK)
         rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
-    r->last.seq = b->m.seq; /* used, whatever the answer was */
-    if (rc != CF_OK)
-        return cf_err_ctx(e, rc, "writing the manifest");
-    memcpy(r->last.mac, b->m.mac, sizeof r->last.mac);
-    /* The backup is whole from here on: what fails now is a remark. */
+    r->last.seq = b->m.seq; /* used, whatever the answer was: after a restart too */
+    if (rc == CF_OK)
+        memcpy(r->last.mac, b->m.mac, sizeof r->last.mac);
     if (journal_committed(r->o.dir, &r->last, &late) != CF_OK)
         job_warn(b->j, "the backup's number could not be remembered here");
+    if (rc != CF_OK)
+        return cf_err_ctx(e, rc, "writing the manifest");
+    /* The backup is whole from here on: what fails now is a remark. */
     late = (struct cf_err){ 0 };
     if (far_put(b->j, "manifest.copy", bytes->data, bytes->len, &late) != CF_OK)
         job_warn(b->j, "the manifest's second copy could not be written");

@@ -5,11 +5,29 @@
 
 #include "base/secret.h"
 
+#define WAIT_MS 500
+
 static void fail(struct upload_outcome *out, enum cf_rc rc, const struct cf_err *err)
 {
     *out = (struct upload_outcome){ .verdict = UPLOAD_FAILED, .err = *err };
     if (out->err.rc == CF_OK)
         (void)CF_FAIL(&out->err, rc, "the storage refused");
+}
+
+/* A far side that gives a byte now and then is not hanging, but must not hold up a cancellation. */
+static enum cf_rc wait_or_cancel(const struct upload_far *f, struct blob_wait *w, struct cf_err *e)
+{
+    bool canceled = false;
+    enum cf_rc rc = CF_OK;
+    while (rc == CF_OK && !w->over) {
+        unsigned open = 0;
+        rc = blob_lane_run(f->lane, WAIT_MS, &open, e);
+        if (rc == CF_OK && !w->over && !canceled && f->canceled && f->canceled(f->ctx)) {
+            canceled = true;
+            blob_lane_cancel(f->lane);
+        }
+    }
+    return rc;
 }
 
 void upload_wait(const struct upload_far *f, enum cf_rc started, struct blob_wait *w,
@@ -18,7 +36,7 @@ void upload_wait(const struct upload_far *f, enum cf_rc started, struct blob_wai
     struct cf_err err = out->err;
     enum cf_rc rc = started;
     if (rc == CF_OK)
-        rc = blob_wait(f->lane, w, &err);
+        rc = wait_or_cancel(f, w, &err);
     if (w->over)
         upload_judge(&w->r, out);
     else

@@ -50,6 +50,9 @@ struct upload_far {
     struct blob_lane *lane;
     struct blob_writer *writer;
     bool can_read; /* the credential lets us look at what we wrote */
+    /* Optional: asked twice a second; true gives up what is under way, as CF_E_CANCEL. */
+    bool (*canceled)(void *ctx);
+    void *ctx;
 };
 
 /* Waits for an operation that was started, or not, with its error in out->err, and judges it. */
