@@ -117,8 +117,13 @@ enum cf_rc access_client_by_name(struct store_view *v, const char *name,
                                  struct access_client_row *out, struct cf_err *e)
 {
     struct store_row row = { 0 };
+    struct cf_err why = { 0 };
 
-    enum cf_rc rc = store_get(v, STORE_PRINCIPAL, crypto_bytes_of(name, strlen(name)), &row, e);
+    enum cf_rc rc = store_get(v, STORE_PRINCIPAL, crypto_bytes_of(name, strlen(name)), &row, &why);
+    if (rc == CF_E_ABSENT)
+        (void)CF_FAIL(e, rc, "There is no principal of that name");
+    else if (rc != CF_OK && e != NULL)
+        *e = why;
     if (rc == CF_OK)
         rc = access_client_row_parse(access_bytes(&row.key), access_bytes(&row.value), out, e);
     store_row_clear(&row);

@@ -167,7 +167,9 @@ static enum cf_rc do_add_administrator(void *ctx, const struct json *body, struc
     if (rc == CF_OK)
         rc = json_get_text(body, "principal", &principal, e);
     if (rc == CF_OK)
-        rc = cf_parse_guid(principal, guid, e);
+        rc = cf_parse_guid(principal, guid, NULL);
+    if (rc == CF_E_INPUT && principal)
+        rc = CF_FAIL(e, rc, "principal: an object id (GUID) is wanted, not '%.64s'", principal);
     if (rc != CF_OK)
         return rc;
     rc = access_grant(a->access, guid, ACCESS_ADMINISTRATOR, e);

@@ -80,8 +80,10 @@ enum cf_rc bench_read(const char *dir, struct bench *out, struct cf_err *e)
     memcpy(out->dir, full, strlen(full) + 1);
     bench_path(out, "bench.json", path);
     enum cf_rc rc = cf_file_read(path, BENCH_JSON_MAX, &file, e);
-    if (rc == CF_E_ABSENT && e)
-        snprintf(e->text, sizeof e->text, "there is no bench appliance in %s; coffer bench up makes one", dir);
+    if (rc == CF_E_ABSENT && e) {
+        *e = (struct cf_err){ 0 };
+        (void)CF_FAIL(e, rc, "there is no bench appliance in %s; coffer bench up makes one", dir);
+    }
     if (rc == CF_OK)
         rc = json_parse(file.data, file.len, NULL, &root, e);
     if (rc == CF_OK)

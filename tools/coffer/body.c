@@ -25,21 +25,21 @@ enum cf_rc body_check_name(const char *name, struct cf_err *e)
     return CF_OK;
 }
 
-enum cf_rc body_put_bool(struct body *b, const char *member, const char *text, struct cf_err *e)
+enum cf_rc body_read_bool(const char *flag, const char *text, bool *out, struct cf_err *e)
 {
-    bool yes = strcmp(text, "true") == 0;
-    if (!yes && strcmp(text, "false") != 0)
-        return CF_FAIL(e, CF_E_INPUT, "true or false is wanted, not '%s'", text);
-    json_put_bool(&b->w, member, yes);
-    return CF_OK;
+    *out = strcmp(text, "true") == 0;
+    if (*out || strcmp(text, "false") == 0)
+        return CF_OK;
+    return CF_FAIL(e, CF_E_INPUT, "%s must be true or false, not '%s'", flag, text);
 }
 
-enum cf_rc body_put_number(struct body *b, const char *member, const char *text, struct cf_err *e)
+enum cf_rc body_put_number(struct body *b, const char *member, const char *flag, const char *text,
+                           struct cf_err *e)
 {
     uint64_t n = 0;
     enum cf_rc rc = cf_parse_u64(text, (uint64_t)JSON_INT_MAX, &n, e);
     if (rc != CF_OK)
-        return cf_err_ctx(e, rc, "%s", member);
+        return cf_err_ctx(e, rc, "%s", flag);
     json_put_int(&b->w, member, (int64_t)n);
     return CF_OK;
 }

@@ -120,28 +120,27 @@ enum cf_rc cli_call(struct cli_target *t, const char *method, const char *path,
     return rc;
 }
 
+/* What the appliance answered, by the class that refusal() gave it. */
+static int exit_of_answer(enum cf_rc rc)
+{
+    if (rc == CF_E_DENIED)
+        return EXIT_DENIED;
+    if (rc == CF_E_ABSENT)
+        return EXIT_ABSENT;
+    return rc == CF_E_STATE || rc == CF_E_IO /* 429, 503 */ ? EXIT_CONFLICT : EXIT_FAILED;
+}
+
 int cli_exit_of(const struct cf_err *e)
 {
-    switch (e->rc) {
-    case CF_OK:
+    if (e->rc == CF_OK)
         return EXIT_DONE;
-    case CF_E_DENIED:
-        return EXIT_DENIED;
-    case CF_E_ABSENT:
-        return EXIT_ABSENT;
-    case CF_E_STATE:
-        return EXIT_CONFLICT;
-    case CF_E_IO:
-    case CF_E_AUTH:
+    if (e->src == CF_SRC_HTTP)
+        return exit_of_answer(e->rc);
+    if (e->rc == CF_E_INPUT)
+        return EXIT_USAGE;
+    if (e->src == CF_SRC_CURL)
         return EXIT_UNREACHABLE;
-    case CF_E_ARG:
-    case CF_E_INPUT:
-    case CF_E_LIMIT:
-    case CF_E_REMOTE:
-    case CF_E_TOKEN:
-    case CF_E_CORRUPT:
-    case CF_E_CANCEL:
-    default:
+    if (e->src == CF_SRC_ERRNO) /* a file of this machine, not something on the appliance */
         return EXIT_FAILED;
-    }
+    return e->rc == CF_E_IO ? EXIT_FAILED : exit_of_answer(e->rc);
 }

@@ -69,9 +69,9 @@ struct cli_verb {
 extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 
-/* Parses argv[1..] for the verb. Prints usage and gives EXIT_USAGE on a wrong command line; *done: --help was
- * answered. cli_args_clear frees. */
-int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out, bool *done);
+/* Parses argv[1..] for the verb. Says on standard error what is wrong with a command line and gives EXIT_USAGE;
+ * ends the process where it asks for help. cli_args_clear frees. */
+int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out);
 void cli_args_clear(struct cli_args *a);
 
 /* --- where and who (target.c) ------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "p11/p11.h"
 
 static void usage(FILE *to)
@@ -36,6 +37,14 @@ static int matches(const struct cli_verb *v, int argc, char **argv)
     return n;
 }
 
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    return false;
+}
+
 static const struct cli_verb *find_verb(int argc, char **argv, int *words)
 {
     for (size_t i = 0; i < cli_verb_count; i++) {
@@ -46,25 +55,38 @@ static const struct cli_verb *find_verb(int argc, char **argv, int *words)
     return NULL;
 }
 
-static void print_failure(const struct cli_verb *v, const struct cli_args *a, const struct cf_err *e)
+static void print_error(const char *code, const char *message)
 {
-    if (!a->text[OPT_JSON]) {
-        fprintf(stderr, "coffer %s: %s\n", v->words, e->text);
-        return;
-    }
     struct cf_buf text = { 0 };
     struct json_wr w;
     const char *s = NULL;
     json_wr_init(&w, &text, NULL);
     json_put_object(&w, NULL);
     json_put_object(&w, "error");
-    json_put_text(&w, "code", e->code ? e->code : cf_rc_name(e->rc));
-    json_put_text(&w, "message", e->text);
+    json_put_text(&w, "code", code);
+    json_put_text(&w, "message", message);
     json_close(&w);
     json_close(&w);
     if (json_wr_end(&w) == CF_OK && cf_buf_text(&text, &s, NULL) == CF_OK)
         printf("%s\n", s);
     cf_buf_clear(&text);
+}
+
+static void print_failure(const struct cli_verb *v, const struct cli_args *a, const struct cf_err *e)
+{
+    if (!a->text[OPT_JSON]) {
+        fprintf(stderr, "coffer %s: %s\n", v->words, e->text);
+        return;
+    }
+    char text[sizeof e->text];
+    (void)cf_utf8_clean(e->text, text, sizeof text);
+    char *close = e->src == CF_SRC_HTTP && text[0] == '(' ? strstr(text, ") ") : NULL;
+    if (close) { /* the appliance's own words: (code) message */
+        *close = 0;
+        print_error(text + 1, close + 2);
+    } else {
+        print_error(e->code ? e->code : cf_rc_name(e->rc), text);
+    }
 }
 
 int main(int argc, char **argv)
@@ -80,14 +102,17 @@ int main(int argc, char **argv)
     if (!v) {
         bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
         usage(help ? stdout : stderr);
+        if (!help && has_word(argc, argv, "--json"))
+            print_error("usage", "there is no such verb; coffer --help lists them");
         return help ? EXIT_DONE : EXIT_USAGE;
     }
     struct cli_args args;
     struct cf_err err = { 0 };
-    bool done = false;
-    int code = cli_parse(v, argc - words, argv + words, &args, &done);
-    if (code == EXIT_DONE && !done)
+    int code = cli_parse(v, argc - words, argv + words, &args);
+    if (code == EXIT_DONE)
         code = v->run(&args, &err);
+    else if (has_word(argc, argv, "--json"))
+        print_error("usage", "the command line is wrong; standard error says where");
     if (err.rc != CF_OK)
         print_failure(v, &args, &err);
     cli_args_clear(&args);

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,6 @@ struct parsing {
     const struct cli_verb *verb;
     struct cli_args *args;
     int collecting; /* the list option that takes the next words, or -1 */
-    bool failed;
 };
 
 static bool add(struct cli_list *l, const char *text)
@@ -87,19 +87,25 @@ static bool add(struct cli_list *l, const char *text)
     return true;
 }
 
+static error_t wrong(struct argp_state *state, const char *how, const char *option)
+{
+    argp_error(state, "--%s %s", option, how);
+    return EINVAL;
+}
+
 static error_t take_option(struct parsing *p, enum cli_option o, char *arg, struct argp_state *state)
 {
     p->collecting = -1;
     if (rows[o].takes != LIST) {
         if (p->args->text[o])
-            argp_error(state, "--%s is given twice", rows[o].name);
+            return wrong(state, "is given twice", rows[o].name);
         p->args->text[o] = arg ? arg : "";
         return 0;
     }
     if (!p->args->list[o])
         p->args->list[o] = calloc(1, sizeof *p->args->list[o]);
     if (!p->args->list[o] || !add(p->args->list[o], arg))
-        argp_error(state, "too many values for --%s", rows[o].name);
+        return wrong(state, "has too many values", rows[o].name);
     p->args->text[o] = arg;
     p->collecting = (int)o;
     return 0;
@@ -113,12 +119,14 @@ static error_t take(int key, char *arg, struct argp_state *state)
     if (key != ARGP_KEY_ARG)
         return ARGP_ERR_UNKNOWN;
     if (p->collecting >= 0) {
-        if (!add(p->args->list[p->collecting], arg))
-            argp_error(state, "too many values for --%s", rows[p->collecting].name);
-        return 0;
+        return add(p->args->list[p->collecting], arg)
+                   ? 0
+                   : wrong(state, "has too many values", rows[p->collecting].name);
     }
-    if (!p->verb->operand || p->args->word.count)
+    if (!p->verb->operand || p->args->word.count) {
         argp_error(state, "unexpected word: %s", arg);
+        return EINVAL;
+    }
     add(&p->args->word, arg);
     return 0;
 }
@@ -146,20 +154,31 @@ static int missing(const struct cli_verb *v, const struct cli_args *a)
     return EXIT_DONE;
 }
 
-int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out, bool *done)
+static bool asks_for_help(int argc, char **argv)
+{
+    static const char *const words[] = { "--help", "-?", "--usage" };
+    for (int i = 1; i < argc; i++)
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+            if (strcmp(argv[i], words[k]) == 0)
+                return true;
+    return false;
+}
+
+int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out)
 {
     struct argp_option options[OPT_COUNT + 1] = { { 0 } };
     char name[64], doc[2048];
     struct parsing p = { .verb = v, .args = out, .collecting = -1 };
     *out = (struct cli_args){ 0 };
-    *done = false;
     fill_options(v, options);
     snprintf(name, sizeof name, "coffer %s", v->words);
     snprintf(doc, sizeof doc, "%s\v%s", v->summary, v->more ? v->more : "");
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
     const struct argp argp = { .options = options, .parser = take, .args_doc = v->operand, .doc = doc };
-    if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p) != 0)
+    /* Without exits of argp's own, main can answer in JSON where that was asked for. */
+    unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_EXIT);
+    if (argp_parse(&argp, argc, argv, flags, NULL, &p) != 0)
         return EXIT_USAGE;
     return missing(v, out);
 }

@@ -19,8 +19,8 @@ int simple_call(const struct cli_args *a, const char *method, const char *path, 
     enum cf_rc rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
         rc = cli_call(t, method, path, body ? &body->text : NULL, &r, e);
-    if (rc == CF_OK && r.json && a->text[OPT_JSON])
-        cli_print_json(r.json);
+    if (rc == CF_OK && a->text[OPT_JSON])
+        r.json ? cli_print_json(r.json) : (void)puts("{}"); /* a 204 */
     else if (rc == CF_OK && r.json && print)
         rc = print(r.json, e);
     if (body)
@@ -45,17 +45,38 @@ static enum cf_rc next_path(const struct cli_target *t, const struct json *page,
     return n > 0 && (size_t)n < size ? CF_OK : CF_FAIL(e, CF_E_REMOTE, "the next page's address is too long");
 }
 
-static enum cf_rc one_page(const struct cli_args *a, const struct json *page, simple_row *row,
-                           struct cf_buf *table, struct cf_err *e)
+/* A list on its way out: rows of a table, or the items of all pages as one document. */
+struct listing {
+    simple_row *row; /* NULL: JSON */
+    struct cf_buf table;
+    struct body all;
+};
+
+static enum cf_rc one_page(struct listing *l, const struct json *page, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
-    if (a->text[OPT_JSON]) {
-        cli_print_json(page);
+    for (const struct json *i = json_first(json_member(page, "value")); rc == CF_OK && i; i = json_next(i))
+        if (l->row)
+            rc = l->row(i, &l->table, e);
+        else
+            json_put_value(&l->all.w, NULL, i);
+    return rc;
+}
+
+/* The writer's text is compact and a list may be long: printed as it is. */
+static enum cf_rc print_all(struct listing *l, struct cf_err *e)
+{
+    const char *text = NULL;
+    if (l->row) {
+        cli_print_table(&l->table);
         return CF_OK;
     }
-    const struct json *items = json_member(page, "value");
-    for (const struct json *i = json_first(items); rc == CF_OK && i; i = json_next(i))
-        rc = row(i, table, e);
+    json_close(&l->all.w);
+    enum cf_rc rc = body_end(&l->all);
+    if (rc == CF_OK)
+        rc = cf_buf_text(&l->all.text, &text, e);
+    if (rc == CF_OK)
+        printf("%s\n", text);
     return rc;
 }
 
@@ -64,23 +85,26 @@ int simple_list(const struct cli_args *a, const char *path, const char *head, si
 {
     struct cli_target *t = NULL;
     struct cli_answer r = { 0 };
-    struct cf_buf table = { 0 };
+    struct listing l = { .row = a->text[OPT_JSON] ? NULL : row };
     char at[2048];
     snprintf(at, sizeof at, "%s", path);
+    body_begin(&l.all, e);
+    json_put_array(&l.all.w, "value");
     enum cf_rc rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
-        rc = cf_buf_put_text(&table, head, e);
+        rc = cf_buf_put_text(&l.table, head, e);
     for (size_t page = 0; rc == CF_OK && at[0] && page < PAGES_MAX; page++) {
         cli_answer_clear(&r);
         rc = cli_call(t, "GET", at, NULL, &r, e);
         if (rc == CF_OK)
-            rc = one_page(a, r.json, row, &table, e);
+            rc = one_page(&l, r.json, e);
         if (rc == CF_OK)
             rc = next_path(t, r.json, at, sizeof at, e);
     }
-    if (rc == CF_OK && !a->text[OPT_JSON])
-        cli_print_table(&table);
-    cf_buf_clear(&table);
+    if (rc == CF_OK)
+        rc = print_all(&l, e);
+    cf_buf_clear(&l.table);
+    cf_buf_clear(&l.all.text);
     cli_answer_clear(&r);
     cli_target_close(t);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);

@@ -381,6 +381,8 @@ int verb_bench_down(const struct cli_args *a, struct cf_err *e)
     enum cf_rc rc = b ? bench_read(a->text[OPT_DIR], b, e) : CF_FAIL(e, CF_E_LIMIT, "no memory");
     if (rc == CF_OK)
         rc = bench_stop(b, e);
+    if (rc == CF_OK && a->text[OPT_JSON])
+        printf("{}\n");
     free(b);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
 }
@@ -412,7 +414,7 @@ int verb_bench_token(const struct cli_args *a, struct cf_err *e)
     if (rc == CF_OK)
         rc = cf_buf_text(&token, &text, e);
     if (rc == CF_OK)
-        printf("%s\n", text);
+        printf(a->text[OPT_JSON] ? "{\"access_token\": \"%s\"}\n" : "%s\n", text);
     cf_buf_clear(&token);
     free(b);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);

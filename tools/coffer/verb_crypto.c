@@ -69,20 +69,39 @@ int verb_key_sign(const struct cli_args *a, struct cf_err *e)
     return operate(a, &o, print_value, e);
 }
 
+static bool valid(const struct json *v)
+{
+    bool yes = false;
+    return json_bool(json_member(v, "value"), &yes) && yes;
+}
+
 static enum cf_rc judge(const struct json *v, struct cf_err *e)
 {
-    bool valid = false;
-    if (!json_bool(json_member(v, "value"), &valid) || !valid)
+    if (!valid(v))
         return CF_FAIL(e, CF_E_AUTH, "the signature is not valid");
     printf("valid\n");
     return CF_OK;
 }
 
+/* In JSON the answer itself says it, and the exit code too. */
+static enum cf_rc judge_json(const struct json *v, struct cf_err *e)
+{
+    cli_print_json(v);
+    e->rc = valid(v) ? CF_OK : CF_E_AUTH;
+    return e->rc;
+}
+
 int verb_key_verify(const struct cli_args *a, struct cf_err *e)
 {
     const struct operation o = { "verify", "digest", OPT_DIGEST, true };
-    int code = operate(a, &o, judge, e);
-    return e->rc == CF_E_AUTH && e->src == CF_SRC_NONE && code == EXIT_UNREACHABLE ? EXIT_NOT_VALID : code;
+    struct cli_args plain = *a;
+    plain.text[OPT_JSON] = NULL;
+    int code = operate(&plain, &o, a->text[OPT_JSON] ? judge_json : judge, e);
+    if (e->rc != CF_E_AUTH || e->src != CF_SRC_NONE)
+        return code;
+    if (a->text[OPT_JSON])
+        *e = (struct cf_err){ 0 }; /* said already */
+    return EXIT_NOT_VALID;
 }
 
 int verb_key_encrypt(const struct cli_args *a, struct cf_err *e)

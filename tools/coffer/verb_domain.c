@@ -2,6 +2,8 @@
 #include "sd_download.h"
 #include "simple.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,7 +75,7 @@ static enum cf_rc request_body(const struct cli_list *certificates, const char *
         rc = put_certificate(b, certificates->item[i], e);
     json_close(&b->w);
     if (rc == CF_OK)
-        rc = body_put_number(b, "required", quorum, e);
+        rc = body_put_number(b, "required", "--sd-quorum", quorum, e);
     return rc == CF_OK ? body_end(b) : rc;
 }
 
@@ -94,22 +96,67 @@ static enum cf_rc wait_done(struct cli_target *t, struct cf_err *e)
     return CF_FAIL(e, CF_E_IO, "the appliance is still busy with the security domain; download it again later");
 }
 
+/* The file's place is taken before anything is asked: an activation whose document cannot be written would
+ * leave an HSM that nobody can recover. */
+static enum cf_rc claim(const char *file, struct cf_err *e)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return CF_FAIL(e, CF_E_INPUT, "%s exists already; it is not overwritten", file);
+    if (fd < 0)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot create %s", file);
+    close(fd);
+    return CF_OK;
+}
+
+static enum cf_rc print_made(const struct cli_args *a, struct cf_err *e)
+{
+    struct body b;
+    struct json *made = NULL;
+    size_t officers = a->list[OPT_SD_WRAPPING_KEYS]->count;
+    if (!a->text[OPT_JSON]) {
+        printf("%s\nKeep it apart from the backups; any %s of the %zu officers open it.\n", a->text[OPT_SD_FILE],
+               a->text[OPT_SD_QUORUM], officers);
+        return CF_OK;
+    }
+    body_begin(&b, e);
+    json_put_text(&b.w, "file", a->text[OPT_SD_FILE]);
+    json_put_int(&b.w, "officers", (int64_t)officers);
+    enum cf_rc rc = body_put_number(&b, "required", "--sd-quorum", a->text[OPT_SD_QUORUM], e);
+    if (rc == CF_OK)
+        rc = body_end(&b);
+    if (rc == CF_OK)
+        rc = json_parse(b.text.data, b.text.len, NULL, &made, e);
+    if (rc == CF_OK)
+        cli_print_json(made);
+    json_free(made);
+    cf_buf_clear(&b.text);
+    return rc;
+}
+
 enum cf_rc sd_download(struct cli_target *t, const struct cli_list *certificates,
                        const char *quorum, const char *file, struct cf_err *e)
 {
     struct body b = { 0 };
     struct cli_answer r = { 0 };
-    if (access(file, F_OK) == 0)
-        return CF_FAIL(e, CF_E_INPUT, "%s exists already; it is not overwritten", file);
     enum cf_rc rc = request_body(certificates, quorum, &b, e);
+    if (rc == CF_OK)
+        rc = claim(file, e);
+    bool claimed = rc == CF_OK;
     if (rc == CF_OK)
         rc = cli_call(t, "POST", "/securitydomain/download", &b.text, &r, e);
     const char *value = rc == CF_OK ? simple_text(r.json, "value") : "";
     if (rc == CF_OK && !*value)
         rc = CF_FAIL(e, CF_E_REMOTE, "the answer holds no security domain");
     /* On disk first: the document is complete in this answer, and waiting may fail. */
-    if (rc == CF_OK)
-        rc = cf_file_write(file, 0600, value, strlen(value), e);
+    bool written = false;
+    if (rc == CF_OK) {
+        rc = cf_err_ctx(e, cf_file_write(file, 0600, value, strlen(value), e),
+                        "the HSM is activated but its security domain is not kept; download it again");
+        written = rc == CF_OK;
+    }
+    if (claimed && !written)
+        unlink(file);
     if (rc == CF_OK)
         rc = wait_done(t, e);
     cf_buf_clear(&b.text);
@@ -125,8 +172,7 @@ int verb_sd_download(const struct cli_args *a, struct cf_err *e)
         rc = sd_download(t, a->list[OPT_SD_WRAPPING_KEYS], a->text[OPT_SD_QUORUM],
                          a->text[OPT_SD_FILE], e);
     if (rc == CF_OK)
-        printf("%s\nKeep it apart from the backups; any %s of the %zu officers open it.\n",
-               a->text[OPT_SD_FILE], a->text[OPT_SD_QUORUM], a->list[OPT_SD_WRAPPING_KEYS]->count);
+        rc = print_made(a, e);
     cli_target_close(t);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
 }

@@ -34,7 +34,9 @@ static enum cf_rc put_sas(const struct cli_args *a, struct body *b, struct cf_er
     const char *text = sas;
     enum cf_rc rc = CF_OK;
     if (a->text[OPT_MANAGED_IDENTITY]) {
-        rc = body_put_bool(b, "useManagedIdentity", a->text[OPT_MANAGED_IDENTITY], e);
+        bool yes = false;
+        rc = body_read_bool("--use-managed-identity", a->text[OPT_MANAGED_IDENTITY], &yes, e);
+        json_put_bool(&b->w, "useManagedIdentity", yes);
         if (rc != CF_OK || !sas)
             return rc;
     }
@@ -275,6 +277,10 @@ static int job_status(const struct cli_args *a, const char *what, struct cf_err 
     char path[128] = "/coffer/jobs";
     const struct json *job = NULL;
     const char *id = a->text[OPT_JOB];
+    if (id && body_check_name(id, NULL) != CF_OK) {
+        (void)CF_FAIL(e, CF_E_INPUT, "--job-id is what start printed: 32 digits");
+        return EXIT_USAGE;
+    }
     if (id)
         snprintf(path, sizeof path, "/%s/%.40s/pending", what, id);
     enum cf_rc rc = cli_target_open(a, &t, e);

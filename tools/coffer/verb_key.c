@@ -48,16 +48,19 @@ static void put_ops(const struct cli_args *a, struct body *b)
 static enum cf_rc put_attributes(const struct cli_args *a, struct body *b, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
-    const char *disabled = a->text[OPT_DISABLED];
+    bool yes = false;
     json_put_object(&b->w, "attributes");
-    if (a->text[OPT_ENABLED])
-        rc = body_put_bool(b, "enabled", a->text[OPT_ENABLED], e);
-    else if (disabled)
-        rc = body_put_bool(b, "enabled", strcmp(disabled, "true") == 0 ? "false" : "true", e);
+    if (a->text[OPT_ENABLED]) {
+        rc = body_read_bool("--enabled", a->text[OPT_ENABLED], &yes, e);
+        json_put_bool(&b->w, "enabled", yes);
+    } else if (a->text[OPT_DISABLED]) {
+        rc = body_read_bool("--disabled", a->text[OPT_DISABLED], &yes, e);
+        json_put_bool(&b->w, "enabled", !yes);
+    }
     if (rc == CF_OK && a->text[OPT_EXPIRES])
-        rc = body_put_number(b, "exp", a->text[OPT_EXPIRES], e);
+        rc = body_put_number(b, "exp", "--expires", a->text[OPT_EXPIRES], e);
     if (rc == CF_OK && a->text[OPT_NOT_BEFORE])
-        rc = body_put_number(b, "nbf", a->text[OPT_NOT_BEFORE], e);
+        rc = body_put_number(b, "nbf", "--not-before", a->text[OPT_NOT_BEFORE], e);
     json_close(&b->w);
     if (rc == CF_OK && a->list[OPT_TAGS])
         rc = body_put_tags(b, a->list[OPT_TAGS], e);
@@ -72,7 +75,7 @@ int verb_key_create(const struct cli_args *a, struct cf_err *e)
     json_put_text(&b.w, "kty", a->text[OPT_KTY]);
     enum cf_rc rc = key_path(a, "keys", "/create", path, e);
     if (rc == CF_OK && a->text[OPT_SIZE])
-        rc = body_put_number(&b, "key_size", a->text[OPT_SIZE], e);
+        rc = body_put_number(&b, "key_size", "--size", a->text[OPT_SIZE], e);
     if (a->text[OPT_CURVE])
         json_put_text(&b.w, "crv", a->text[OPT_CURVE]);
     put_ops(a, &b);

@@ -49,7 +49,7 @@ static int local_verb(const struct cli_args *a, const char *method, const char *
     enum cf_rc rc = socket_of(a, socket_path, e);
     if (rc == CF_OK)
         rc = cli_local_call(socket_path, method, path, b ? &b->text : NULL, &r, e);
-    if (rc == CF_OK && r.json && json_count(r.json))
+    if (rc == CF_OK && r.json && (json_count(r.json) || a->text[OPT_JSON]))
         cli_print_json(r.json);
     if (b)
         cf_buf_clear(&b->text);
@@ -64,7 +64,7 @@ int verb_create(const struct cli_args *a, struct cf_err *e)
     body_begin(&b, e);
     json_put_text(&b.w, "name", a->text[OPT_HSM_NAME]);
     if (a->text[OPT_RETENTION])
-        rc = body_put_number(&b, "retention", a->text[OPT_RETENTION], e);
+        rc = body_put_number(&b, "retention", "--retention-days", a->text[OPT_RETENTION], e);
     json_put_array(&b.w, "administrators");
     for (size_t i = 0; i < a->list[OPT_ADMINISTRATORS]->count; i++)
         json_put_text(&b.w, NULL, a->list[OPT_ADMINISTRATORS]->item[i]);

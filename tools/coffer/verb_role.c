@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "access/authority.h"
 #include "base/text.h"
@@ -85,8 +86,19 @@ static enum cf_rc find_principal(const struct cli_args *a, char out[ACCESS_GUID_
         return CF_OK;
     if (!a->text[OPT_DIR])
         return CF_FAIL(e, CF_E_INPUT, "--assignee must be an object id (a GUID)");
+    /* A name that is nobody's would make an id all the same, and the role would go to no one. */
+    struct bench b;
+    char file[128], path[BENCH_PATH];
     access_client_ids(a->text[OPT_ASSIGNEE], client, out);
-    return CF_OK;
+    snprintf(file, sizeof file, "principals/%.64s.json", a->text[OPT_ASSIGNEE]);
+    enum cf_rc rc = bench_read(a->text[OPT_DIR], &b, e);
+    if (rc != CF_OK)
+        return rc;
+    bench_path(&b, file, path);
+    return *out && access(path, F_OK) == 0
+               ? CF_OK
+               : CF_FAIL(e, CF_E_INPUT, "--assignee %.64s is no object id (GUID), and no principal of this bench",
+                         a->text[OPT_ASSIGNEE]);
 }
 
 static void random_guid(char out[37])
