@@ -41,7 +41,7 @@ static int open_token(void **state)
 {
     (void)state;
     struct p11_config cfg = test_token_config(&bench);
-    cfg.deadline_ms = 1500;
+    cfg.deadline_ms = 3000;
     test_token_no_rules(&bench);
     EXPECT_OK(p11_token_open(&cfg, &tok, &err));
     test_domain(tok);

@@ -16,7 +16,7 @@ static enum cf_rc open_with(const char *pin, bool confirmed)
         assert_int_equal(cf_secret_copy(pin, strlen(pin), &s, NULL), CF_OK);
     cfg.pin = s;
     cfg.pin_confirmed = confirmed;
-    cfg.deadline_ms = 1000;
+    cfg.deadline_ms = 2000;
     memset(&err, 0, sizeof err);
     enum cf_rc rc = p11_token_open(&cfg, &t, &err);
     hal_token_close(t);
