@@ -148,7 +148,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     return api_exchange_send(x, c);
 }
 
-static void on_log(void *cls, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void on_log(void *cls, const char *fmt, va_list ap)
 {
     char line[256];
     (void)cls;

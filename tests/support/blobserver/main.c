@@ -41,7 +41,7 @@ static bool load_scenario(struct faults *f, const char *path)
     size_t len = fread(text, 1, sizeof text - 1, in);
     fclose(in);
     text[len] = '\0';
-    unsigned line;
+    unsigned line = 0;
     if (len == sizeof text - 1 || !faults_add(f, text, &line)) {
         fprintf(stderr, "coffer-blobserver: %s:%u: not understood\n", path, line);
         return false;

@@ -280,8 +280,8 @@ static void an_assignments_role_may_be_spelt_in_three_ways(void **state)
     static const char *const good[] = {
         "21DBD100-6940-42c2-9190-5d6cb909625b",
         ACCESS_ROLE_PREFIX "21dbd100-6940-42c2-9190-5d6cb909625b",
-        "/microsoft.keyvault/providers/Microsoft.Authorization/roleDefinitions/"
-        "21dbd100-6940-42c2-9190-5d6cb909625b",
+        ("/microsoft.keyvault/providers/Microsoft.Authorization/roleDefinitions/"
+         "21dbd100-6940-42c2-9190-5d6cb909625b"),
     };
     for (size_t i = 0; i < 3; i++) {
         EXPECT_OK(access_role_parse(good[i], role, &err));
