@@ -1,13 +1,15 @@
 #include "hal_sim/hal_sim.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Stepped by a test while the appliance's threads read it. */
 struct sim_clock {
     struct hal_clock base;
-    int64_t unix_ms;
-    uint64_t monotonic_ms;
+    _Atomic int64_t unix_ms;
+    _Atomic uint64_t monotonic_ms;
 };
 
 static int64_t sim_unix_ms(struct hal_clock *c)
@@ -94,5 +96,7 @@ struct hal_entropy *hal_sim_entropy_new(uint64_t seed, int stuck)
 
 void hal_sim_entropy_free(struct hal_entropy *r)
 {
+    if (r)
+        pthread_mutex_destroy(&((struct sim_entropy *)r)->lock);
     free(r);
 }
