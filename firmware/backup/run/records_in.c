@@ -8,6 +8,7 @@
 #define BATCH_ROWS  2000 /* records in one transaction of the stage */
 #define CHECK_ALL   64   /* so many keys at most: every one is tried in the token */
 #define CHECK_SOME  64   /* else about so many */
+#define BATCH_KEYS  64   /* verified together: the token answers several at once */
 
 /* One record stream on its way into the stage. */
 struct records_in {
@@ -22,6 +23,9 @@ struct records_in {
     struct keystore_counts counts;
     uint64_t assignments;
     uint64_t every; /* one key in so many is tried in the token */
+    struct team *team;
+    struct keystore_record *batch[BATCH_KEYS];
+    size_t batched;
 };
 
 static enum cf_rc flush(struct records_in *in, struct cf_err *e)
@@ -49,31 +53,60 @@ enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t l
     enum cf_rc rc = keystore_record_parse(ks, record, len, out, e);
     if (rc == CF_OK && keystore_record_generation(*out) > b->m.generation)
         rc = CF_FAIL(e, CF_E_AUTH, "a key blob is of a later generation than its backup");
-    return rc == CF_OK ? keystore_record_verify(ks, *out, e) : rc;
+    return rc;
 }
 
-/* Strict parse, the MAC of each version by the token, now and then a trial use; then its rows. */
+/* The MAC of each version by the token, now and then a trial use. */
+static enum cf_rc verify_key(void *ctx, size_t i, struct cf_err *e)
+{
+    struct records_in *in = ctx;
+    struct keystore *ks = in->b->j->r->o.keystore;
+    enum cf_rc rc = keystore_record_verify(ks, in->batch[i], e);
+    if (rc == CF_OK && (in->counts.keys + i) % in->every == 0)
+        rc = keystore_record_check(ks, in->batch[i], in->every == 1, e);
+    return rc;
+}
+
+static enum cf_rc put_key(struct records_in *in, const struct keystore_record *r, struct cf_err *e)
+{
+    struct keystore_counts c = { 0 };
+    enum cf_rc rc = in->stage ? room(in, e) : CF_OK;
+    if (rc == CF_OK && in->stage)
+        rc = keystore_record_put(r, in->txn, e);
+    keystore_record_counts(r, &c);
+    in->counts.keys += c.keys;
+    in->counts.versions += c.versions;
+    in->counts.deleted += c.deleted;
+    return rc;
+}
+
+static void drop_batch(struct records_in *in)
+{
+    while (in->batched)
+        keystore_record_free(in->batch[--in->batched]);
+}
+
+static enum cf_rc end_batch(struct records_in *in, struct cf_err *e)
+{
+    struct team_work w = { .each = verify_key, .ctx = in, .items = in->batched };
+    enum cf_rc rc = in->batched ? team_run(in->team, &w, e) : CF_OK;
+    for (size_t i = 0; rc == CF_OK && i < in->batched; i++)
+        rc = put_key(in, in->batch[i], e);
+    drop_batch(in);
+    return rc;
+}
+
 static enum cf_rc take_key(struct records_in *in, const void *record, size_t len,
                            struct cf_err *e)
 {
-    struct keystore *ks = in->b->j->r->o.keystore;
     struct keystore_record *r = NULL;
-    struct keystore_counts c = { 0 };
     enum cf_rc rc = backup_in_key(in->b, record, len, &r, e);
-    if (rc == CF_OK && in->counts.keys % in->every == 0)
-        rc = keystore_record_check(ks, r, in->every == 1, e);
-    if (rc == CF_OK && in->stage)
-        rc = room(in, e);
-    if (rc == CF_OK && in->stage)
-        rc = keystore_record_put(r, in->txn, e);
-    if (rc == CF_OK) {
-        keystore_record_counts(r, &c);
-        in->counts.keys += c.keys;
-        in->counts.versions += c.versions;
-        in->counts.deleted += c.deleted;
+    if (rc != CF_OK) {
+        keystore_record_free(r);
+        return rc;
     }
-    keystore_record_free(r);
-    return rc;
+    in->batch[in->batched++] = r;
+    return in->batched == BATCH_KEYS ? end_batch(in, e) : CF_OK;
 }
 
 static enum cf_rc take_policy(struct records_in *in, struct cf_rd name, const void *record,
@@ -177,12 +210,18 @@ static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
     enum cf_rc rc = chunk_unpacker_new(s->chunk_log2, taker, &in->index, &in->unpacker, e);
     if (rc == CF_OK)
         rc = seal_opener_new(s->chunk_log2, &o, e);
+    if (rc == CF_OK)
+        rc = team_new(&in->team, e);
     for (uint64_t i = 0; rc == CF_OK && i < s->blocks; i++)
         rc = get_block(in, rows, i, o, e);
+    if (rc == CF_OK)
+        rc = end_batch(in, e);
     if (rc == CF_OK)
         rc = check_index(in, e);
     if (rc == CF_OK)
         rc = flush(in, e);
+    drop_batch(in);
+    team_free(in->team);
     store_end(in->txn);
     seal_opener_free(o);
     chunk_unpacker_free(in->unpacker);

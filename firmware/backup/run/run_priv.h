@@ -145,10 +145,23 @@ struct block_place {
 void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *rows, uint64_t i,
                      struct block_place *out);
 
-/* One record of `keys`: parsed strictly, each blob's MAC verified by the token. *out is the
+/* One record of `keys`: parsed strictly; its blobs' MACs are still to be verified. *out is the
  * caller's to free, also after a failure. */
 CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
                                   struct keystore_record **out, struct cf_err *e);
+
+/* Items 0 .. items-1, each once, by a few threads and the caller; waits for all. The first failure
+ * is returned, and nothing is begun after it. */
+struct team;
+struct team_work {
+    enum cf_rc (*each)(void *ctx, size_t item, struct cf_err *e);
+    void *ctx;
+    size_t items;
+};
+CF_CHECK enum cf_rc team_new(struct team **out, struct cf_err *e);
+void team_free(struct team *t); /* NULL is a no-op */
+CF_CHECK enum cf_rc team_run(struct team *t, const struct team_work *w, struct cf_err *e);
+
 /* Both only verify when there is nothing to write to: stage NULL, sel and side NULL. */
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,
                                     struct cf_err *e);

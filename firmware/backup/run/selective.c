@@ -128,6 +128,8 @@ static enum cf_rc put_key(struct search *s, struct cf_err *e)
     struct keystore_counts c = { 0 };
     enum keystore_restored how = KEYSTORE_RESTORED;
     enum cf_rc rc = backup_in_key(&s->b, s->found.data, s->found.len, &r, e);
+    if (rc == CF_OK)
+        rc = keystore_record_verify(ks, r, e);
     if (rc == CF_OK && strcmp(keystore_record_name(r), s->name) != 0)
         rc = CF_FAIL(e, CF_E_CORRUPT, "a record is not of the key that was asked for");
     if (rc == CF_OK)
