@@ -22,6 +22,22 @@ static enum cf_rc check_fits(const struct backup_in *b, struct cf_err *e)
     return CF_OK;
 }
 
+/* A partition that the backup does not know keeps its content beside the restored keys. */
+static void note_missing(struct job *j, const struct manifest *m)
+{
+    const struct run *r = j->r;
+    for (size_t i = 0; i < r->o.partition_count; i++) {
+        char text[128];
+        bool there = false;
+        for (size_t k = 2; k < m->stream_count; k++)
+            there |= strcmp(r->o.partitions[i].name, m->streams[k].name) == 0;
+        snprintf(text, sizeof text, "partition %s is not in the backup and stays as it is",
+                 r->o.partitions[i].name);
+        if (!there)
+            job_warn(j, text);
+    }
+}
+
 static void note_age(struct job *j, const struct manifest *m)
 {
     char text[160];
@@ -39,8 +55,10 @@ static enum cf_rc open_and_judge(struct job *j, struct backup_in *b, struct cf_e
     enum cf_rc rc = backup_in_open(j, b, e);
     if (rc == CF_OK)
         rc = check_fits(b, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK) {
         note_age(j, &b->m);
+        note_missing(j, &b->m);
+    }
     for (size_t i = 0; rc == CF_OK && i < b->m.stream_count; i++)
         atomic_fetch_add(&j->total_bytes, b->m.streams[i].plain);
     return rc;

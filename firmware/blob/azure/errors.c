@@ -3,6 +3,9 @@
 
 #include "azure_priv.h"
 
+#define REDIRECT                                                                                   \
+    "it answers with a redirect, which is not followed: name the storage service itself in "       \
+    "storageResourceUri"
 #define ASK_SAS "ask for a new SAS (backup sp=crdw, restore sp=rl)"
 
 static const struct row {
@@ -78,6 +81,10 @@ static const struct row *by_status(int status)
         int status;
         struct row row;
     } table[] = {
+        { 301, { "", BLOB_REFUSED, REDIRECT } },
+        { 302, { "", BLOB_REFUSED, REDIRECT } },
+        { 307, { "", BLOB_REFUSED, REDIRECT } },
+        { 308, { "", BLOB_REFUSED, REDIRECT } },
         { 401, { "", BLOB_CREDENTIAL, "the storage service does not accept the credential" } },
         { 403, { "", BLOB_PERMISSION, "the storage service does not allow this operation" } },
         { 404, { "", BLOB_ABSENT, "no such blob" } },

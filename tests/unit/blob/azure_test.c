@@ -70,6 +70,12 @@ static void each_refusal_has_its_class_and_a_text(void **state)
     }
 }
 
+static void a_redirect_is_named_with_its_cure(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(judge(BLOB_DO_GET, 307, "", false).err.text, "storageResourceUri"));
+}
+
 static void a_refused_credential_past_its_time_is_an_ended_one(void **state)
 {
     (void)state;
@@ -340,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_refusal_has_its_class_and_a_text),
         cmocka_unit_test(a_refused_credential_past_its_time_is_an_ended_one),
+        cmocka_unit_test(a_redirect_is_named_with_its_cure),
         cmocka_unit_test(no_byte_behind_the_range_is_handed_on),
         cmocka_unit_test(a_failed_condition_of_a_create_means_that_it_exists),
         cmocka_unit_test(a_list_of_blobs_is_read_in_pieces_of_any_size),

@@ -332,6 +332,23 @@ static void a_partition_that_this_appliance_lacks_stops_the_restore_before_it_be
 
 /* --- selective restore ------------------------------------------------------------------------------- */
 
+static void a_partition_that_the_backup_lacks_stays_and_is_named(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    char folder[JOBS_FOLDER_SIZE];
+    b->o.partitions = 1;
+    run_bench_restart(b);
+    run_bench_backup(b, &r);
+    memcpy(folder, r.folder, sizeof folder);
+    b->o.partitions = 2;
+    run_bench_restart(b);
+    run_bench_restore(b, folder, &r);
+    expect_state(&r, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.warning, "partition part1 is not in the backup and stays as it is"));
+    assert_null(strstr(r.warning, "part0"));
+}
+
 static void one_key_comes_back_with_its_versions_and_nothing_else_does(void **state)
 {
     struct run_bench *b = *state;
@@ -637,6 +654,7 @@ int main(void)
         T(a_prerestore_verifies_all_of_a_backup_and_changes_nothing),
         T(a_prebackup_looks_at_the_storage_and_writes_nothing),
         T(a_partition_that_this_appliance_lacks_stops_the_restore_before_it_begins),
+        T(a_partition_that_the_backup_lacks_stays_and_is_named),
         T(one_key_comes_back_with_its_versions_and_nothing_else_does),
         T(a_soft_deleted_or_absent_key_fails_the_job_in_words),
         T(every_key_of_many_is_found_through_the_index),
