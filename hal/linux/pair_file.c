@@ -107,22 +107,28 @@ enum cf_rc hal_linux_pair_settle(const char *path, unsigned live_slot, struct cf
 {
     struct pair_paths p;
     struct note n;
-    uint64_t next_inode = 0;
+    uint64_t inode = 0, next_inode = 0;
     enum cf_rc rc = paths_of(path, &p, e);
     if (rc == CF_OK)
         rc = note_read(p.note, &n, e);
     if (rc == CF_OK)
         rc = inode_of(p.next, &next_inode, e);
+    if (rc == CF_OK)
+        rc = inode_of(path, &inode, e);
     if (rc != CF_OK)
         return rc;
     bool traded_since = n.inode != 0 && n.inode == next_inode;
     unsigned slot = traded_since ? !n.slot : n.slot;
     if (slot != live_slot) {
+        if (n.inode != inode) /* no note yet, or the file was replaced since: the cut would not show */
+            rc = note_write(p.note, slot, path, e);
+        if (rc != CF_OK)
+            return rc;
         if (renameat2(AT_FDCWD, p.next, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
             return CF_FAIL_ERRNO(e, CF_E_IO, "cannot trade %s and its twin", path);
         rc = cf_file_sync_dir(path, e);
-    } else if (!traded_since && n.inode != 0) {
-        return CF_OK;
+    } else if (n.inode != 0 && n.inode == inode) {
+        return CF_OK; /* else a copy of the files: the next trade must find the right note */
     }
     return rc == CF_OK ? note_write(p.note, live_slot, path, e) : rc;
 }

@@ -1,5 +1,8 @@
 #include "support/test.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,6 +97,21 @@ static void a_file_replaced_from_outside_stays_live(void **state)
     expect_live("CCCC");
 }
 
+/* The owner of the data writes it anew as a file of its own, then a restore is cut. */
+static void a_cut_trade_of_a_file_that_was_replaced_trades_once(void **state)
+{
+    (void)state;
+    make_twin("BBBB");
+    EXPECT_OK(hal_linux_pair_settle(path, 0, &err));
+    EXPECT_OK(cf_file_write(path, 0600, "CCCC", 4, &err));
+    EXPECT_OK(hal_linux_pair_settle(path, 0, &err)); /* a start notes the new file */
+    assert_int_equal(renameat2(AT_FDCWD, next, AT_FDCWD, path, RENAME_EXCHANGE), 0); /* the cut */
+    EXPECT_OK(hal_linux_pair_settle(path, 1, &err));
+    expect_live("BBBB");
+    EXPECT_OK(hal_linux_pair_settle(path, 0, &err));
+    expect_live("CCCC");
+}
+
 static void a_garbled_note_is_refused(void **state)
 {
     (void)state;
@@ -121,6 +139,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_between_the_trade_and_the_note_trades_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_file_replaced_from_outside_stays_live, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cut_trade_of_a_file_that_was_replaced_trades_once, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_garbled_note_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_writer_is_refused, setup, teardown),
     };
