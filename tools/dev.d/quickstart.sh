@@ -120,7 +120,7 @@ qs_selective() {
 }
 
 quickstart() {
-    setup_packages quickstart && build_tree release
+    setup_packages quickstart && build_tree release coffer cofferd
     local digest signature
     QS_WORK=$(mktemp -d "${TMPDIR:-/tmp}/coffer-quickstart.XXXXXX")
     QS_DIR=$QS_WORK/hsm

@@ -30,12 +30,16 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
     uint8_t salt[FLOW_SALT_SIZE];
     bool taken = true;
     for (unsigned n = 0; n < NAME_TRIES && taken; n++) {
+        struct cf_err err = { 0 };
         name_folder(j, n);
         enum cf_rc rc = seal_salts_next(b->salts, salt, e);
-        if (rc == CF_OK)
-            rc = far_probe(j, salt, &taken, e);
         if (rc != CF_OK)
+            return rc;
+        rc = far_probe(j, salt, &taken, &err);
+        if (rc != CF_OK && (!taken || n + 1 == NAME_TRIES)) {
+            *e = err;
             return cf_err_ctx(e, rc, "the storage takes no blobs");
+        }
     }
     if (taken)
         return CF_FAIL(e, CF_E_STATE, "folder %s is taken; start the backup again", j->folder);

@@ -114,7 +114,8 @@ static const char probe_text[] = "This folder belongs to a backup; readers ignor
 struct probe_call {
     const char *blob;
     uint8_t row[FLOW_ROW_SIZE];
-    bool taken;
+    bool taken;     /* surely */
+    bool immutable; /* an immutable container says so of a folder that is taken, too */
 };
 
 static void try_probe(void *ctx, const struct upload_far *f, struct upload_outcome *out)
@@ -132,6 +133,7 @@ static void try_probe(void *ctx, const struct upload_far *f, struct upload_outco
     if (out->verdict == UPLOAD_DONE)
         upload_commit(f, c->blob, &list, out);
     c->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
+    c->immutable = out->why == BLOB_IMMUTABLE && out->verdict == UPLOAD_FAILED;
 }
 
 enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken, struct cf_err *e)
@@ -144,7 +146,7 @@ enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *ta
     flow_row_put(&row, c.row);
     job_blob(j, "probe", blob);
     enum cf_rc rc = far_repeat(j, try_probe, &c, &err);
-    *taken = c.taken;
+    *taken = c.taken || c.immutable;
     if (rc == CF_OK || c.taken)
         return CF_OK;
     if (e && e->rc == CF_OK)

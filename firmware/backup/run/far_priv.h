@@ -20,7 +20,8 @@ CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upl
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,
                             struct cf_err *e);
 /* Claims the folder by writing the blob `probe`, and so tells early whether blobs can be made.
- * `salt` marks it as ours. *taken: somebody's folder already. */
+ * `salt` marks it as ours. *taken: somebody's folder already; with an error too, where an immutable container refuses
+ * and would say the same of a new folder. */
 CF_CHECK enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken,
                               struct cf_err *e);
 /* A range of a blob into `out` (appended). `*size`: of the whole blob. */

@@ -1,0 +1,78 @@
+"""Storage of other kinds: over TLS with an authority of its own, immutable, and looked at before anything is begun."""
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import bench
+
+
+def certificate(folder, name):
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+                   check=True, stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+class Storage(bench.Case):
+    @classmethod
+    def prepare(cls):
+        cls.ours, cls.theirs = certificate(cls.folder, "ours"), certificate(cls.folder, "theirs")
+        cls.hsm = cls.bench("--storage-ca", str(cls.ours[0]), "--set", "storage.attempts=2")
+        cls.hsm.create("ec")
+        cls.before = cls.hsm.state()
+
+    def round_trip(self, server, storage=None):
+        storage = storage or server.storage()
+        folder = self.hsm.backup(storage)
+        self.hsm.create("later")
+        self.assertEqual("Succeeded", self.hsm.restore(storage, folder)["status"])
+        self.assert_same(self.before, self.hsm.state())
+        return folder
+
+    def test_tls_with_the_configured_authority(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY, tls=self.ours)
+        self.round_trip(server)
+
+    def test_tls_with_another_authority_is_refused_and_says_why(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY, tls=self.theirs)
+        status = self.hsm.wait(self.hsm.start("POST", "/backup", server.storage()))
+        self.assert_failed(status, "certificate")
+
+    def test_storage_that_allows_no_change_is_enough(self):
+        server = self.blobserver("--worm", "--require-sas", "--account-key", bench.DEV_KEY)
+        self.round_trip(server)
+        self.assertNotEqual(self.hsm.backup(server.storage()), self.hsm.backup(server.storage()))
+
+    def test_create_and_write_are_enough_for_a_backup_and_read_for_a_restore(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        folder = self.hsm.backup(server.storage("cw"))
+        self.hsm.create("later")
+        self.assertEqual("Succeeded", self.hsm.restore(server.storage("r"), folder)["status"])
+        self.assert_same(self.before, self.hsm.state())
+
+    def test_what_people_paste_is_taken(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        sas = server.storage()["token"]
+        self.round_trip(server, {"storageResourceUri": server.uri + "/", "token": "?" + sas})
+
+    def test_pre_checks_judge_and_write_nothing(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        folder = self.hsm.backup(server.storage())
+        stored = server.stats()
+        for method, path, body in (("POST", "/prebackup", server.storage()), ("POST", "/prebackup", {}),
+                                   ("PUT", "/prerestore", {"sasTokenParameters": server.storage(), "folderToRestore": folder})):
+            with self.subTest(path=path):
+                status = self.hsm.wait(self.hsm.start(method, path, body))
+                self.assertEqual("Succeeded", status["status"], status)
+        for name in ("PutBlock", "PutBlockList"):
+            self.assertEqual(stored.get(name), server.stats().get(name))
+        status = self.hsm.wait(self.hsm.start("PUT", "/prerestore", {"sasTokenParameters": server.storage(),
+                                                                     "folderToRestore": "mhsm-hsm1-20200101000000"}))
+        self.assert_failed(status, "mhsm-hsm1-20200101000000")
+        self.assert_same(self.before, self.hsm.state())
+
+
+if __name__ == "__main__":
+    bench.main()
