@@ -11,6 +11,7 @@ run_tests() {
     --module) run_module_contract "$@" && return ;;
     esac
     case "$*" in *unit*) ;; *) setup_node ;; esac
+    export AZURITE=$ROOT/build/node/node_modules/.bin/azurite-blob
     if [ $# -eq 0 ]; then
         build_tree asan
         ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure --no-tests=error -j2 \
