@@ -222,15 +222,21 @@ enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_er
     struct store_txn *t = NULL;
 
     pthread_mutex_lock(&j->lock);
+    struct jobs_facts facts = j->locked.facts;
     enum cf_rc rc = store_write(j->store, &t, e);
     if (rc == CF_OK)
         rc = jobs_row_get(store_txn_view(t), id, &r, e);
     if (rc == CF_OK && r.state == JOBS_FAILED && strcmp(r.error_code, JOBS_INTERRUPTED) == 0) {
         r.state = JOBS_SUCCEEDED;
         r.error_code[0] = r.error[0] = '\0';
+        count_backup(&facts, &r);
         rc = jobs_row_put(t, &r, e);
         if (rc == CF_OK)
+            rc = jobs_facts_put(t, &facts, e);
+        if (rc == CF_OK)
             rc = store_commit(t, e);
+        if (rc == CF_OK)
+            j->locked.facts = facts;
     }
     store_end(t);
     pthread_mutex_unlock(&j->lock);

@@ -175,7 +175,7 @@ static void backup_clear(struct backup *b)
         chunk_index_clear(&b->streams[i].index);
     }
     free(b->streams);
-    journal_end(b->journal);
+    journal_close(b->journal);
     seal_salts_free(b->salts);
     cf_secret_free(b->dk);
     manifest_clear(&b->m);

@@ -231,7 +231,9 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
 {
     struct run *r = b->j->r;
     struct cf_err late = { 0 };
-    enum cf_rc rc = journal_manifest(b->journal, b->m.seq, bytes, e);
+    struct journal_last it = { .seq = b->m.seq };
+    memcpy(it.mac, b->m.mac, sizeof it.mac);
+    enum cf_rc rc = journal_manifest(b->journal, &it, bytes, e);
     if (rc == CF_OK)
         rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
     r->last.seq = b->m.seq; /* used, whatever the answer was: after a restart too */

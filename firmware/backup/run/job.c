@@ -109,6 +109,8 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
     if (jobs_finish(jobs, j->record.id, &end, &ignored) != CF_OK)
         cf_log(CF_LOG_ERROR, "run", "job-not-ended", "job=%s text=\"%s\"", j->record.id,
                ignored.text);
+    else if (j->kind == JOBS_BACKUP)
+        journal_end(j->r->o.dir);
 }
 
 static void *job_main(void *arg)

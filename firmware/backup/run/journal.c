@@ -120,24 +120,37 @@ enum cf_rc journal_committed(const char *dir, const struct journal_last *last, s
     return rc;
 }
 
-/* The manifest of an interrupted backup may be out there: its number is used. */
-static void count_interrupted(const struct cf_buf *file, struct journal_last *last)
+/* The manifest of an interrupted backup may be out there: its number is used. It surely is where
+ * its MAC was remembered: then the job `done` had reached its end. */
+static void count_interrupted(const struct cf_buf *file, struct journal_last *last,
+                              char done[JOBS_ID_SIZE])
 {
     struct cf_rd rd = cf_rd_of(file->data, file->len), payload;
+    char id[JOBS_ID_SIZE] = "";
     uint8_t type;
     while (next_record(&rd, &type, &payload)) {
-        uint64_t seq = type == REC_MANIFEST ? cf_rd_le64(&payload) : 0;
+        const void *begun = type == REC_BEGIN ? cf_rd_bytes(&payload, JOBS_ID_SIZE) : NULL;
+        if (begun)
+            snprintf(id, sizeof id, "%.*s", JOBS_ID_SIZE - 1, (const char *)begun);
+        if (type != REC_MANIFEST)
+            continue;
+        uint64_t seq = cf_rd_le64(&payload);
+        const uint8_t *mac = cf_rd_bytes(&payload, sizeof last->mac);
+        if (mac && seq == last->seq && cf_equal(mac, last->mac, sizeof last->mac))
+            memcpy(done, id, sizeof id);
         if (seq > last->seq)
             last->seq = seq;
     }
 }
 
-enum cf_rc journal_recover(const char *dir, struct journal_last *last, struct cf_err *e)
+enum cf_rc journal_recover(const char *dir, struct journal_last *last, char done[JOBS_ID_SIZE],
+                           struct cf_err *e)
 {
     char path[PATH_MAX];
     struct cf_buf file = { 0 };
     enum cf_rc rc = read_last(dir, last, e);
     uint64_t seq = last->seq;
+    done[0] = 0;
     if (rc == CF_OK)
         rc = path_of(dir, "backup.journal", path, e);
     if (rc != CF_OK)
@@ -147,7 +160,7 @@ enum cf_rc journal_recover(const char *dir, struct journal_last *last, struct cf
         return CF_OK;
     if (rc != CF_OK)
         return CF_FAIL(e, rc, "cannot read the journal of the last backup");
-    count_interrupted(&file, last);
+    count_interrupted(&file, last, done);
     if (last->seq != seq)
         rc = journal_committed(dir, last, e);
     cf_buf_clear(&file);
@@ -198,7 +211,7 @@ enum cf_rc journal_begin(const char *dir, const char *job_id, const struct manif
     if (rc == CF_OK)
         rc = cf_file_sync_dir(j->path, e);
     if (rc != CF_OK) {
-        journal_end(j);
+        journal_close(j);
         return rc;
     }
     *out = j;
@@ -226,13 +239,15 @@ enum cf_rc journal_flush(struct journal *j, struct cf_err *e)
     return rc;
 }
 
-enum cf_rc journal_manifest(struct journal *j, uint64_t seq, const struct cf_buf *bytes,
-                            struct cf_err *e)
+enum cf_rc journal_manifest(struct journal *j, const struct journal_last *it,
+                            const struct cf_buf *bytes, struct cf_err *e)
 {
     struct cf_buf payload = { 0 };
     uint8_t number[8];
-    cf_le64(number, seq);
+    cf_le64(number, it->seq);
     enum cf_rc rc = cf_buf_put(&payload, number, sizeof number, e);
+    if (rc == CF_OK)
+        rc = cf_buf_put(&payload, it->mac, sizeof it->mac, e);
     if (rc == CF_OK)
         rc = cf_buf_put(&payload, bytes->data, bytes->len, e);
     pthread_mutex_lock(&j->lock);
@@ -245,14 +260,19 @@ enum cf_rc journal_manifest(struct journal *j, uint64_t seq, const struct cf_buf
     return rc;
 }
 
-void journal_end(struct journal *j)
+void journal_end(const char *dir)
+{
+    char path[PATH_MAX];
+    if (path_of(dir, "backup.journal", path, NULL) == CF_OK)
+        unlink(path);
+}
+
+void journal_close(struct journal *j)
 {
     if (!j)
         return;
-    if (j->fd >= 0) {
+    if (j->fd >= 0)
         close(j->fd);
-        unlink(j->path);
-    }
     cf_buf_clear(&j->pending);
     pthread_mutex_destroy(&j->lock);
     free(j);

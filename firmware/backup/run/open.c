@@ -49,6 +49,18 @@ static enum cf_rc end_restore(struct run *r, struct cf_err *e)
     return rc;
 }
 
+/* A backup that was cut behind its commit is whole, but for the manifest's second copy. */
+static enum cf_rc end_backup(struct run *r, struct cf_err *e)
+{
+    char done[JOBS_ID_SIZE];
+    struct cf_err err = { 0 };
+    enum cf_rc rc = journal_recover(r->o.dir, &r->last, done, e);
+    if (rc == CF_OK && done[0] &&
+        jobs_correct_interrupted(r->o.jobs, done, &err) != CF_OK)
+        cf_log(CF_LOG_WARN, "run", "job-not-corrected", "job=%s rc=%s", done, cf_rc_name(err.rc));
+    return rc;
+}
+
 static enum cf_rc check_partitions(const struct run_options *o, struct cf_err *e)
 {
     if (o->partition_count > FLOW_STREAMS_MAX - 2)
@@ -76,7 +88,7 @@ enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err
     if (rc == CF_OK)
         rc = end_restore(r, e);
     if (rc == CF_OK)
-        rc = journal_recover(o->dir, &r->last, e);
+        rc = end_backup(r, e);
     if (rc != CF_OK) {
         run_close(r);
         return cf_err_ctx(e, rc, "opening the backup engine");

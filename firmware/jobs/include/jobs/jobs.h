@@ -100,7 +100,7 @@ CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct job
                                 struct cf_err *e);
 
 /* A job that jobs_open found interrupted had reached its end all the same (a restore whose flip had
- * happened): it becomes Succeeded. CF_OK and no change for any other. */
+ * happened, a backup whose manifest was taken): it becomes Succeeded. CF_OK and no change for any other. */
 CF_CHECK enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_err *e);
 
 /* CF_E_ABSENT "NotFound", text "The given jobId is not found". */
