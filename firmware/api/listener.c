@@ -210,8 +210,9 @@ enum cf_rc api_listen_tls(struct api *a, struct api_listener **out, struct cf_er
     enum cf_rc rc = address_of(&a->cfg, &addr, e);
     if (rc != CF_OK)
         return rc;
-    if (!a->cfg.key_pem)
-        return CF_FAIL(e, CF_E_INPUT, "the server certificate has no key");
+    rc = api_certificate_check(a->cfg.cert_pem, a->cfg.key_pem, hal_clock_unix_ms(a->cfg.clock) / 1000, e);
+    if (rc != CF_OK)
+        return rc;
     struct api_listener *l = listener_new(a, false);
     if (!l)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for the server");
@@ -222,7 +223,6 @@ enum cf_rc api_listen_tls(struct api *a, struct api_listener **out, struct cf_er
         { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)a->cfg.key_pem },
         { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
         { MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)a->cfg.limits.connections_per_ip, NULL },
-        { MHD_OPTION_LISTENING_ADDRESS_REUSE, 1, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
     unsigned v6 = addr.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0;
@@ -231,8 +231,7 @@ enum cf_rc api_listen_tls(struct api *a, struct api_listener **out, struct cf_er
     const union MHD_DaemonInfo *i =
         l->daemon ? MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
     if (!i) {
-        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot listen on port %u (in use, or the certificate "
-                           "and key do not fit)", (unsigned)a->cfg.port);
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot listen on port %u", (unsigned)a->cfg.port);
         api_listener_close(l);
         return rc;
     }

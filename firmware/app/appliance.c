@@ -71,11 +71,12 @@ static enum cf_rc open_db(struct appliance *a, struct cf_err *e)
     return rc;
 }
 
-enum cf_rc app_open_token(struct appliance *a, const struct cf_secret *pin, bool confirmed,
-                          struct cf_err *e)
+static enum cf_rc open_all(struct appliance *a, const struct cf_secret *pin, bool confirmed,
+                           struct cf_err *e)
 {
-    enum cf_rc rc = a->board->token_open(&a->settings, pin, confirmed, &a->token, e);
-    if (rc == CF_OK)
+    /* A second PIN may find the first steps done: the token open, and the database not. */
+    enum cf_rc rc = a->token ? CF_OK : a->board->token_open(&a->settings, pin, confirmed, &a->token, e);
+    if (rc == CF_OK && !a->db)
         rc = open_db(a, e);
     if (rc == CF_OK)
         rc = jobs_open(a->db, a->parts.clock, a->parts.entropy, &a->jobs, e);
@@ -84,6 +85,15 @@ enum cf_rc app_open_token(struct appliance *a, const struct cf_secret *pin, bool
     if (rc != CF_OK || !a->hsm.name[0])
         return rc;
     return app_open_created(a, e);
+}
+
+enum cf_rc app_open_token(struct appliance *a, const struct cf_secret *pin, bool confirmed,
+                          struct cf_err *e)
+{
+    atomic_store(&a->opening, true);
+    enum cf_rc rc = open_all(a, pin, confirmed, e);
+    atomic_store(&a->opening, false);
+    return rc;
 }
 
 void app_wake(struct appliance *a)

@@ -85,8 +85,10 @@ struct appliance {
 
     atomic_bool serving;   /* the TLS listener answers */
     atomic_int state;      /* enum api_state, without API_RESTORING */
+    atomic_bool opening;   /* the steps behind the PIN are under way: `state` is not final */
     pthread_mutex_t lock;  /* one provisioning step at a time; also guards `pin` */
     struct cf_secret *pin; /* brought over the local socket, until the token is open */
+    char pin_refused[192]; /* why the last one did not open it; under the lock */
     int wake_fd;           /* eventfd: the main loop has something to do */
 };
 

@@ -30,7 +30,9 @@ static enum cf_rc need_hsm(const struct appliance *a, struct cf_err *e)
 static const char *state_name(const struct appliance *a)
 {
     if (!a->jobs)
-        return "locked";
+        return atomic_load(&a->opening) ? "opening" : "locked";
+    if (atomic_load(&a->opening))
+        return "opening";
     if (jobs_restore_mode(a->jobs))
         return "restoring";
     switch ((enum api_state)atomic_load(&a->state)) {
@@ -64,6 +66,17 @@ static void put_token(struct appliance *a, struct json_wr *w)
     json_close(w);
 }
 
+/* While a PIN is being tried the lock is taken for long, and there is nothing to say yet. */
+static void put_refusal(struct appliance *a, struct json_wr *w)
+{
+    if (a->jobs || pthread_mutex_trylock(&a->lock) != 0)
+        return;
+    json_put_bool(w, "pin_wanted", !a->pin);
+    if (a->pin_refused[0])
+        json_put_text(w, "pin_refused", a->pin_refused);
+    pthread_mutex_unlock(&a->lock);
+}
+
 static enum cf_rc do_status(void *ctx, const struct json *body, struct cf_buf *reply,
                             struct cf_err *e)
 {
@@ -80,6 +93,7 @@ static enum cf_rc do_status(void *ctx, const struct json *body, struct cf_buf *r
         json_put_text(&w, "name", a->hsm.name);
         json_put_text(&w, "url", a->base_url);
     }
+    put_refusal(a, &w);
     put_token(a, &w);
     json_close(&w);
     return json_wr_end(&w);
@@ -151,6 +165,8 @@ static enum cf_rc do_pin(void *ctx, const struct json *body, struct cf_buf *repl
         rc = not_yet(e, "A PIN is being tried already");
     else
         rc = cf_secret_copy(pin, strlen(pin), &a->pin, e);
+    if (rc == CF_OK)
+        a->pin_refused[0] = 0;
     pthread_mutex_unlock(&a->lock);
     app_wake(a);
     return rc;

@@ -135,18 +135,23 @@ static enum cf_rc read_pin(const struct options *o, const struct app_config *c,
     return cf_err_ctx(e, rc, "PIN");
 }
 
-/* A PIN that came over the local socket; a wrong one is logged and another waited for. */
-static void try_pin(struct appliance *a)
+/* A PIN that came over the local socket. A refused one is logged and shown by status, and another is
+ * waited for; with the token open a failure is one of the start and ends it. */
+static enum cf_rc try_pin(struct appliance *a, struct cf_err *e)
 {
-    struct cf_err err = { 0 };
     pthread_mutex_lock(&a->lock);
     struct cf_secret *pin = a->pin;
-    enum cf_rc rc = pin ? app_open_token(a, pin, true, &err) : CF_OK;
+    enum cf_rc rc = pin ? app_open_token(a, pin, true, e) : CF_OK;
     a->pin = NULL;
+    if (rc != CF_OK && !a->jobs) {
+        cf_log(CF_LOG_ERROR, "app", "token-refused", "reason=\"%s\"", e->text);
+        (void)cf_utf8_clean(e->text, a->pin_refused, sizeof a->pin_refused);
+        *e = (struct cf_err){ 0 };
+        rc = CF_OK;
+    }
     pthread_mutex_unlock(&a->lock);
     cf_secret_free(pin);
-    if (rc != CF_OK)
-        cf_log(CF_LOG_ERROR, "app", "token-refused", "reason=\"%s\"", err.text);
+    return rc;
 }
 
 static void tick(struct appliance *a)
@@ -166,25 +171,27 @@ static void tick(struct appliance *a)
         cf_log(CF_LOG_INFO, "app", "purged", "keys=%zu", purged);
 }
 
-static void serve_until_signal(struct appliance *a, int signal_fd)
+static enum cf_rc serve_until_signal(struct appliance *a, int signal_fd, struct cf_err *e)
 {
     struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
                             { .fd = a->wake_fd, .events = POLLIN } };
-    for (;;) {
+    enum cf_rc rc = CF_OK;
+    while (rc == CF_OK) {
         int n = poll(fds, 2, TICK_MS);
         if (n < 0 && errno != EINTR)
-            return;
+            return CF_FAIL_ERRNO(e, CF_E_IO, "poll");
         if (n > 0 && fds[0].revents)
-            return;
+            return CF_OK;
         if (n > 0 && fds[1].revents) {
             uint64_t count;
             ssize_t ignored = read(a->wake_fd, &count, sizeof count);
             (void)ignored;
-            try_pin(a);
+            rc = try_pin(a, e);
         }
         if (n == 0)
             tick(a);
     }
+    return rc;
 }
 
 /* Blocked before any thread starts, so that only the loop above sees them. */
@@ -214,11 +221,13 @@ static enum cf_rc run_appliance(const struct options *o, const struct app_config
         rc = app_open(a, config, e);
     if (rc == CF_OK && pin)
         rc = app_open_token(a, pin, o->pin_fd < 0 && newer(config->pin_file, config->config_dir), e);
+    if (rc == CF_E_DENIED && !a->token && o->pin_fd < 0)
+        rc = cf_err_ctx(e, rc, "PIN of %s (tried again once written anew)", config->pin_file);
     cf_secret_free(pin);
     if (rc == CF_OK) {
         cf_log(CF_LOG_INFO, "app", "started", "version=%s board=%s", APP_VERSION, a->board->name);
         sd_notify(0, "READY=1");
-        serve_until_signal(a, signal_fd);
+        rc = serve_until_signal(a, signal_fd, e);
         sd_notify(0, "STOPPING=1");
         cf_log(CF_LOG_INFO, "app", "stopping", "%s", "");
     }

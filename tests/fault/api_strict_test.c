@@ -66,6 +66,34 @@ static const char *got(const struct world *w)
     return (const char *)w->got.data;
 }
 
+/* The library only says that it did not start. */
+static void a_server_that_cannot_start_says_which_file_or_port_is_wrong(void **state)
+{
+    struct world *w = *state;
+    struct api *a = NULL;
+    static const struct {
+        const char *cert, *key, *words;
+    } rows[] = {
+        { "junk", fixture_key_pem, "certificate is no PEM chain" },
+        { "", fixture_key_pem, "certificate is no PEM chain" },
+        { fixture_cert_pem, "junk", "key is not usable" },
+        { fixture_cert_pem, NULL, "has no key" },
+        { fixture_cert_pem, fixture_key_pem, "Address already in use" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct cf_err e = { 0 };
+        const struct api_config cfg = {
+            .cert_pem = rows[i].cert, .key_pem = rows[i].key, .hosts = hosts, .host_count = 2,
+            .port = api_port(w->api), .authority_url = "https://hsm1.coffer.test/adfs",
+            .clock = w->clock, .entropy = hal_linux_entropy(), .gate = &w->gate.gate,
+        };
+        assert_int_not_equal(api_start(&cfg, &a, &e), CF_OK);
+        assert_null(a);
+        print_message("  %s\n", e.text);
+        assert_non_null(strstr(e.text, rows[i].words));
+    }
+}
+
 static void a_good_request_is_answered_and_the_connection_kept(void **state)
 {
     struct world *w = *state;
@@ -418,6 +446,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_cannot_start_says_which_file_or_port_is_wrong),
         cmocka_unit_test(a_good_request_is_answered_and_the_connection_kept),
         cmocka_unit_test(malformed_requests_are_refused_and_the_connection_closed),
         cmocka_unit_test(a_nul_in_a_header_is_refused),

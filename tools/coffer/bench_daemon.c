@@ -65,7 +65,17 @@ static enum cf_rc daemon_path(char *out, size_t size, struct cf_err *e)
     return access(out, X_OK) == 0 ? CF_OK : CF_FAIL_ERRNO(e, CF_E_ABSENT, "%s", out);
 }
 
-/* The last line of cofferd.log says why it did not start. */
+/* The last line of cofferd.log says why it did not start: its reason alone where it has one. */
+static enum cf_rc quote_line(const struct bench *b, const char *line, struct cf_err *e)
+{
+    const char *reason = strstr(line, "reason=\"");
+    size_t len = strlen(line);
+    if (!reason || line[len - 1] != '"')
+        return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.120s (all of it: %s/cofferd.log)", line, b->dir);
+    reason += strlen("reason=\"");
+    return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.*s", (int)(line + len - 1 - reason), reason);
+}
+
 static enum cf_rc with_log(const struct bench *b, struct cf_err *e)
 {
     char path[BENCH_PATH];
@@ -76,7 +86,7 @@ static enum cf_rc with_log(const struct bench *b, struct cf_err *e)
     if (cf_file_read(path, (size_t)64 << 20, &log, NULL) == CF_OK && log.len > 1 &&
         cf_buf_resize(&log, log.len - 1, NULL) == CF_OK && cf_buf_text(&log, &text, NULL) == CF_OK) {
         const char *line = strrchr(text, '\n');
-        rc = CF_FAIL(e, CF_E_IO, "cofferd did not start: %.180s (all of it: %s)", line ? line + 1 : text, path);
+        rc = quote_line(b, line ? line + 1 : text, e);
     } else {
         rc = CF_FAIL(e, CF_E_IO, "cofferd did not start; see %s", path);
     }
@@ -90,17 +100,20 @@ static enum cf_rc wait_until_up(const struct bench *b, pid_t pid, struct cf_err 
         struct cli_answer r = { 0 };
         enum cf_rc rc = bench_local(b, "GET", "/local/status", NULL, &r, NULL);
         const char *state = rc == CF_OK ? json_text(json_member(r.json, "state")) : NULL;
-        bool open = state && strcmp(state, "locked") != 0; /* the socket answers before the token does, */
-        if (b->created)
-            open = open && json_member(r.json, "url"); /* and that before the HSM does */
+        /* The socket answers before the token does. */
+        bool open = state && strcmp(state, "locked") != 0 && strcmp(state, "opening") != 0;
+        bool lost = open && b->created && strcmp(state, "factory") == 0;
         cli_answer_clear(&r);
+        if (lost)
+            return CF_FAIL(e, CF_E_STATE, "cofferd holds no HSM, but one was made here: %s/config is not the one it "
+                                          "was made with", b->dir);
         if (open)
             return CF_OK;
         if (waitpid(pid, NULL, WNOHANG) == pid)
             return with_log(b, e);
         usleep(TRY_US);
     }
-    return with_log(b, e);
+    return CF_FAIL(e, CF_E_STATE, "cofferd runs but its HSM does not come up; see %s/cofferd.log", b->dir);
 }
 
 static enum cf_rc spawn(const struct bench *b, char *const argv[], char *const envp[], pid_t *pid,
@@ -163,7 +176,11 @@ enum cf_rc bench_start(const struct bench *b, pid_t *pid, struct cf_err *e)
     free(mutable_sets);
     if (rc == CF_OK)
         rc = write_pid(b, *pid, e);
-    return rc == CF_OK ? wait_until_up(b, *pid, e) : rc;
+    if (rc == CF_OK)
+        rc = wait_until_up(b, *pid, e);
+    if (rc != CF_OK)
+        (void)!bench_stop(b, NULL); /* what does not come up is not left behind */
+    return rc;
 }
 
 static bool gone(const struct bench *b, pid_t pid)

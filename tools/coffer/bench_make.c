@@ -65,6 +65,8 @@ static enum cf_rc make_tls(const struct bench *b, struct cf_err *e)
                                        .now = (int64_t)time(NULL), .days = DAYS_VALID };
     if (there(b, "tls/server.pem"))
         return CF_OK;
+    if (b->created)
+        return CF_FAIL(e, CF_E_STATE, "the certificate that clients trust is gone: put %s/tls back as it was", b->dir);
     enum cf_rc rc = crypto_cert_make(&order, NULL, &ca, e);
     order.kind = CRYPTO_CERT_SERVER;
     order.common_name = b->host;
@@ -157,6 +159,9 @@ static enum cf_rc make_token(const struct bench *b, struct cf_err *e)
     struct cf_buf text = { 0 };
     if (b->module[0] || there(b, "token/pin"))
         return CF_OK;
+    if (b->created) /* another token would be no help, and stand in the way of the right one */
+        return CF_FAIL(e, CF_E_STATE, "the PIN of this appliance's token is gone: put %s/token back as it was, or "
+                                      "make a new appliance with --fresh", b->dir);
     bench_path(b, "token/softhsm2.conf", conf);
     bench_path(b, "token/pin", pin);
     bench_path(b, "token/pin.new", fresh);

@@ -361,10 +361,13 @@ int verb_bench_up(const struct cli_args *a, struct cf_err *e)
         rc = bench_make(b, e);
     if (rc == CF_OK && !up)
         rc = bench_configure(b, e);
-    if (rc == CF_OK)
+    /* What an appliance in use is asked to change is kept once it has come up with it. */
+    if (rc == CF_OK && !b->created)
         rc = bench_write(b, e);
     if (rc == CF_OK && !up)
         rc = bench_start(b, &pid, e);
+    if (rc == CF_OK && b->created)
+        rc = bench_write(b, e);
     if (rc == CF_OK)
         rc = provision(b, e);
     if (rc == CF_OK)

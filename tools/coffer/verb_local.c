@@ -1,12 +1,16 @@
-/* What is asked over the local socket: create, owner add-administrator, status. */
+/* What is asked over the local socket: create, owner add-administrator, token login, status. */
 #include "bench.h"
 #include "simple.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "target_priv.h"
+
+#define PIN_TRIES  600 /* of PIN_TRY_US */
+#define PIN_TRY_US 200000
 
 #define SOCKET_DEFAULT "/run/cofferd.sock"
 
@@ -88,21 +92,55 @@ int verb_owner_add(const struct cli_args *a, struct cf_err *e)
     return EXIT_USAGE;
 }
 
-int verb_token_login(const struct cli_args *a, struct cf_err *e)
+static enum cf_rc send_pin(const struct cli_args *a, const char *socket_path, struct cf_err *e)
 {
     struct cf_secret *pin = NULL;
-    struct body b;
+    struct body b = { 0 };
+    struct cli_answer r = { 0 };
     enum cf_rc rc = cli_read_pin(a->text[OPT_PIN_FILE], &pin, e);
-    if (rc != CF_OK)
-        return cli_exit_of(e);
-    body_begin(&b, e);
-    json_put_text_n(&b.w, "pin", cf_secret_view(pin), cf_secret_len(pin));
+    if (rc == CF_OK) {
+        body_begin(&b, e);
+        json_put_text_n(&b.w, "pin", cf_secret_view(pin), cf_secret_len(pin));
+        rc = body_end(&b);
+    }
     cf_secret_free(pin);
-    rc = body_end(&b);
     if (rc == CF_OK)
-        return local_verb(a, "POST", "/local/pin", &b, e);
+        rc = cli_local_call(socket_path, "POST", "/local/pin", &b.text, &r, e);
     cf_buf_clear(&b.text);
-    return EXIT_USAGE;
+    cli_answer_clear(&r);
+    return rc;
+}
+
+/* The PIN is tried behind the answer; status tells how it went. */
+static enum cf_rc wait_open(const char *socket_path, struct cli_answer *r, struct cf_err *e)
+{
+    for (unsigned i = 0; i < PIN_TRIES; i++) {
+        cli_answer_clear(r);
+        enum cf_rc rc = cli_local_call(socket_path, "GET", "/local/status", NULL, r, e);
+        const char *refused = simple_text(r->json, "pin_refused");
+        if (rc == CF_OK && *refused)
+            rc = CF_FAIL(e, CF_E_DENIED, "the token is not open: %s", refused);
+        const char *state = simple_text(r->json, "state");
+        if (rc != CF_OK || (strcmp(state, "locked") != 0 && strcmp(state, "opening") != 0))
+            return rc;
+        usleep(PIN_TRY_US);
+    }
+    return CF_FAIL(e, CF_E_STATE, "the token is still being opened; see coffer status");
+}
+
+int verb_token_login(const struct cli_args *a, struct cf_err *e)
+{
+    char socket_path[BENCH_PATH];
+    struct cli_answer r = { 0 };
+    enum cf_rc rc = socket_of(a, socket_path, e);
+    if (rc == CF_OK)
+        rc = send_pin(a, socket_path, e);
+    if (rc == CF_OK)
+        rc = wait_open(socket_path, &r, e);
+    if (rc == CF_OK && a->text[OPT_JSON])
+        cli_print_json(r.json);
+    cli_answer_clear(&r);
+    return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
 }
 
 int verb_status(const struct cli_args *a, struct cf_err *e)

@@ -111,7 +111,7 @@ const struct cli_verb cli_verbs[] = {
       NONE, NULL, verb_status },
     { "token login", "Give the appliance its token's PIN (local, root)",
       "For an appliance whose configuration names no PIN file: it waits, locked, until the PIN comes over its local "
-      "socket. A PIN that the token refuses is tried once and shows in the log; `coffer status` says whether the token is open.",
+      "socket. A PIN is tried once; one that the token refuses is exit code 3, and another may be given.",
       LIST_OF(OPT_PIN_FILE, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_PIN_FILE), NULL, verb_token_login },
     { "token probe", "Show what a PKCS#11 module can do and how it would be used",
       "Opens the token in a worker process, as cofferd does, and refuses by name what is missing.",
