@@ -176,9 +176,14 @@ CF_CHECK enum cf_rc read_version(const char *lower, const struct store_row *row,
 
 CF_CHECK enum cf_rc put_key(struct store_txn *t, const char *lower, const struct key_row *r,
                             struct cf_err *e);
+/* CF_E_INPUT BadParameter: a hundred such versions would be no record that a backup can carry. */
 CF_CHECK enum cf_rc put_version(struct store_txn *t, const struct version_key *key,
                                 const struct keystore_version *v, struct crypto_bytes blob,
                                 struct cf_err *e);
+/* Out of a record, which had its limit. */
+CF_CHECK enum cf_rc put_restored_version(struct store_txn *t, const struct version_key *key,
+                                         const struct keystore_version *v,
+                                         struct crypto_bytes blob, struct cf_err *e);
 
 /* --- attrs.c: rules of API document 4
  * --------------------------------------------------------------------- */

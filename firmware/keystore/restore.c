@@ -10,7 +10,7 @@ static enum cf_rc put_rows(const struct keystore_record *r, struct store_txn *t,
         if (!version_id_parse(rv->v.id, id))
             return CF_FAIL(e, CF_E_ARG, "a version without id");
         struct version_key key = version_key(r->lower, i + 1, id);
-        rc = put_version(t, &key, &rv->v, bytes_of(&rv->blob), e);
+        rc = put_restored_version(t, &key, &rv->v, bytes_of(&rv->blob), e);
     }
     return rc;
 }

@@ -115,6 +115,45 @@ static void a_snapshot_gives_every_key_once_in_order_and_the_same_again_after_re
     keystore_result_clear(&res);
 }
 
+/* 15 tags, each name and value of `chars` characters, and a release policy as long as there is. */
+static enum cf_rc make_large(struct fixture *f, const char *name, const char *character)
+{
+    struct keystore_tags tags = { 0 };
+    struct keystore_policy policy = { .content_type = "application/json" };
+    struct cf_err err = { 0 };
+    char text[2][1100] = { "", "" };
+    for (size_t i = 0; i < 250; i++)
+        for (size_t k = 0; k < 2; k++)
+            strcat(text[k], character);
+    size_t end = strlen(text[0]);
+    for (size_t i = 0; i < KEYSTORE_TAGS_MAX; i++) {
+        snprintf(text[0] + end, 8, "%zu", 10 + i);
+        EXPECT_OK(keystore_tags_add(&tags, text[0], text[1], &err));
+    }
+    EXPECT_OK(cf_buf_resize(&policy.data, KEYSTORE_POLICY_MAX, &err));
+    struct keystore_new n = { .spec = aes,
+                              .attrs = { .given = KEYSTORE_GIVEN_TAGS | KEYSTORE_GIVEN_POLICY |
+                                                  KEYSTORE_GIVEN_EXPORTABLE,
+                                         .exportable = true, .tags = &tags, .policy = &policy } };
+    enum cf_rc rc = keystore_create(f->b.ks, name, &n, NULL, &err);
+    keystore_tags_clear(&tags);
+    keystore_policy_clear(&policy);
+    return rc;
+}
+
+static void no_version_is_so_large_that_a_backup_could_not_carry_its_key(void **state)
+{
+    struct fixture *f = *state;
+    struct keystore_counts c;
+    assert_int_equal(make_large(f, "wide", "\xf0\x9f\x94\x91"), CF_E_INPUT);
+    for (size_t i = 0; i < KEYSTORE_VERSIONS_MAX; i++)
+        assert_int_equal(make_large(f, "full", "\xc3\xa9"), CF_OK);
+    export_all(f, &c);
+    assert_int_equal(c.versions, KEYSTORE_VERSIONS_MAX);
+    assert_true(f->record[0].len > 3 << 20);
+    keystore_record_free(parse(f, 0));
+}
+
 static void a_snapshot_does_not_move(void **state)
 {
     struct fixture *f = *state;
@@ -270,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_snapshot_gives_every_key_once_in_order_and_the_same_again_after_restore),
         CASE(a_snapshot_does_not_move),
+        CASE(no_version_is_so_large_that_a_backup_could_not_carry_its_key),
         CASE(every_flipped_bit_of_a_record_is_refused),
         CASE(what_was_not_verified_is_put_nowhere),
         CASE(selective_restore_touches_one_key_and_no_live_one),
