@@ -28,10 +28,12 @@ struct p11_call {
     struct p11_call *next;
 };
 
-/* The child process. pid 0: none. */
+/* The child process. pid 0: none. Its end is seen by `gone_fd`, a pidfd (or -1): where a module has
+ * forked, the socket stays open in the copy. */
 struct p11_worker {
     pid_t pid;
     int fd;
+    int gone_fd;
 };
 
 /* The answer that came last; its body stands in `room` until p11_inbox_next. */
@@ -66,6 +68,7 @@ struct p11_token {
         struct p11_pin_file pins;
         bool pin_confirmed; /* spent by the first try */
         bool pin_good;      /* it has logged in since we started */
+        bool served;        /* this worker has answered a call well */
         unsigned failures;  /* in a row, for back-off */
         int64_t up_since_ms;
     } own;
@@ -97,8 +100,9 @@ void p11_cond_init(pthread_cond_t *c); /* on the clock of p11_now_ms */
 
 /* --- worker.c: the process ------------------------------------------------------------------- */
 CF_CHECK enum cf_rc p11_worker_spawn(struct p11_worker *w, const char *path, struct cf_err *e);
-/* Closes our end; the worker finalises its module and leaves, or is killed after `grace_ms`.
- * Reaps it. Gives the wait status, -1 if unknown. */
+/* Closes our end; the worker finalises its module and leaves, or is killed after `grace_ms`; what
+ * its module has forked into its process group is killed with it. Reaps it. Gives the wait status,
+ * -1 if unknown. */
 int p11_worker_stop(struct p11_worker *w, int grace_ms);
 
 /* --- pin.c: whether the PIN may be tried ----------------------------------------------------- */

@@ -94,6 +94,19 @@ static void bury_failed(struct p11_token *t)
     bury(t, 0);
 }
 
+/* A worker to be replaced because the token was lost before it served anything is a failure like a
+ * crash: restarts would follow each other as fast as requests come. */
+static void bury_drained(struct p11_token *t)
+{
+    pthread_mutex_lock(&t->locked.lock);
+    if (!t->own.served) {
+        back_off_locked(t);
+        (void)CF_FAIL(&t->locked.last, CF_E_TOKEN, "the token is lost as soon as it is opened");
+    }
+    pthread_mutex_unlock(&t->locked.lock);
+    bury(t, GRACE_MS);
+}
+
 /* Hands the answer to whoever waits for it. CF_E_CORRUPT: nobody does. */
 static enum cf_rc deliver(struct p11_token *t)
 {
@@ -106,6 +119,7 @@ static enum cf_rc deliver(struct p11_token *t)
             continue;
         *at = c->next;
         struct cf_rd body = p11_inbox_body(in);
+        t->own.served = t->own.served || body.p[0] == CF_OK;
         c->rc = cf_buf_put(&c->answer, body.p, body.left, &c->why);
         c->again = in->h.flags & P11_FLAG_RESTART;
         if (c->again && t->locked.state == P11_UP)
@@ -139,23 +153,27 @@ static enum cf_rc read_answers(struct p11_token *t)
 static void attend(struct p11_token *t)
 {
     eventfd_t ignored;
-    struct pollfd p[2] = { { .fd = t->own.worker.fd, .events = POLLIN },
-                           { .fd = t->wake, .events = POLLIN } };
-    if (poll(p, 2, -1) < 0)
+    struct pollfd p[3] = { { .fd = t->own.worker.fd, .events = POLLIN },
+                           { .fd = t->wake, .events = POLLIN },
+                           { .fd = t->own.worker.gone_fd, .events = POLLIN } };
+    if (poll(p, 3, -1) < 0)
         return;
     if (p[1].revents)
         (void)eventfd_read(t->wake, &ignored);
     enum cf_rc rc = p[0].revents ? read_answers(t) : CF_OK;
 
     pthread_mutex_lock(&t->locked.lock);
-    bool kill_now = t->locked.kill || rc != CF_OK;
+    bool gone = p[2].revents && !p[0].revents; /* and what it still said has been read */
+    bool kill_now = t->locked.kill || rc != CF_OK || gone;
     bool drained = t->locked.state == P11_DRAINING && t->locked.in_flight == 0;
     bool stop = t->locked.stop;
     t->locked.wanted = t->locked.wanted || drained;
     pthread_mutex_unlock(&t->locked.lock);
     if (kill_now)
         bury_failed(t);
-    else if (drained || stop)
+    else if (drained)
+        bury_drained(t);
+    else if (stop)
         bury(t, GRACE_MS);
 }
 
@@ -169,6 +187,7 @@ static void start(struct p11_token *t)
     t->locked.wanted = false;
     if (rc == CF_OK) {
         t->own.up_since_ms = p11_now_ms();
+        t->own.served = false;
         t->locked.starts++;
         t->locked.state = P11_UP;
         t->locked.last = (struct cf_err){ 0 };

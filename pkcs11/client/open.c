@@ -113,7 +113,7 @@ enum cf_rc p11_token_open(const struct p11_config *cfg, struct hal_token **out, 
     if (!t)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for the token");
     t->base.ops = &p11_token_ops;
-    t->own.worker.fd = t->locked.fd = -1;
+    t->own.worker.fd = t->own.worker.gone_fd = t->locked.fd = -1;
     pthread_mutex_init(&t->locked.lock, NULL);
     p11_cond_init(&t->locked.changed);
     t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -33,9 +33,12 @@ static enum cf_rc await_opening(struct p11_token *t, int64_t deadline_ms, struct
     bool whole = false;
     while (!whole) {
         int64_t left = deadline_ms - p11_now_ms();
-        struct pollfd p = { .fd = t->own.worker.fd, .events = POLLIN };
-        if (left <= 0 || poll(&p, 1, (int)left) == 0)
+        struct pollfd p[2] = { { .fd = t->own.worker.fd, .events = POLLIN },
+                               { .fd = t->own.worker.gone_fd, .events = POLLIN } };
+        if (left <= 0 || poll(p, 2, (int)left) == 0)
             return CF_FAIL(e, CF_E_TOKEN, "opening the token took longer than allowed");
+        if (p[1].revents && !p[0].revents)
+            return CF_FAIL(e, CF_E_IO, "the token worker is gone");
         enum cf_rc rc = p11_inbox_read(t, &whole, e);
         if (rc != CF_OK)
             return rc;
@@ -72,6 +75,10 @@ static enum cf_rc died(int status, struct cf_err *e)
     if (status >= 0 && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
         return CF_FAIL(e, CF_E_TOKEN, "the token worker died of signal %d while opening the token",
                        WTERMSIG(status));
+    if (status >= 0 && WIFEXITED(status))
+        return CF_FAIL(e, CF_E_TOKEN,
+                       "the token worker left with status %d while opening the token",
+                       WEXITSTATUS(status));
     return CF_FAIL(e, CF_E_TOKEN, "the token worker ended while opening the token");
 }
 

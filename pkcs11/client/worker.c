@@ -74,12 +74,11 @@ enum cf_rc p11_worker_spawn(struct p11_worker *w, const char *path, struct cf_er
         return CF_FAIL_ERRNO(e, CF_E_TOKEN, "no socket for the token worker");
     int r = spawn(path, ends[1], &w->pid);
     close(ends[1]);
-    if (r == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0) {
-        w->fd = ends[0];
+    w->fd = ends[0];
+    w->gone_fd = r == 0 ? pidfd_open(w->pid, 0) : -1;
+    if (r == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
         return CF_OK;
-    }
     if (r == 0) {
-        w->fd = ends[0];
         (void)p11_worker_stop(w, 0);
     } else {
         close(ends[0]);
@@ -89,14 +88,13 @@ enum cf_rc p11_worker_spawn(struct p11_worker *w, const char *path, struct cf_er
     return CF_FAIL_ERRNO(e, CF_E_TOKEN, "cannot start the token worker %s", path);
 }
 
-static void wait_for_end(pid_t pid, int grace_ms)
+/* The group's number is not free before its leader is reaped, so nobody else is hit. */
+static void wait_for_end(const struct p11_worker *w, int grace_ms)
 {
-    int fd = grace_ms > 0 ? pidfd_open(pid, 0) : -1;
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    if (fd < 0 || poll(&p, 1, grace_ms) != 1)
-        (void)kill(pid, SIGKILL);
-    if (fd >= 0)
-        close(fd);
+    struct pollfd p = { .fd = w->gone_fd, .events = POLLIN };
+    if (w->gone_fd < 0 || grace_ms == 0 || poll(&p, 1, grace_ms) != 1)
+        (void)kill(w->pid, SIGKILL);
+    (void)kill(-w->pid, SIGKILL);
 }
 
 int p11_worker_stop(struct p11_worker *w, int grace_ms)
@@ -105,10 +103,12 @@ int p11_worker_stop(struct p11_worker *w, int grace_ms)
     if (w->pid <= 0)
         return status;
     close(w->fd);
-    wait_for_end(w->pid, grace_ms);
+    wait_for_end(w, grace_ms);
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    if (w->gone_fd >= 0)
+        close(w->gone_fd);
     w->pid = 0;
-    w->fd = -1;
+    w->fd = w->gone_fd = -1;
     return status;
 }
