@@ -29,8 +29,12 @@ enum cf_rc p11_mac(struct p11_ctx *c, CK_OBJECT_HANDLE h, struct crypto_bytes ms
 static enum cf_rc too_short(struct p11_ctx *c, const struct hal_key_spec *spec, enum hal_hash hash,
                             struct cf_err *e)
 {
-    return CF_FAIL(e, CF_E_LIMIT, "the token %.32s takes no HMAC-SHA-%zu key of %u bits",
-                   (const char *)c->core->token.label, 8 * crypto_digest_size(hash), spec->bits);
+    const unsigned char *label = c->core->token.label;
+    int n = (int)sizeof c->core->token.label;
+    while (n && (label[n - 1] == ' ' || label[n - 1] == 0))
+        n--;
+    return CF_FAIL(e, CF_E_LIMIT, "the token %.*s takes no HMAC-SHA-%zu key of %u bits", n,
+                   (const char *)label, 8 * crypto_digest_size(hash), spec->bits);
 }
 
 enum cf_rc p11_op_hmac(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct hal_key_spec *spec,

@@ -1,5 +1,6 @@
 #include "crypto/probe_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -10,22 +11,48 @@ static const struct {
     CK_FLAGS need;
     const char *name;
 } needed[] = {
-    { CKM_SHA256_HMAC, CKF_SIGN, "CKM_SHA256_HMAC for signing" },
+    { CKM_SHA256_HMAC, CKF_SIGN, "CKM_SHA256_HMAC" },
     { CKM_AES_KEY_GEN, CKF_GENERATE, "CKM_AES_KEY_GEN" },
-    { CKM_AES_ECB, CKF_ENCRYPT, "CKM_AES_ECB for encryption" },
+    { CKM_AES_ECB, CKF_ENCRYPT, "CKM_AES_ECB" },
     { CKM_GENERIC_SECRET_KEY_GEN, CKF_GENERATE, "CKM_GENERIC_SECRET_KEY_GEN" },
     { CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, "CKM_RSA_PKCS_KEY_PAIR_GEN" },
-    { CKM_RSA_PKCS, CKF_SIGN, "CKM_RSA_PKCS for signing" },
+    { CKM_RSA_PKCS, CKF_SIGN, "CKM_RSA_PKCS" },
     { CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, "CKM_EC_KEY_PAIR_GEN" },
-    { CKM_ECDSA, CKF_SIGN, "CKM_ECDSA for signing" },
+    { CKM_ECDSA, CKF_SIGN, "CKM_ECDSA" },
 };
 
+struct list {
+    char text[160];
+    size_t len;
+};
+
+/* What has no room left is told once the rest is there. */
+static void put(struct list *l, const char *name)
+{
+    size_t room = sizeof l->text - l->len;
+    int n = snprintf(l->text + l->len, room, "%s%s", l->len ? ", " : "", name);
+    if (n > 0 && (size_t)n < room)
+        l->len += (size_t)n;
+    else
+        l->text[l->len] = 0;
+}
+
+/* Names all that is missing at once: who tries a token wants to know how far off it is. */
 static enum cf_rc probe_needed(struct p11_ctx *c, struct cf_err *e)
 {
+    struct list lacks = { .text = "" };
+    CK_BYTE some[16];
+    if (!p11_kwp_listed(c->core))
+        put(&lacks, "AES key wrap with padding (RFC 5649)");
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (!p11_has_mech(c->core, needed[i].mech, needed[i].need))
-            return CF_FAIL(e, CF_E_LIMIT, "the token lacks %s", needed[i].name);
-    return CF_OK;
+            put(&lacks, needed[i].name);
+    CK_RV rv = c->fn->C_GenerateRandom(c->s, some, sizeof some);
+    if (rv != CKR_OK && p11_rv_find(rv)->cls != P11_REQUEST)
+        return P11_FAIL(c, e, "C_GenerateRandom", rv);
+    if (rv != CKR_OK)
+        put(&lacks, "a random number generator");
+    return lacks.len ? CF_FAIL(e, CF_E_LIMIT, "the token lacks %s", lacks.text) : CF_OK;
 }
 
 static void probe_create(struct p11_ctx *c)

@@ -11,6 +11,9 @@
 struct crypto_bytes p11_probe_pkcs8(void);
 struct crypto_bytes p11_probe_spki(void);
 
+/* Is any mechanism there that may mean RFC 5649? */
+bool p11_kwp_listed(const struct p11_core *core);
+
 /* Each fills its part of core->ways. The first two refuse the token where nothing serves. */
 CF_CHECK enum cf_rc p11_probe_kwp(struct p11_ctx *c, struct cf_err *e);
 CF_CHECK enum cf_rc p11_probe_oaep(struct p11_ctx *c, struct cf_err *e);

@@ -142,6 +142,14 @@ static enum cf_rc make_probe_kek(struct p11_core *core, struct cf_err *e)
     return make_or_create(&anchor, &kek_shape, probe_kek, &core->probe_kek, e);
 }
 
+bool p11_kwp_listed(const struct p11_core *core)
+{
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
+        if (p11_has_mech(core, candidates[i], CKF_WRAP | CKF_UNWRAP))
+            return true;
+    return false;
+}
+
 static bool candidate_passes(struct p11_ctx *c, CK_MECHANISM_TYPE mech)
 {
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;

@@ -59,6 +59,8 @@ enum cf_rc p11_token_init(const char *module, const char *label, const struct cf
     for (size_t i = 0; i < len; i++)
         padded[i] = (CK_UTF8CHAR)label[i];
     enum cf_rc rc = p11_module_load(&m, module, e);
+    if (rc == CF_OK && (!m.fn->C_InitToken || !m.fn->C_InitPIN))
+        rc = CF_FAIL(e, CF_E_LIMIT, "the module cannot make a token");
     if (rc == CF_OK)
         rc = find_blank(&m, &slot, e);
     if (rc == CF_OK) {

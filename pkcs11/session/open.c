@@ -8,18 +8,15 @@
 
 static enum cf_rc read_mechanisms(struct p11_core *core, struct cf_err *e)
 {
-    CK_ULONG n = 0;
-    CK_RV rv = core->fn->C_GetMechanismList(core->slot, NULL, &n);
+    CK_ULONG n = MECHS_MAX; /* ample, since the answer to a question for the number may be wrong */
+    core->mechs = calloc(MECHS_MAX, sizeof *core->mechs);
+    if (!core->mechs)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for the mechanism list");
+    CK_RV rv = core->fn->C_GetMechanismList(core->slot, core->mechs, &n);
     if (rv != CKR_OK)
         return P11_RV_FAIL(e, "C_GetMechanismList", rv);
     if (n == 0 || n > MECHS_MAX)
-        return CF_FAIL(e, CF_E_TOKEN, "the token claims %lu mechanisms", n);
-    core->mechs = calloc(n, sizeof *core->mechs);
-    if (!core->mechs)
-        return CF_FAIL(e, CF_E_LIMIT, "no memory for the mechanism list");
-    rv = core->fn->C_GetMechanismList(core->slot, core->mechs, &n);
-    if (rv != CKR_OK)
-        return P11_RV_FAIL(e, "C_GetMechanismList", rv);
+        return CF_FAIL(e, CF_E_LIMIT, "the token claims %lu mechanisms", n);
     core->mechs_len = n;
     return CF_OK;
 }
