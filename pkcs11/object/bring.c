@@ -32,7 +32,7 @@ static enum cf_rc encrypt_to(struct p11_ctx *c, CK_OBJECT_HANDLE pub, const stru
     const struct hal_key_spec rsa = { .type = HAL_RSA, .bits = 2048 };
     struct cf_buf spki = { 0 };
     struct crypto_pkey *k = NULL;
-    enum cf_rc rc = p11_spki(c, pub, &rsa, &spki, e);
+    enum cf_rc rc = p11_spki_made(c, pub, &rsa, &spki, e);
     if (rc == CF_OK)
         rc = crypto_pkey_new(crypto_bytes_of(spki.data, spki.len), &k, e);
     if (rc == CF_OK)

@@ -56,7 +56,7 @@ enum cf_rc p11_attr(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE typ
     return rc;
 }
 
-/* A flag that the token does not know counts as off. */
+/* `*on` comes in as what counts where the token does not know the flag. */
 static enum cf_rc read_flag(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h,
                             CK_ATTRIBUTE_TYPE type, bool *on, struct cf_err *e)
 {
@@ -65,7 +65,8 @@ static enum cf_rc read_flag(struct p11_ctx *c, CK_SESSION_HANDLE session, CK_OBJ
     CK_RV rv = c->fn->C_GetAttributeValue(session, h, &a, 1);
     if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID)
         return P11_FAIL(c, e, "C_GetAttributeValue", rv);
-    *on = rv == CKR_OK && a.ulValueLen == 1 && room[0];
+    if (rv == CKR_OK && a.ulValueLen == 1)
+        *on = room[0];
     return CF_OK;
 }
 
@@ -77,13 +78,15 @@ static const struct {
     { CKA_WRAP, P11_USE_WRAP }, { CKA_UNWRAP, P11_USE_UNWRAP },   { CKA_DERIVE, 0 },
 };
 
-/* Is the key as closed as the shape says, and, for one that stays, good for nothing else? */
+/* Is the key as closed as the shape says, in so many words, and, for one that stays, good for
+ * nothing else? A use that the token has never heard of is not open. */
 enum cf_rc p11_judge(struct p11_ctx *c, CK_SESSION_HANDLE session, const struct p11_shape *s,
                      CK_OBJECT_HANDLE h, bool *fine, struct cf_err *e)
 {
-    bool on = false;
+    bool on = !s->sensitive;
     enum cf_rc rc = read_flag(c, session, h, CKA_SENSITIVE, &on, e);
     *fine = on == s->sensitive;
+    on = !s->extractable;
     if (rc == CF_OK)
         rc = read_flag(c, session, h, CKA_EXTRACTABLE, &on, e);
     *fine = *fine && on == s->extractable;

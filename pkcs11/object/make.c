@@ -1,9 +1,19 @@
 #include "object/object_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
 #include "crypto/pkey.h"
+
+const char *p11_spec_name(const struct hal_key_spec *spec, char room[P11_SPEC_TEXT])
+{
+    if (spec->type == HAL_EC)
+        snprintf(room, P11_SPEC_TEXT, "%s", crypto_curve_name(spec->curve));
+    else
+        snprintf(room, P11_SPEC_TEXT, "%s-%u", spec->type == HAL_RSA ? "RSA" : "oct", spec->bits);
+    return room;
+}
 
 struct pair_try {
     struct p11_ctx *c;
@@ -41,7 +51,7 @@ enum cf_rc p11_make_pair(struct p11_ctx *c, const struct hal_key_spec *spec,
     put_public(&pub, s);
     if (spec->type == HAL_RSA) {
         p.mech.mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN;
-        cf_be32(exponent, spec->rsa_exponent ? spec->rsa_exponent : 65537);
+        cf_be32(exponent, spec->rsa_exponent ? spec->rsa_exponent : P11_RSA_EXPONENT);
         size_t skip = 0;
         while (skip < 3 && exponent[skip] == 0)
             skip++;
@@ -56,7 +66,11 @@ enum cf_rc p11_make_pair(struct p11_ctx *c, const struct hal_key_spec *spec,
     if (spec->type == HAL_EC && (rv == CKR_DOMAIN_PARAMS_INVALID || rv == CKR_CURVE_NOT_SUPPORTED))
         return CF_FAIL(e, CF_E_LIMIT, "the token lacks the curve %s",
                        crypto_curve_name(spec->curve));
-    return rv == CKR_OK ? CF_OK : P11_FAIL(c, e, "C_GenerateKeyPair", rv);
+    char name[P11_SPEC_TEXT];
+    if (rv == CKR_OK)
+        return CF_OK;
+    return cf_err_ctx(e, P11_FAIL(c, e, "C_GenerateKeyPair", rv), "cannot make a key %s",
+                      p11_spec_name(spec, name));
 }
 
 struct secret_try {

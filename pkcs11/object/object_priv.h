@@ -12,8 +12,9 @@
 #include "hal/token_types.h"
 #include "session/session_priv.h"
 
-#define P11_ATTRS_MAX 28
-#define P11_ATTR_ROOM 8192 /* for one attribute read: any key or wrapped data that we take */
+#define P11_RSA_EXPONENT 65537 /* unless asked otherwise */
+#define P11_ATTRS_MAX    28
+#define P11_ATTR_ROOM    8192 /* for one attribute read: any key or wrapped data that we take */
 
 enum {
     P11_USE_SIGN = 1,
@@ -105,8 +106,18 @@ CF_CHECK enum cf_rc p11_attr(struct p11_ctx *c, CK_OBJECT_HANDLE h, CK_ATTRIBUTE
 CF_CHECK enum cf_rc p11_spki(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct hal_key_spec *spec,
                              struct cf_buf *spki, struct cf_err *e);
 
+/* The same of the public half of a pair that was made as `spec` says; a token that does not tell
+ * the RSA exponent is taken to have made it as asked. */
+CF_CHECK enum cf_rc p11_spki_made(struct p11_ctx *c, CK_OBJECT_HANDLE pub,
+                                  const struct hal_key_spec *spec, struct cf_buf *spki,
+                                  struct cf_err *e);
+
 /* DER of the curve's OID, for CKA_EC_PARAMS. */
 struct crypto_bytes p11_ec_params(enum hal_curve c);
+
+/* "RSA-4096", "P-521", "oct-256": for the text of a failure. */
+#define P11_SPEC_TEXT 16
+const char *p11_spec_name(const struct hal_key_spec *spec, char room[P11_SPEC_TEXT]);
 
 /* Session or token key pair, or secret key. Handles are set on success. */
 CF_CHECK enum cf_rc p11_make_pair(struct p11_ctx *c, const struct hal_key_spec *spec,

@@ -22,15 +22,30 @@ struct crypto_bytes p11_ec_params(enum hal_curve c)
     return crypto_bytes_of(NULL, 0);
 }
 
-static enum cf_rc spki_rsa(struct p11_ctx *c, CK_OBJECT_HANDLE h, struct cf_buf *spki,
-                           struct cf_err *e)
+/* The exponent that was asked for, as the token would have told it. */
+static enum cf_rc put_exponent(uint32_t v, struct cf_buf *out, struct cf_err *e)
+{
+    uint8_t b[4];
+    size_t skip = 0;
+    cf_be32(b, v);
+    while (skip < 3 && b[skip] == 0)
+        skip++;
+    return cf_buf_put(out, b + skip, sizeof b - skip, e);
+}
+
+/* `made`: the exponent that the key was made with, for tokens that keep the modulus alone; 0: what
+ * is not told is not known. */
+static enum cf_rc spki_rsa(struct p11_ctx *c, CK_OBJECT_HANDLE h, uint32_t made,
+                           struct cf_buf *spki, struct cf_err *e)
 {
     struct cf_buf n = { 0 };
     struct cf_buf x = { 0 };
     struct crypto_pub pub;
     enum cf_rc rc = p11_attr(c, h, CKA_MODULUS, &n, e);
     if (rc == CF_OK)
-        rc = p11_attr(c, h, CKA_PUBLIC_EXPONENT, &x, e);
+        rc = p11_attr(c, h, CKA_PUBLIC_EXPONENT, &x, made ? NULL : e);
+    if (rc == CF_E_ABSENT && made && n.len)
+        rc = put_exponent(made, &x, e);
     if (rc == CF_OK)
         rc = crypto_pub_from_rsa(crypto_bytes_of(n.data, n.len), crypto_bytes_of(x.data, x.len),
                                  &pub, e);
@@ -76,6 +91,15 @@ enum cf_rc p11_spki(struct p11_ctx *c, CK_OBJECT_HANDLE h, const struct hal_key_
                     struct cf_buf *spki, struct cf_err *e)
 {
     if (spec->type == HAL_RSA)
-        return spki_rsa(c, h, spki, e);
+        return spki_rsa(c, h, 0, spki, e);
     return spki_ec(c, h, spec->curve, spki, e);
+}
+
+enum cf_rc p11_spki_made(struct p11_ctx *c, CK_OBJECT_HANDLE pub, const struct hal_key_spec *spec,
+                         struct cf_buf *spki, struct cf_err *e)
+{
+    if (spec->type == HAL_RSA)
+        return spki_rsa(c, pub, spec->rsa_exponent ? spec->rsa_exponent : P11_RSA_EXPONENT, spki,
+                        e);
+    return spki_ec(c, pub, spec->curve, spki, e);
 }

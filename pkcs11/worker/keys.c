@@ -285,7 +285,7 @@ enum cf_rc p11_do_key_public(struct p11_request *q, struct p11_wr *w, struct cf_
         return p11_bad_request(e);
     enum cf_rc rc = p11_key_find(q->c, &k, &n, e);
     if (rc == CF_OK)
-        rc = p11_spki(q->c, n.pub, &roles[k.role].spec, &spki, e);
+        rc = p11_spki_made(q->c, n.pub, &roles[k.role].spec, &spki, e);
     if (rc == CF_OK)
         p11_put_bytes(w, spki.data, spki.len);
     cf_buf_clear(&spki);

@@ -97,7 +97,10 @@ enum cf_rc p11_user_unwrap(struct p11_ctx *c, const struct p11_blob *b, enum p11
     rc = p11_unwrap(c, &u, &s, out, e);
     if (session == c->core->anchor)
         pthread_mutex_unlock(&c->core->anchor_lock);
-    return rc;
+    char name[P11_SPEC_TEXT];
+    return rc == CF_E_LIMIT
+               ? cf_err_ctx(e, rc, "cannot open a key %s", p11_spec_name(b->spec, name))
+               : rc;
 }
 
 static enum cf_rc mismatch(struct cf_err *e)
@@ -219,7 +222,7 @@ static enum cf_rc make_user(struct p11_ctx *c, CK_OBJECT_HANDLE kek,
     } else {
         rc = p11_make_pair(c, spec, &s, pair, e);
         if (rc == CF_OK)
-            rc = p11_spki(c, pair[1], spec, &out->spki, e);
+            rc = p11_spki_made(c, pair[1], spec, &out->spki, e);
     }
     if (rc == CF_OK)
         rc = wrap_and_prove(c, kek, pair[0], spec, out, e);
@@ -284,8 +287,12 @@ static enum cf_rc import_user(struct p11_ctx *c, CK_OBJECT_HANDLE kek,
         rc = point_of(crypto_bytes_of(out->spki.data, out->spki.len), point, &s.point.len, e);
         s.point.p = point;
     }
-    if (rc == CF_OK)
+    if (rc == CF_OK) {
+        char name[P11_SPEC_TEXT];
         rc = p11_bring(c, &s, material, &key, e);
+        if (rc == CF_E_LIMIT)
+            rc = cf_err_ctx(e, rc, "cannot bring in a key %s", p11_spec_name(spec, name));
+    }
     if (rc == CF_OK)
         rc = wrap_and_prove(c, kek, key, spec, out, e);
     p11_destroy(c, c->s, key);

@@ -8,14 +8,13 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include "token_round.h"
+
 static struct test_token bench;
 static struct hal_token *tok;
 static struct cf_err err;
 
-static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
-static const struct hal_key_spec rsa2048 = { .type = HAL_RSA, .bits = 2048 };
 static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
-static const struct hal_key_spec hmac512 = { .type = HAL_OCT, .bits = 512 };
 
 static int fresh(void **state)
 {
@@ -49,45 +48,6 @@ static enum cf_rc use(const struct test_key *k, const struct hal_op *op, struct 
 {
     *r = (struct hal_result){ 0 };
     return hal_token_user_use(tok, &k->key, op, r, &err);
-}
-
-/* The round that every token must manage: make, import, sign, MAC, encrypt. */
-static void expect_service(void)
-{
-    struct test_key k;
-    struct cf_buf der = { 0 };
-    struct hal_result r;
-    uint8_t bytes[64] = { 1, 2, 3 };
-    struct hal_key_name id = test_name(HAL_ROLE_IDENTITY);
-    struct hal_op sign = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = bytes, .in_len = 32 };
-    struct hal_op rs = {
-        .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256, .in = bytes, .in_len = 32
-    };
-    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = bytes, .in_len = 64 };
-    struct hal_op mac = {
-        .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA512, .in = bytes, .in_len = 64
-    };
-    test_domain(tok);
-    test_domain(tok);
-    EXPECT_OK(hal_token_key_make(tok, &id, &err));
-    EXPECT_OK(test_key_make(tok, &p256, &k, &err));
-    EXPECT_OK(use(&k, &sign, &r));
-    hal_result_clear(&r);
-    test_key_clear(&k);
-    test_pkcs8(&rsa2048, &der);
-    EXPECT_OK(test_key_import(tok, &rsa2048, crypto_bytes_of(der.data, der.len), &k, &err));
-    EXPECT_OK(use(&k, &rs, &r));
-    hal_result_clear(&r);
-    test_key_clear(&k);
-    cf_buf_clear(&der);
-    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
-    EXPECT_OK(use(&k, &gcm, &r));
-    hal_result_clear(&r);
-    test_key_clear(&k);
-    EXPECT_OK(test_key_import(tok, &hmac512, crypto_bytes_of(bytes, 64), &k, &err));
-    EXPECT_OK(use(&k, &mac, &r));
-    hal_result_clear(&r);
-    test_key_clear(&k);
 }
 
 static void expect_rung(const char *name)
@@ -157,7 +117,7 @@ static void token_that_takes_no_known_keys_gets_them_by_rsa(void **state)
     (void)state;
     test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
     EXPECT_OK(open_token());
-    expect_service();
+    token_round(tok);
 }
 
 static void token_that_wants_value_len_gets_it(void **state)
@@ -165,7 +125,7 @@ static void token_that_wants_value_len_gets_it(void **state)
     (void)state;
     test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
     EXPECT_OK(open_token());
-    expect_service();
+    token_round(tok);
 }
 
 static void token_that_wants_value_len_and_takes_no_known_keys_is_served(void **state)
@@ -174,7 +134,7 @@ static void token_that_wants_value_len_and_takes_no_known_keys_is_served(void **
     test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
     test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
     EXPECT_OK(open_token());
-    expect_service();
+    token_round(tok);
 }
 
 static void attributes_that_the_token_does_not_know_are_left_out(void **state)
@@ -185,7 +145,7 @@ static void attributes_that_the_token_does_not_know_are_left_out(void **state)
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x171");
     EXPECT_OK(open_token());
     expect_rung("plain");
-    expect_service();
+    token_round(tok);
 }
 
 static void usage_bits_that_the_token_does_not_know_are_left_out(void **state)
@@ -196,7 +156,7 @@ static void usage_bits_that_the_token_does_not_know_are_left_out(void **state)
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x10c");
     EXPECT_OK(open_token());
     expect_rung("lean");
-    expect_service();
+    token_round(tok);
 }
 
 static void flags_that_the_token_forgets_are_set_afterwards(void **state)
@@ -357,7 +317,7 @@ static void two_sessions_are_enough_and_one_is_not(void **state)
     EXPECT_OK(open_token());
     EXPECT_OK(hal_token_info(tok, &i, &err));
     assert_int_equal(i.sessions, 1);
-    expect_service();
+    token_round(tok);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     for (int n = 0; n < 5; n++)
         EXPECT_RC(CF_E_AUTH, use(&k, &bad, &r)); /* each costs its session */
@@ -377,7 +337,7 @@ static void session_limit_that_was_not_announced_is_met(void **state)
     EXPECT_OK(open_token());
     EXPECT_OK(hal_token_info(tok, &i, &err));
     assert_int_equal(i.sessions, 3);
-    expect_service();
+    token_round(tok);
 }
 
 static void token_that_makes_the_gcm_iv_itself_is_served(void **state)
@@ -390,7 +350,7 @@ static void token_that_makes_the_gcm_iv_itself_is_served(void **state)
     test_token_rule(&bench, "name", "C_GetTokenInfo 1+ manufacturer Cavium");
     test_token_rule(&bench, "iv", "C_EncryptInit 1+ writeiv");
     EXPECT_OK(open_token());
-    expect_service();
+    token_round(tok);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     EXPECT_OK(use(&k, &gcm, &r));
     assert_false(cf_all_bytes(r.iv, 12, 0));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void log_call(const char *function)
@@ -20,6 +21,20 @@ static void log_call(const char *function)
         close(fd);
 }
 
+/* What a library has no business to do. */
+static void be_rude(void)
+{
+    static const int taken[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE, SIGALRM };
+    printf("rude on standard output\n");
+    fflush(stdout);
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        (void)signal(taken[i], SIG_IGN);
+    close(0);
+    close(1);
+    umask(0);
+    (void)!chdir("/");
+}
+
 static void act_at_once(const struct shim_action *a)
 {
     if (strcmp(a->verb, "hang") == 0)
@@ -29,6 +44,15 @@ static void act_at_once(const struct shim_action *a)
         (void)signal(SIGSEGV, SIG_DFL); /* past the sanitizers' own handlers */
         raise(SIGSEGV);
     }
+    if (strcmp(a->verb, "exit") == 0)
+        exit((int)a->value);
+    if (strcmp(a->verb, "sleep") == 0)
+        usleep((useconds_t)a->value * 1000);
+    if (strcmp(a->verb, "fork") == 0 && fork() == 0)
+        for (;;)
+            pause();
+    if (strcmp(a->verb, "rude") == 0)
+        be_rude();
 }
 
 /* True when the rule in the file is about this call. */

@@ -1,0 +1,56 @@
+#include "token_round.h"
+
+#include "support/test.h"
+#include "support/token_keys.h"
+
+static struct cf_err err;
+
+static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
+static const struct hal_key_spec rsa2048 = { .type = HAL_RSA, .bits = 2048 };
+static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
+static const struct hal_key_spec hmac512 = { .type = HAL_OCT, .bits = 512 };
+
+static enum cf_rc use(struct hal_token *tok, const struct test_key *k, const struct hal_op *op,
+                      struct hal_result *r)
+{
+    *r = (struct hal_result){ 0 };
+    return hal_token_user_use(tok, &k->key, op, r, &err);
+}
+
+void token_round(struct hal_token *tok)
+{
+    struct test_key k;
+    struct cf_buf der = { 0 };
+    struct hal_result r;
+    uint8_t bytes[64] = { 1, 2, 3 };
+    struct hal_key_name id = test_name(HAL_ROLE_IDENTITY);
+    struct hal_op sign = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = bytes, .in_len = 32 };
+    struct hal_op rs = {
+        .use = HAL_SIGN, .mech = HAL_RSA_PKCS1_SIGN, .hash = HAL_SHA256, .in = bytes, .in_len = 32
+    };
+    struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = bytes, .in_len = 64 };
+    struct hal_op mac = {
+        .use = HAL_SIGN, .mech = HAL_HMAC, .hash = HAL_SHA512, .in = bytes, .in_len = 64
+    };
+    test_domain(tok);
+    test_domain(tok);
+    EXPECT_OK(hal_token_key_make(tok, &id, &err));
+    EXPECT_OK(test_key_make(tok, &p256, &k, &err));
+    EXPECT_OK(use(tok, &k, &sign, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    test_pkcs8(&rsa2048, &der);
+    EXPECT_OK(test_key_import(tok, &rsa2048, crypto_bytes_of(der.data, der.len), &k, &err));
+    EXPECT_OK(use(tok, &k, &rs, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    cf_buf_clear(&der);
+    EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
+    EXPECT_OK(use(tok, &k, &gcm, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+    EXPECT_OK(test_key_import(tok, &hmac512, crypto_bytes_of(bytes, 64), &k, &err));
+    EXPECT_OK(use(tok, &k, &mac, &r));
+    hal_result_clear(&r);
+    test_key_clear(&k);
+}
