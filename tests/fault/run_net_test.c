@@ -270,6 +270,7 @@ static void a_far_side_that_dribbles_does_not_hold_up_a_cancellation(void **stat
     run_wait(f->b.run);
     assert_int_equal(jobs_get(f->b.jobs, r.id, &r, NULL), CF_OK);
     assert_int_equal(r.state, JOBS_CANCELED);
+    assert_string_equal(r.details, "The job was canceled");
     assert_false(jobs_restore_mode(f->b.jobs));
 }
 

@@ -138,9 +138,11 @@ static int conclude(const struct cli_args *a, const struct json *status, struct 
         return EXIT_FAILED;
     show_warning(status);
     if (strcmp(state, "Succeeded") != 0) {
+        const char *code = text_of(error, "code"); /* a canceled job has no error */
         if (!a->text[OPT_JSON])
-            (void)CF_FAIL(e, CF_E_REMOTE, "job %s %s: (%s) %s", text_of(status, "jobId"), state,
-                          text_of(error, "code"), text_of(error, "message"));
+            (void)CF_FAIL(e, CF_E_REMOTE, "job %s %s: %s%s%s%s", text_of(status, "jobId"), state,
+                          *code ? "(" : "", code, *code ? ") " : "",
+                          text_of(*code ? error : status, *code ? "message" : "statusDetails"));
         return EXIT_JOB_FAILED;
     }
     if (!a->text[OPT_JSON]) {

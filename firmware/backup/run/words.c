@@ -37,7 +37,12 @@ void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_COD
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (table[i].rc == err->rc)
             w = &table[i];
+    const char *why = err->text;
+    if (err->rc == CF_E_CANCEL) /* wherever it was noticed */
+        why = atomic_load(&j->r->closing)
+                  ? "The appliance was stopped while the job ran; start the job again"
+                  : "The job was canceled";
     bool tell = !w || !w->text || !j->past_domain;
     snprintf(code, JOBS_CODE_SIZE, "%s", err->code ? err->code : w ? w->code : "InternalError");
-    snprintf(text, JOBS_TEXT_SIZE, "%s", tell ? err->text : w->text);
+    snprintf(text, JOBS_TEXT_SIZE, "%s", tell ? why : w->text);
 }
