@@ -26,7 +26,7 @@ static enum cf_rc want_locked(struct p11_token *t, uint64_t seen, struct cf_err 
     if (t->locked.state != P11_DOWN)
         return CF_OK;
     bool long_wait = t->locked.not_before_ms - p11_now_ms() > FAIL_FAST_MS;
-    if (t->locked.denied || t->locked.attempts != seen || (long_wait && t->locked.last.rc != CF_OK))
+    if (t->locked.denied || t->locked.failed_attempts != seen || (long_wait && t->locked.last.rc != CF_OK))
         return last_failure_locked(t, e);
     t->locked.wanted = true;
     p11_poke(t);
@@ -36,7 +36,7 @@ static enum cf_rc want_locked(struct p11_token *t, uint64_t seen, struct cf_err 
 /* Waits for a worker that has room for one more request. */
 static enum cf_rc admit_locked(struct p11_token *t, int64_t deadline_ms, struct cf_err *e)
 {
-    uint64_t seen = t->locked.attempts;
+    uint64_t seen = t->locked.failed_attempts;
     const struct timespec until = at_ms(deadline_ms);
     while (t->locked.state != P11_UP || t->locked.in_flight >= t->locked.capacity) {
         enum cf_rc rc = want_locked(t, seen, e);

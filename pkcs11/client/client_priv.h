@@ -80,8 +80,8 @@ struct p11_token {
         bool wanted, stop, kill, denied;
         struct p11_call *calls;
         unsigned in_flight, capacity, senders;
-        uint64_t next_id, attempts;
-        int64_t not_before_ms; /* back-off */
+        uint64_t next_id, attempts, failed_attempts; /* to start a worker */
+        int64_t not_before_ms;                       /* back-off */
         uint32_t starts;
         struct cf_err last; /* why the last start failed */
         struct hal_token_info info;

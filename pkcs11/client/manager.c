@@ -197,6 +197,7 @@ static void start(struct p11_token *t)
         /* One more than is served at once, so that no session waits for the way back. */
         t->locked.capacity = 2 * info.sessions;
     } else {
+        t->locked.failed_attempts++;
         t->locked.state = P11_DOWN;
         t->locked.last = why;
         t->locked.denied = rc == CF_E_DENIED;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -401,6 +402,53 @@ static void token_that_is_lost_again_and_again_is_not_opened_as_often_as_asked(v
     test_key_clear(&k);
 }
 
+#define CROWD 64
+
+static struct test_key crowd_keys[4];
+
+static void *sign_in_turn(void *arg)
+{
+    uintptr_t failures = 0;
+    const size_t first = *(const size_t *)arg;
+    for (size_t i = 0; i < 12; i++) {
+        const uint8_t digest[32] = { (uint8_t)i };
+        const struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = digest, .in_len = 32 };
+        struct hal_result r = { 0 };
+        failures +=
+            hal_token_user_use(tok, &crowd_keys[(first + i) % 4].key, &op, &r, NULL) != CF_OK;
+        hal_result_clear(&r);
+    }
+    return (void *)failures; /* NOLINT */
+}
+
+/* Four keys through two places, so that most uses are unwrappings and count. */
+static void no_request_of_a_crowd_fails_when_workers_are_replaced(void **state)
+{
+    (void)state;
+    pthread_t threads[CROWD];
+    size_t first[CROWD];
+    struct p11_config cfg = test_token_config(&bench);
+    cfg.cached_keys = 2;
+    cfg.recycle_after = 100;
+    EXPECT_OK(p11_token_open(&cfg, &tok, &err));
+    test_domain(tok);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT_OK(test_key_make(tok, &p256, &crowd_keys[i], &err));
+    for (size_t i = 0; i < CROWD; i++) {
+        first[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_in_turn, &first[i]), 0);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        void *failures = NULL;
+        pthread_join(threads[i], &failures);
+        assert_null(failures);
+    }
+    assert_true(info().worker_restarts >= 2);
+    assert_int_equal(info().sessions, 8);
+    for (size_t i = 0; i < 4; i++)
+        test_key_clear(&crowd_keys[i]);
+}
+
 int main(int argc, char **argv)
 {
     test_token_begin(&bench, argc, argv);
@@ -424,6 +472,7 @@ int main(int argc, char **argv)
         TEST(kek_does_not_decrypt_on_the_leanest_template),
         TEST(kinds_that_the_token_does_not_make_are_named),
         TEST(token_that_is_lost_again_and_again_is_not_opened_as_often_as_asked),
+        TEST(no_request_of_a_crowd_fails_when_workers_are_replaced),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_token_end(&bench);
