@@ -113,6 +113,8 @@ static enum cf_rc read_cipher(const struct json *body, enum hal_use use, struct 
         rc = json_opt_base64(body, "tag", 16, &u->tag, e);
     if (rc == CF_OK)
         rc = check_cipher(u, use, e);
+    if (rc != CF_OK)
+        return rc;
     u->op.use = use;
     u->op.in = u->value.data;
     u->op.in_len = u->value.len;
@@ -124,7 +126,7 @@ static enum cf_rc read_cipher(const struct json *body, enum hal_use use, struct 
     }
     u->op.iv = u->iv.data;
     u->op.iv_len = u->iv.len;
-    return rc;
+    return CF_OK;
 }
 
 /* The parts of a cipher that the other side needs; those that it gave come back too. */

@@ -69,13 +69,6 @@ enum cf_rc cf_err_ctx(struct cf_err *e, enum cf_rc rc, const char *fmt, ...)
     return rc;
 }
 
-enum cf_rc cf_err_code(struct cf_err *e, enum cf_rc rc, const char *code)
-{
-    if (e && e->rc == rc && !e->code)
-        e->code = code;
-    return rc;
-}
-
 const char *cf_rc_name(enum cf_rc rc)
 {
     static const char *const names[] = {

@@ -287,6 +287,11 @@ static void uses_that_do_not_fit_are_refused_with_their_reason(void **state)
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"ES256\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"A256KW\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"RS256\",\"value\":\"$$$$\"}"), 400);
+    static const char *const ops[] = { "sign", "verify", "encrypt", "decrypt", "wrapkey", "unwrapkey" };
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        assert_int_equal(use(w, oct, ops[i], "{}"), 400); /* no algorithm */
+        assert_int_equal(use(w, oct, ops[i], "{\"alg\":\"none\",\"value\":\"AAAA\"}"), 400);
+    }
     assert_int_equal(use(w, oct, "wrapkey", "{\"alg\":\"A128KW\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256CBC\",\"iv\":\"AAAA\",\"value\":\""
                                             B64_32 "\"}"), 400);

@@ -53,17 +53,29 @@ enum cf_rc cf_err_set(struct cf_err *e, enum cf_rc rc, enum cf_src src, uint64_t
 enum cf_rc cf_err_ctx(struct cf_err *e, enum cf_rc rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Names the cause for machines; `code` is a literal. Returns the recorded class. */
-enum cf_rc cf_err_code(struct cf_err *e, enum cf_rc rc, const char *code);
+/* Names the cause for machines; `code` is a literal. Returns `rc`. */
+static inline enum cf_rc cf_err_code(struct cf_err *e, enum cf_rc rc, const char *code)
+{
+    if (e && e->rc == rc && !e->code)
+        e->code = code;
+    return rc;
+}
 
 /* The class's name for logs: "CF_E_IO" is "io". Never NULL. */
 const char *cf_rc_name(enum cf_rc rc);
 
-#define CF_FAIL(e, rc, ...) cf_err_set((e), (rc), CF_SRC_NONE, 0, CF_HERE, __VA_ARGS__)
+/* What was recorded as a failure never reads as success. In the header, so that analysers see it too. */
+static inline enum cf_rc cf_err_failed(enum cf_rc rc)
+{
+    return rc == CF_OK ? CF_E_ARG : rc;
+}
+
+#define CF_FAIL(e, rc, ...) \
+    cf_err_failed(cf_err_set((e), (rc), CF_SRC_NONE, 0, CF_HERE, __VA_ARGS__))
 
 /* For a failed system call: keeps errno and appends its text. */
 #define CF_FAIL_ERRNO(e, rc, ...) \
-    cf_err_set_errno((e), (rc), CF_HERE, __VA_ARGS__)
+    cf_err_failed(cf_err_set_errno((e), (rc), CF_HERE, __VA_ARGS__))
 enum cf_rc cf_err_set_errno(struct cf_err *e, enum cf_rc rc, const char *where, const char *fmt,
                             ...) __attribute__((format(printf, 4, 5)));
 
