@@ -81,6 +81,8 @@ class Codes(bench.Case):
     def test_a_job_that_changed_nothing_is_8(self):
         folder = self.hsm.backup(self.hsm.dir_storage)
         self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", folder, "--key-name", "ec", code=8)
+        as_printed = f"{self.blobs[1]}/{folder}"
+        self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", as_printed, "--key-name", "ec", code=8)
 
     def test_a_signature_that_is_not_valid_is_9(self):
         words = ("--name", "ec", "--algorithm", "ES256", "--digest", DIGEST)

@@ -23,7 +23,7 @@ static const struct option_row {
     [OPT_AS] = { "as", TEXT, "PRINCIPAL", "bench principal to act as: admin (default), backup-user, crypto-user, auditor, nobody" },
     [OPT_ASSIGNEE] = { "assignee", TEXT, "OBJECT-ID", "principal or group; on a bench also a principal's name" },
     [OPT_AUDIENCE] = { "audience", TEXT, "URL", "audience of the token instead of the appliance's own" },
-    [OPT_BACKUP_FOLDER] = { "backup-folder", TEXT, "FOLDER", "folder of the backup in the container" },
+    [OPT_BACKUP_FOLDER] = { "backup-folder", TEXT, "FOLDER", "folder of the backup in the container, or all that backup start printed" },
     [OPT_BLOB_CONTAINER] = { "blob-container-name", TEXT, "NAME", "container, with --storage-account-name" },
     [OPT_CACERT] = { "cacert", TEXT, "FILE", "PEM file of the authority that signed the appliance's certificate" },
     [OPT_CURVE] = { "curve", TEXT, "CURVE", "P-256, P-256K, P-384 or P-521" },

@@ -55,6 +55,15 @@ static enum cf_rc put_sas(const struct cli_args *a, struct body *b, struct cf_er
     return rc;
 }
 
+/* `backup start` prints container and folder as one: taken here as well, for the container named beside it. */
+static const char *folder_of(const char *given, const char *uri)
+{
+    size_t len = strlen(uri);
+    while (len && uri[len - 1] == '/')
+        len--;
+    return strncmp(given, uri, len) == 0 && given[len] == '/' ? given + len + 1 : given;
+}
+
 /* The body of start: a SAS parameter alone, or inside the parameters of a restore. */
 static enum cf_rc start_body(const struct cli_args *a, const char *folder_member, struct body *b,
                              struct cf_err *e)
@@ -70,7 +79,7 @@ static enum cf_rc start_body(const struct cli_args *a, const char *folder_member
     rc = put_sas(a, b, e);
     if (folder_member) {
         json_close(&b->w);
-        json_put_text(&b->w, folder_member, a->text[OPT_BACKUP_FOLDER]);
+        json_put_text(&b->w, folder_member, folder_of(a->text[OPT_BACKUP_FOLDER], uri));
     }
     return rc == CF_OK ? body_end(b) : rc;
 }
