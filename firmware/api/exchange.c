@@ -26,6 +26,8 @@ void api_exchange_free(struct api_exchange *x)
 {
     if (!x)
         return;
+    if (x->counted)
+        atomic_fetch_sub(&x->api->busy, 1);
     cf_buf_clear(&x->rq.body);
     cf_buf_clear(&x->rp.body);
     free(x);
@@ -120,6 +122,9 @@ void api_exchange_head(struct api_exchange *x, struct MHD_Connection *c, const c
     rq->method = method_of(method);
     note_client(rq, c);
     enum cf_rc rc = api_ids_guid(x->api->cfg.entropy, rq->id, &e);
+    if (rc == CF_OK && atomic_load(&x->api->closing))
+        rc = cf_err_code(&e, CF_FAIL(&e, CF_E_TOKEN, "The appliance is shutting down"),
+                         "ServiceUnavailable");
     if (rc == CF_OK)
         rc = check_head(x, c, method, version, &e);
     if (rc == CF_OK)

@@ -16,6 +16,7 @@ struct api_exchange {
     struct api_reply rp;
     bool admitted;     /* the head was judged */
     bool answered;     /* by the head alone; the body is thrown away */
+    bool counted;      /* in api.busy */
     size_t target_len; /* before cutting; over API_URI_MAX it was cut */
     uint64_t discarded;
     char target[API_URI_MAX + 1]; /* as it came */

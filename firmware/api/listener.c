@@ -20,6 +20,8 @@
     "-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
 #define CONNECTION_MEMORY ((size_t)96 * 1024) /* a head of API_HEAD_MAX and room to work */
 #define THREAD_STACK      ((size_t)1 << 20)
+#define DRAIN_TRIES       6000 /* of DRAIN_TRY_US */
+#define DRAIN_TRY_US      10000
 #define DISCARD_MAX       ((uint64_t)65536) /* of a refused body, to keep the connection */
 
 struct api_listener {
@@ -142,8 +144,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     if (*size)
         return take_body(x, data, size);
     api_watch_set(x->api->watch, x->conn, 0);
-    if (!x->answered)
+    if (!x->answered) {
+        atomic_fetch_add(&x->api->busy, 1);
+        x->counted = true;
         api_handle(x->api, &x->rq, &x->rp);
+    }
+    x->rp.close |= atomic_load(&x->api->closing);
     api_watch_set(x->api->watch, x->conn, x->api->cfg.limits.reply_s);
     return api_exchange_send(x, c);
 }
@@ -286,12 +292,25 @@ enum cf_rc api_listen_local(struct api *a, struct api_listener **out, struct cf_
     return CF_OK;
 }
 
+/* The library cuts every connection at once when it stops: a client would not learn that its key was made.
+ * What a handler has begun is answered first; each answer has its own deadline. */
+static void drain(struct api_listener *l)
+{
+    MHD_socket fd = MHD_quiesce_daemon(l->daemon);
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+    for (unsigned i = 0; i < DRAIN_TRIES && atomic_load(&l->api->busy); i++)
+        usleep(DRAIN_TRY_US);
+}
+
 void api_listener_close(struct api_listener *l)
 {
     if (!l)
         return;
-    if (l->daemon)
+    if (l->daemon) {
+        drain(l);
         MHD_stop_daemon(l->daemon);
+    }
     if (l->fd >= 0)
         close(l->fd);
     if (l->path[0])

@@ -51,6 +51,7 @@ void api_stop(struct api *a)
 {
     if (!a)
         return;
+    atomic_store(&a->closing, true);
     api_listener_close(a->tls);
     api_listener_close(a->local);
     api_watch_free(a->watch);

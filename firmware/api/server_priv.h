@@ -19,6 +19,8 @@ struct api {
     uint16_t port;
     uint8_t skip_key[API_SKIP_KEY_SIZE];
     struct api_watch *watch;
+    atomic_bool closing; /* no request begins any more */
+    atomic_uint busy;    /* requests between the start of their handler and the end of their answer */
     struct api_listener *tls, *local;
 };
 

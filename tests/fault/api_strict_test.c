@@ -2,6 +2,8 @@
  * The server against clients without manners: raw bytes over real TLS, limits of size and time.
  * The table of routes is that of support/api_fixture/echo.c, so that the server stands alone.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -443,6 +445,54 @@ static void pipelined_requests_are_answered_in_order(void **state)
     tls_client_close(c);
 }
 
+static void *stop_server(void *arg)
+{
+    api_stop(arg);
+    return NULL;
+}
+
+/* A client whose key was made must learn so, whatever happens to the server meanwhile. */
+static void what_runs_at_the_end_is_answered_and_what_comes_is_told_to_come_again(void **state)
+{
+    struct world *w = *state;
+    struct fake_gate *g = &w->gate;
+    struct api *a = NULL;
+    struct cf_err e = { 0 };
+    pthread_t thread;
+    const struct api_config cfg = {
+        .cert_pem = fixture_cert_pem, .key_pem = fixture_key_pem, .hosts = hosts, .host_count = 2,
+        .authority_url = "https://hsm1.coffer.test/adfs", .clock = w->clock,
+        .entropy = hal_linux_entropy(), .gate = &g->gate,
+    };
+    assert_int_equal(api_start(&cfg, &a, &e), CF_OK);
+    char make[512], get[512];
+    snprintf(make, sizeof make, "POST /keys/k1/create?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
+             "Authorization: Bearer good\r\nContent-Length: 2\r\n\r\n{}", (unsigned)api_port(a));
+    snprintf(get, sizeof get, "GET /keys/k1?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
+             "Authorization: Bearer good\r\n\r\n", (unsigned)api_port(a));
+    struct tls_client *running = tls_client_open(api_port(a), NULL);
+    struct tls_client *idle = tls_client_open(api_port(a), NULL);
+    assert_true(tls_client_send(idle, get, strlen(get)));
+    assert_int_equal(tls_client_answer(idle, &w->got), 200);
+    atomic_store(&g->record_waits, 1);
+    assert_true(tls_client_send(running, make, strlen(make)));
+    while (!atomic_load(&g->recording))
+        sched_yield();
+    pthread_create(&thread, NULL, stop_server, a);
+    int status = 200;
+    while (status == 200) { /* until the stop has begun */
+        assert_true(tls_client_send(idle, get, strlen(get)));
+        status = tls_client_answer(idle, &w->got);
+    }
+    assert_int_equal(status, 503);
+    assert_non_null(strstr(got(w), "Retry-After"));
+    atomic_store(&g->record_waits, 0);
+    assert_int_equal(tls_client_answer(running, &w->got), 200);
+    pthread_join(thread, NULL);
+    tls_client_close(running);
+    tls_client_close(idle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +510,7 @@ int main(void)
         cmocka_unit_test(the_local_socket_has_its_own_routes_and_no_others),
         cmocka_unit_test(old_tls_and_plain_http_are_refused),
         cmocka_unit_test(trickling_clients_are_cut_at_their_deadline),
+        cmocka_unit_test(what_runs_at_the_end_is_answered_and_what_comes_is_told_to_come_again),
         cmocka_unit_test(connections_from_one_address_are_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/api_fixture.h"
 
@@ -50,6 +51,10 @@ static enum cf_rc record(void *ctx, const struct audit_record *r, struct cf_err 
     struct fake_gate *g = ctx;
     if (atomic_load(&g->record_fails))
         return CF_FAIL(e, CF_E_IO, "the audit partition is full");
+    atomic_fetch_add(&g->recording, 1);
+    for (int i = 0; i < 10000 && atomic_load(&g->record_waits); i++)
+        usleep(1000);
+    atomic_fetch_sub(&g->recording, 1);
     atomic_fetch_add(&g->records, 1);
     atomic_store(&g->last_status, r->status);
     return CF_OK;

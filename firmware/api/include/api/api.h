@@ -98,7 +98,8 @@ struct api_config {
  * CF_E_IO: the address or the path cannot be bound. */
 CF_CHECK enum cf_rc api_start(const struct api_config *cfg, struct api **out, struct cf_err *e);
 
-/* Takes no new connection, ends the open ones, waits for running requests. NULL is a no-op. */
+/* Takes no new connection or request (503), waits until those that run are answered, ends the rest. NULL is
+ * a no-op. */
 void api_stop(struct api *a);
 
 uint16_t api_port(const struct api *a); /* where it listens; 0 without a TLS listener */

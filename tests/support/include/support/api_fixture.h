@@ -16,6 +16,8 @@ struct fake_gate {
     _Atomic int state;           /* enum api_state; starts API_ACTIVE */
     _Atomic uint64_t denied;     /* bit 1 << action: refused */
     _Atomic int record_fails;
+    _Atomic int record_waits;    /* a record is written only once this is 0 again */
+    _Atomic unsigned recording;  /* how many are being written */
     _Atomic unsigned records;
     _Atomic unsigned last_status; /* of the last record */
     char started_by[37];         /* oid that started every job; "" nobody */
