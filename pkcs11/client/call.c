@@ -26,7 +26,8 @@ static enum cf_rc want_locked(struct p11_token *t, uint64_t seen, struct cf_err 
     if (t->locked.state != P11_DOWN)
         return CF_OK;
     bool long_wait = t->locked.not_before_ms - p11_now_ms() > FAIL_FAST_MS;
-    if (t->locked.denied || t->locked.failed_attempts != seen || (long_wait && t->locked.last.rc != CF_OK))
+    if (t->locked.denied || t->locked.failed_attempts != seen ||
+        (long_wait && t->locked.last.rc != CF_OK))
         return last_failure_locked(t, e);
     t->locked.wanted = true;
     p11_poke(t);
@@ -123,7 +124,8 @@ static enum cf_rc once(struct p11_token *t, struct p11_call *c, struct cf_err *e
     pthread_mutex_unlock(&t->locked.lock);
     if (rc != CF_OK)
         return rc;
-    int64_t deadline = p11_now_ms() + time_for(t, c->msg);
+    c->allowed_ms = time_for(t, c->msg);
+    int64_t deadline = p11_now_ms() + c->allowed_ms;
     send_request(t, c, deadline);
     pthread_mutex_lock(&t->locked.lock);
     await_locked(t, c, deadline);

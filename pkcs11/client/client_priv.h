@@ -21,7 +21,8 @@ struct p11_call {
     struct cf_buf answer;
     struct cf_err why;
     enum cf_rc rc; /* of the way there and back; the answer has its own */
-    bool late;     /* its deadline passed: the reason why the worker is killed */
+    int64_t allowed_ms;
+    bool late; /* its deadline passed: the reason why the worker is killed */
     bool done;
     bool again; /* worth one more try with a new worker */
     pthread_cond_t cond;

@@ -41,13 +41,12 @@ static void back_off_locked(struct p11_token *t)
     t->own.up_since_ms = 0;
 }
 
-static void fail_call_locked(struct p11_token *t, struct p11_call *c, const char *ended)
+static void fail_call_locked(struct p11_call *c, const char *ended)
 {
     if (c->late)
         c->rc = CF_FAIL(&c->why, CF_E_TOKEN,
-                        "the token did not answer in %u ms; its worker was "
-                        "stopped",
-                        t->deadline_ms);
+                        "the token did not answer in %lld ms; its worker was stopped",
+                        (long long)c->allowed_ms);
     else
         c->rc = CF_FAIL(&c->why, CF_E_TOKEN, "the token worker %s", ended);
     c->again = !c->late;
@@ -75,7 +74,7 @@ static void bury(struct p11_token *t, int grace_ms)
     while (t->locked.calls) {
         struct p11_call *c = t->locked.calls;
         t->locked.calls = c->next;
-        fail_call_locked(t, c, ended);
+        fail_call_locked(c, ended);
     }
     t->locked.in_flight = 0;
     t->locked.kill = false;

@@ -250,6 +250,23 @@ static void slow_login_is_waited_for_until_the_deadline(void **state)
     EXPECT_OK(open_token());
 }
 
+static void time_that_a_call_had_is_told_when_it_is_over(void **state)
+{
+    (void)state;
+    struct p11_config cfg = test_token_config(&bench);
+    struct test_key k;
+    uint8_t byte;
+    cfg.deadline_ms = 600;
+    EXPECT_OK(p11_token_open(&cfg, &tok, &err));
+    test_domain(tok);
+    rule("C_GenerateRandom 1+ hang once");
+    EXPECT_RC(CF_E_TOKEN, hal_token_random(tok, &byte, 1, &err));
+    assert_non_null(strstr(err.text, " 600 ms"));
+    rule("C_GenerateKeyPair 1+ hang once");
+    EXPECT_RC(CF_E_TOKEN, test_key_make(tok, &p256, &k, &err));
+    assert_non_null(strstr(err.text, " 2400 ms")); /* making a key may take longer */
+}
+
 static void bare_points_and_untold_exponents_are_understood(void **state)
 {
     (void)state;
@@ -466,6 +483,7 @@ int main(int argc, char **argv)
         TEST(module_that_forks_neither_hides_the_end_nor_stays_behind),
         TEST(finalize_that_hangs_is_not_waited_for),
         TEST(slow_login_is_waited_for_until_the_deadline),
+        TEST(time_that_a_call_had_is_told_when_it_is_over),
         TEST(bare_points_and_untold_exponents_are_understood),
         TEST(weak_domain_key_is_destroyed_and_the_import_fails),
         TEST(weak_key_that_stands_under_our_id_is_not_used),
