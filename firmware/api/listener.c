@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "exchange_priv.h"
 
 /* TLS 1.2 and 1.3 with forward secrecy and AEAD only (RFC 9325 4). */
@@ -232,6 +234,9 @@ enum cf_rc api_listen_tls(struct api *a, struct api_listener **out, struct cf_er
         { MHD_OPTION_END, 0, NULL },
     };
     unsigned v6 = addr.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0;
+    /* Records it has decrypted hold the bodies of imports. */
+    gnutls_free = cf_wipe_free;
+    gnutls_realloc = cf_wipe_realloc;
     errno = 0;
     l->daemon = start(l, MHD_USE_TLS | v6, more);
     const union MHD_DaemonInfo *i =

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/privkey.h"
 #include "p11/p11.h"
 
 #define SETS_MAX      64
@@ -240,6 +241,7 @@ static enum cf_rc run_appliance(const struct options *o, const struct app_config
 int main(int argc, char **argv)
 {
     int worker_fd = -1;
+    (void)crypto_wipe_freed();
     if (p11_worker_asked(argc, argv, &worker_fd))
         _exit(p11_worker_main(worker_fd));
     cf_secret_harden_process();

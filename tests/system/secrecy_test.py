@@ -26,8 +26,8 @@ def memory_of(pid):
         for line in maps:
             span, rights = line.split()[:2]
             start, end = (int(text, 16) for text in span.split("-"))
-            if not rights.startswith("rw") or "[v" in line:
-                continue
+            if not rights.startswith("rw") or "[v" in line or end - start > 1 << 32:
+                continue  # the largest are a sanitizer's own
             try:
                 mem.seek(start)
                 yield line.strip(), mem.read(end - start)

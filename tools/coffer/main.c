@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "crypto/privkey.h"
 #include "p11/p11.h"
 
 static void usage(FILE *to)
@@ -92,6 +93,7 @@ static void print_failure(const struct cli_verb *v, const struct cli_args *a, co
 int main(int argc, char **argv)
 {
     int worker_fd = -1;
+    (void)crypto_wipe_freed();
     if (p11_worker_asked(argc, argv, &worker_fd))
         _exit(p11_worker_main(worker_fd));
     cf_secret_harden_process();

@@ -154,6 +154,21 @@ static void numbers_hex_and_guids_are_parsed_strictly(void **state)
     EXPECT_RC(CF_E_INPUT, cf_parse_guid("a290e904x7015-4bba-90c8-60543313cdb4", guid, &err));
 }
 
+static void memory_that_wipes_itself_grows_as_realloc_would(void **state)
+{
+    (void)state;
+    char *p = cf_wipe_realloc(NULL, 8);
+    assert_non_null(p);
+    memcpy(p, "0123456", 8);
+    p = cf_wipe_realloc(p, 100000);
+    assert_non_null(p);
+    assert_string_equal(p, "0123456");
+    p = cf_wipe_realloc(p, 4);
+    assert_memory_equal(p, "0123", 4);
+    assert_null(cf_wipe_realloc(p, 0));
+    cf_wipe_free(NULL);
+}
+
 static void a_secret_ends_at_a_guard_page(void **state)
 {
     (void)state;
@@ -292,6 +307,7 @@ int main(void)
         cmocka_unit_test(runs_of_one_byte_are_found_and_broken_runs_are_not),
         cmocka_unit_test(base64_matches_rfc_4648_and_refuses_what_is_not),
         cmocka_unit_test(numbers_hex_and_guids_are_parsed_strictly),
+        cmocka_unit_test(memory_that_wipes_itself_grows_as_realloc_would),
         cmocka_unit_test(a_secret_ends_at_a_guard_page),
         cmocka_unit_test(a_verdict_opens_only_when_both_halves_say_so),
         cmocka_unit_test(a_file_is_replaced_whole_with_its_mode),

@@ -31,6 +31,11 @@ size_t cf_secret_len(const struct cf_secret *s);
 /* Zeroes memory in a way no compiler removes; NULL with 0 is a no-op. */
 void cf_wipe(void *p, size_t len);
 
+/* free(3) and realloc(3) that zero what they give up, for libraries that leave plaintext in freed memory. Only for
+ * memory of malloc(3); a length of 0 frees. */
+void cf_wipe_free(void *p);
+void *cf_wipe_realloc(void *p, size_t len);
+
 /* Equality in time that depends on `len` alone. */
 bool cf_equal(const void *a, const void *b, size_t len);
 
