@@ -16,6 +16,9 @@ api_handler api_post_key_create, api_put_key, api_patch_key, api_get_key, api_de
     api_post_key_restore, api_post_key_release, api_get_keys, api_get_deleted_keys,
     api_get_versions;
 
+/* rotate.c */
+api_handler api_post_key_rotate, api_get_rotation, api_put_rotation;
+
 /* use.c */
 api_handler api_post_sign, api_post_verify, api_post_encrypt, api_post_decrypt, api_post_wrapkey,
     api_post_unwrapkey, api_post_rng;

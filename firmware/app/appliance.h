@@ -89,6 +89,7 @@ struct appliance {
     pthread_mutex_t lock;  /* one provisioning step at a time; also guards `pin` */
     struct cf_secret *pin; /* brought over the local socket, until the token is open */
     char pin_refused[192]; /* why the last one did not open it; under the lock */
+    char rotate_after[KEYSTORE_NAME_MAX + 1]; /* where the walk over rotation policies stands; main thread */
     int wake_fd;           /* eventfd: the main loop has something to do */
 };
 
@@ -138,6 +139,11 @@ CF_CHECK enum cf_rc app_share_domain(struct appliance *a, const struct api_offic
 CF_CHECK enum cf_rc app_open_active(struct appliance *a, struct cf_err *e);
 /* Fills a->services. */
 void app_services(struct appliance *a);
+
+/* --- rotate.c ------------------------------------------------------------------------------------------- */
+
+/* Goes on through the keys and makes the versions that policies ask for; how many. With a key store. */
+size_t app_rotate_some(struct appliance *a);
 
 /* --- local.c --------------------------------------------------------------------------------------------- */
 

@@ -157,12 +157,15 @@ static enum cf_rc try_pin(struct appliance *a, struct cf_err *e)
 
 static void tick(struct appliance *a)
 {
-    size_t purged = 0;
+    size_t purged = 0, rotated = 0;
     struct cf_err err = { 0 };
     pthread_mutex_lock(&a->lock);
     enum cf_rc rc = CF_OK;
-    if (a->keystore && !jobs_restore_mode(a->jobs))
+    bool live = a->keystore && !jobs_restore_mode(a->jobs);
+    if (live)
         rc = keystore_expire(a->keystore, PURGE_A_TICK, &purged, &err);
+    if (live)
+        rotated = app_rotate_some(a);
     if (rc == CF_OK && purged)
         rc = access_refresh(a->access, &err); /* their assignments went with the keys */
     if (rc != CF_OK)
@@ -170,6 +173,8 @@ static void tick(struct appliance *a)
     pthread_mutex_unlock(&a->lock);
     if (purged)
         cf_log(CF_LOG_INFO, "app", "purged", "keys=%zu", purged);
+    if (rotated)
+        cf_log(CF_LOG_INFO, "app", "rotated", "keys=%zu", rotated);
 }
 
 static enum cf_rc serve_until_signal(struct appliance *a, int signal_fd, struct cf_err *e)
