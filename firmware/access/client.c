@@ -67,7 +67,7 @@ static enum cf_rc new_secret(struct access_authority *a, struct access_client_ro
 
     enum cf_rc rc = cf_secret_new(ACCESS_SECRET_SIZE, &raw, e);
     if (rc == CF_OK)
-        rc = cf_secret_new(2 * ACCESS_SECRET_SIZE, &text, e);
+        rc = cf_secret_new((size_t)2 * ACCESS_SECRET_SIZE, &text, e);
     if (rc == CF_OK)
         rc = hal_entropy_fill(a->entropy, cf_secret_data(raw), ACCESS_SECRET_SIZE, e);
     if (rc == CF_OK)

@@ -170,8 +170,10 @@ static enum cf_rc take_apart(const void *record, size_t len, struct parts *out, 
         cbor_rd_refuse(&r, "a record holds a row");
     cbor_rd_skip(&r);
     enum cf_rc rc = cbor_rd_end(&r);
-    if (rc != CF_OK)
-        return cf_err_ctx(e, rc, "policy record");
+    if (rc != CF_OK) {
+        (void)cf_err_ctx(e, rc, "policy record");
+        return rc;
+    }
 
     /* The reader took shortest forms only, so the row begins behind a head of known size. */
     size_t at = 2 + text_head_size(text_len) + text_len + 1;

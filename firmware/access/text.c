@@ -31,7 +31,7 @@ void access_guid_text(const uint8_t bytes[16], char out[ACCESS_GUID_SIZE])
     size_t n = 0;
 
     cf_hex(bytes, 16, hex);
-    for (size_t i = 0; i < 2 * 16; i++) {
+    for (size_t i = 0; i < sizeof hex - 1; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
             out[n++] = '-';
         out[n++] = hex[i];

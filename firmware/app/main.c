@@ -228,7 +228,7 @@ static enum cf_rc run_appliance(const struct options *o, const struct app_config
     if (rc == CF_OK && pin)
         rc = app_open_token(a, pin, o->pin_fd < 0 && newer(config->pin_file, config->config_dir), e);
     if (rc == CF_E_DENIED && !a->token && o->pin_fd < 0)
-        rc = cf_err_ctx(e, rc, "PIN of %s (tried again once written anew)", config->pin_file);
+        (void)cf_err_ctx(e, rc, "PIN of %s (tried again once written anew)", config->pin_file);
     cf_secret_free(pin);
     if (rc == CF_OK) {
         cf_log(CF_LOG_INFO, "app", "started", "version=%s board=%s", APP_VERSION, a->board->name);

@@ -54,9 +54,12 @@ void app_keyring(struct appliance *a, struct app_keyring *out)
 {
     struct domain_facts *f = calloc(1, sizeof *f);
     *out = (struct app_keyring){ 0 };
-    if (f && a->domain)
-        domain_facts(a->domain, f);
-    for (size_t i = f && f->state == DOMAIN_ACTIVE ? f->generations : 0; i > 0 && out->count < APP_GENERATIONS; i--)
+    if (!f || !a->domain) {
+        free(f);
+        return;
+    }
+    domain_facts(a->domain, f);
+    for (size_t i = f->state == DOMAIN_ACTIVE ? f->generations : 0; i > 0 && out->count < APP_GENERATIONS; i--)
         out->generation[out->count++] = f->generation[i - 1].number;
     if (out->count)
         memcpy(out->domain_id, f->id, sizeof out->domain_id);

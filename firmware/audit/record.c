@@ -10,7 +10,8 @@
 #define RECORD_MAGIC "CFAR"
 #define HEADER_MAGIC "CFRAUD01"
 #define FIXED        48
-#define HASHES       (2 * AUDIT_HASH_SIZE)
+#define HASHES       ((size_t)2 * AUDIT_HASH_SIZE)
+#define LENGTHS      ((size_t)2 * AUDIT_TEXTS)
 #define RECORD_MIN   (FIXED + HASHES)
 
 static const size_t text_max[AUDIT_TEXTS] = { AUDIT_OPERATION_MAX, AUDIT_PRINCIPAL_MAX,
@@ -121,7 +122,7 @@ bool audit_record_get(const uint8_t *data, size_t len, struct audit_found *out)
     out->record.unix_ms = (int64_t)cf_rd_le64(&r);
     out->record.status = cf_rd_le32(&r);
     out->place = cf_rd_le32(&r);
-    struct cf_rd lengths = cf_rd_of(cf_rd_bytes(&r, 2 * AUDIT_TEXTS), 2 * AUDIT_TEXTS);
+    struct cf_rd lengths = cf_rd_of(cf_rd_bytes(&r, LENGTHS), LENGTHS);
     const uint8_t *reserved = cf_rd_bytes(&r, 6);
     struct cf_rd body = cf_rd_of(data + FIXED, out->length - FIXED - HASHES);
     if (!cf_all_bytes(reserved, 6, 0) || !texts_get(&lengths, &body, out))

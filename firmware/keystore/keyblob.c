@@ -88,7 +88,8 @@ enum cf_rc keyblob_parse(struct crypto_bytes in, struct keyblob *out, struct cf_
         return CF_FAIL(e, CF_E_LIMIT, "key blob of %zu bytes", in.len);
     if (in.len < HEAD + HAL_MAC_SIZE || !cf_equal(cf_rd_bytes(&r, 4), MAGIC, 4))
         return CF_FAIL(e, CF_E_CORRUPT, "not a key blob");
-    if (cf_rd_u8(&r) != 1 || cf_rd_u8(&r) != 1)
+    uint8_t version = cf_rd_u8(&r), suite = cf_rd_u8(&r);
+    if (version != 1 || suite != 1)
         return CF_FAIL(e, CF_E_CORRUPT, "key blob of a newer format");
     read_head(&r, &h, &b);
     if (!head_valid(&h, &b))

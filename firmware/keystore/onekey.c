@@ -32,7 +32,7 @@ static enum cf_rc derive_cek(struct keystore *ks, const uint8_t param[PARAM_SIZE
         rc = crypto_kdf_message(LABEL, ctx, sizeof ctx, &msg, e);
         if (rc == CF_OK)
             rc = hal_token_mac(ks->o.token, &bk, msg.data, msg.len,
-                               cf_secret_data(cek) + (half - 1) * HAL_MAC_SIZE, e);
+                               cf_secret_data(cek) + (size_t)HAL_MAC_SIZE * (half - 1u), e);
         cf_buf_clear(&msg);
     }
     if (rc == CF_OK)

@@ -1,5 +1,6 @@
 #include "live_priv.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -33,16 +34,25 @@ void live_remove(const struct store_live *l, uint64_t number)
     }
 }
 
+/* The number in "keys-<number>.db" and what SQLite lays beside it; 0, which no file has, in other names. */
+static uint64_t number_in(const char *name)
+{
+    char *end = NULL;
+    if (strncmp(name, "keys-", 5) != 0 || !isdigit((unsigned char)name[5]))
+        return 0;
+    errno = 0;
+    uint64_t n = strtoull(name + 5, &end, 10);
+    return errno == 0 && strncmp(end, ".db", 3) == 0 ? n : 0;
+}
+
 void live_sweep(const struct store_live *l)
 {
     DIR *d = opendir(l->dir);
     if (!d)
         return;
     for (const struct dirent *f = readdir(d); f; f = readdir(d)) {
-        uint64_t n;
-        int end = 0;
-        if (sscanf(f->d_name, "keys-%" SCNu64 ".db%n", &n, &end) == 1 && end > 0 &&
-            n != l->locked.sel.number && n != l->locked.sel.former)
+        uint64_t n = number_in(f->d_name);
+        if (n && n != l->locked.sel.number && n != l->locked.sel.former)
             live_remove(l, n);
         if (strncmp(f->d_name, "selector.", 9) == 0) /* written, not renamed */
             unlinkat(dirfd(d), f->d_name, 0);

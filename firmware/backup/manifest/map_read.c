@@ -67,6 +67,7 @@ static void read_source(struct cbor_rd *r, struct manifest *m, struct source *sr
     src->names = calloc(src->count + 1, sizeof *src->names);
     src->changes = calloc(src->count + 1, sizeof *src->changes);
     if (!src->names || !src->changes) {
+        src->count = 0;
         cbor_rd_refuse(r, "no memory");
         return;
     }

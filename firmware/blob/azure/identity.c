@@ -16,7 +16,7 @@
 #define RESOURCE      "https%3A%2F%2Fstorage.azure.com%2F"
 #define ARC_KEY_DIR   "/var/opt/azcmagent/tokens"
 #define ARC_KEY_MAX   4096
-#define ANSWER_MAX    (64u * 1024)
+#define ANSWER_MAX    ((size_t)64 * 1024)
 #define LEAST_LEFT_S  300  /* a token with less is not used */
 #define LONG_LIFE_S   7200 /* from here on, renewed at half of it */
 #define LIFE_UNTOLD_S 3600

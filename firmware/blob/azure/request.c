@@ -39,7 +39,7 @@ static void put_date(struct header_set *h, struct hal_clock *clock)
     struct tm t;
     gmtime_r(&now, &t);
     snprintf(h->date, sizeof h->date, "x-ms-date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-             days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour,
+             days + 3L * t.tm_wday, t.tm_mday, months + 3L * t.tm_mon, t.tm_year + 1900, t.tm_hour,
              t.tm_min, t.tm_sec);
     h->lines[h->count++] = h->date;
 }

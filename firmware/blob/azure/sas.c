@@ -5,8 +5,8 @@
 
 #include "azure_priv.h"
 
-#define SKEW_S      (15 * 60)
-#define GOOD_LIFE_S (24 * 3600)
+#define SKEW_S      INT64_C(900)
+#define GOOD_LIFE_S INT64_C(86400)
 
 /* What of a SAS is looked at; "" where a field is absent. Nothing here is secret. */
 struct sas {

@@ -26,7 +26,7 @@ struct store;
 #define JOBS_KEY_SIZE    128
 #define JOBS_TEXT_SIZE   513
 #define JOBS_CODE_SIZE   65
-#define JOBS_KEEP_S      (30 * 86400) /* a finished record is kept at least so long */
+#define JOBS_KEEP_S      (INT64_C(30) * 86400) /* a finished record is kept at least so long */
 
 /* Values stand in rows: never renumber. */
 enum jobs_kind {

@@ -22,7 +22,7 @@
 /* Most a pull is asked for (performance notes, section 5), and what it is asked for while so much is
  * left: 256 KiB, with room for the tag and header that go with them. */
 #define NET_PIECE_BYTES (260u * 1024)
-#define NET_KEPT_MAX    (64u * 1024)  /* of an answer that is not 2xx */
+#define NET_KEPT_MAX    ((size_t)64 * 1024)  /* of an answer that is not 2xx */
 #define NET_WANT_MAX    8
 #define NET_VALUE_MAX   255
 #define NET_HEADERS_MAX 24
