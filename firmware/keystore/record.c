@@ -241,7 +241,7 @@ enum cf_rc keystore_record_verify(struct keystore *ks, struct keystore_record *r
     struct cf_buf msg = { 0 };
     enum cf_rc rc = CF_OK;
     for (size_t i = 0; rc == CF_OK && i < r->count; i++) {
-        struct keyblob b;
+        struct keyblob b = { 0 };
         uint8_t mac[HAL_MAC_SIZE];
         rc = cf_buf_resize(&msg, 0, e);
         if (rc == CF_OK)

@@ -27,7 +27,9 @@ static struct cf_rd element(struct cf_rd *r, uint8_t tag)
     const uint8_t *p = cf_rd_bytes(r, len);
     if (!right || !p)
         r->bad = true;
-    return r->bad ? (struct cf_rd){ .bad = true } : cf_rd_of(p, len);
+    if (r->bad)
+        return (struct cf_rd){ .bad = true };
+    return cf_rd_of(p, len);
 }
 
 static bool is(struct cf_rd *r, const uint8_t *want, size_t len)

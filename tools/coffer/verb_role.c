@@ -160,7 +160,7 @@ int verb_role_assignment_create(const struct cli_args *a, struct cf_err *e)
 static enum cf_rc find_assignment(struct cli_target *t, const struct cli_args *a, const char *scope,
                                   char *name, size_t size, struct cf_err *e)
 {
-    char path[256], role[256], principal[ACCESS_GUID_SIZE];
+    char path[256], role[256] = "", principal[ACCESS_GUID_SIZE];
     struct cli_answer r = { 0 };
     enum cf_rc rc = find_principal(a, principal, e);
     if (rc == CF_OK)

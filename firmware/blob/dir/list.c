@@ -28,16 +28,18 @@ static bool add(struct gathering *g, const char *name, uint64_t size)
 {
     if (g->count == g->cap) {
         size_t cap = g->cap == 0 ? 256 : 2 * g->cap;
-        struct entry *grown = reallocarray(g->entries, cap, sizeof *grown);
-        if (grown == NULL || cap > NAMES_MAX)
+        struct entry *grown =
+            cap > NAMES_MAX ? NULL : reallocarray(g->entries, cap, sizeof *grown);
+        if (grown == NULL)
             return dir_refuse(g->j->o, BLOB_FULL, CF_E_LIMIT, "too many names to list");
         g->entries = grown;
         g->cap = cap;
     }
-    char *copy = strdup(name);
-    if (copy == NULL)
+    struct entry *next = &g->entries[g->count];
+    *next = (struct entry){ strdup(name), size };
+    if (next->name == NULL)
         return dir_refuse(g->j->o, BLOB_FULL, CF_E_LIMIT, "too many names to list");
-    g->entries[g->count++] = (struct entry){ copy, size };
+    g->count++;
     return true;
 }
 
