@@ -76,9 +76,8 @@ enum cf_rc hal_token_user_make(struct hal_token *t, const struct hal_key_name *k
 }
 
 enum cf_rc hal_token_user_import(struct hal_token *t, const struct hal_key_name *kek,
-                                 const struct hal_key_spec *spec,
-                                 const struct cf_secret *material, struct hal_wrapped *out,
-                                 struct cf_err *e)
+                                 const struct hal_key_spec *spec, const struct cf_secret *material,
+                                 struct hal_wrapped *out, struct cf_err *e)
 {
     if (kek->role != HAL_ROLE_KEK || !cf_secret_len(material))
         return BAD_CALL(e);

@@ -4,8 +4,8 @@
  */
 #include "board/board.h"
 
-/* Fill `out` from drivers: clock, entropy, the audit partition, and each raw partition with its twin.
- * Everything opened here is closed by template_close. */
+/* Fill `out` from drivers: clock, entropy, the audit partition, and each raw partition with its
+ * twin. Everything opened here is closed by template_close. */
 static enum cf_rc template_open(const struct board_settings *s, struct board_parts *out,
                                 struct cf_err *e)
 {

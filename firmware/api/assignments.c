@@ -49,8 +49,7 @@ enum cf_rc api_get_assignments(struct api *a, struct api_request *rq, struct api
     return rc != CF_OK ? rc : end;
 }
 
-static enum cf_rc answer(const struct access_assignment *s, struct api_reply *rp,
-                         struct cf_err *e)
+static enum cf_rc answer(const struct access_assignment *s, struct api_reply *rp, struct cf_err *e)
 {
     struct json_wr w;
     json_wr_init(&w, &rp->body, e);

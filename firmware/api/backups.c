@@ -114,8 +114,9 @@ static enum cf_rc check_storage(const struct api_job_order *o, struct cf_err *e)
     return CF_OK; /* no token: fine for a directory; the store says so where it needs one */
 }
 
-/* Clients cut a backup's URL behind the container (which, where the account stands in the path, is behind the
- * account) or before its last segment (2.4): all but the last segment goes to the place. */
+/* Clients cut a backup's URL behind the container (which, where the account stands in the path, is
+ * behind the account) or before its last segment (2.4): all but the last segment goes to the place.
+ */
 static enum cf_rc move_parents(struct cf_buf *uri, struct api_job_order *o, struct cf_err *e)
 {
     const char *folder = o->folder + strspn(o->folder, "/");
@@ -135,8 +136,8 @@ static enum cf_rc move_parents(struct cf_buf *uri, struct api_job_order *o, stru
 }
 
 /* The two shapes of bodies: storage at the top (backups), or beside a folder (restores). */
-static enum cf_rc read_order(const struct json *body, struct cf_buf *uri,
-                             struct api_job_order *o, struct cf_err *e)
+static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct api_job_order *o,
+                             struct cf_err *e)
 {
     const struct json *storage = body;
     const char *member = o->kind == JOBS_SELECTIVE ? "folder" : "folderToRestore";

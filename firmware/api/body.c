@@ -17,9 +17,9 @@ enum cf_rc api_body(const struct api_request *rq, struct json **out, struct cf_e
     return rc;
 }
 
-static __attribute__((format(printf, 4, 0))) enum cf_rc
-url_va(const struct api_request *rq, struct cf_buf *out, struct cf_err *e, const char *fmt,
-       va_list ap)
+static __attribute__((format(printf, 4, 0))) enum cf_rc url_va(const struct api_request *rq,
+                                                               struct cf_buf *out, struct cf_err *e,
+                                                               const char *fmt, va_list ap)
 {
     char path[API_URI_MAX];
     int n = vsnprintf(path, sizeof path, fmt, ap);
@@ -38,8 +38,8 @@ enum cf_rc api_url(const struct api_request *rq, struct cf_buf *out, struct cf_e
     return rc;
 }
 
-void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name,
-                 const char *fmt, ...)
+void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name, const char *fmt,
+                 ...)
 {
     struct cf_buf url = { 0 };
     va_list ap;

@@ -9,9 +9,10 @@ static const struct {
     const char *name;
     unsigned op;
 } ops[] = {
-    { "wrapKey", KEYSTORE_WRAP }, { "decrypt", KEYSTORE_DECRYPT }, { "encrypt", KEYSTORE_ENCRYPT },
-    { "unwrapKey", KEYSTORE_UNWRAP }, { "sign", KEYSTORE_SIGN }, { "verify", KEYSTORE_VERIFY },
-    { "import", KEYSTORE_IMPORT }, { "export", KEYSTORE_EXPORT },
+    { "wrapKey", KEYSTORE_WRAP },    { "decrypt", KEYSTORE_DECRYPT },
+    { "encrypt", KEYSTORE_ENCRYPT }, { "unwrapKey", KEYSTORE_UNWRAP },
+    { "sign", KEYSTORE_SIGN },       { "verify", KEYSTORE_VERIFY },
+    { "import", KEYSTORE_IMPORT },   { "export", KEYSTORE_EXPORT },
 };
 
 static enum cf_rc read_ops(const struct json *v, struct api_attrs *out, struct cf_err *e)
@@ -47,8 +48,7 @@ static enum cf_rc read_time(const struct json *v, const char *name, unsigned bit
     return CF_OK;
 }
 
-static enum cf_rc read_attributes(const struct json *body, struct api_attrs *out,
-                                  struct cf_err *e)
+static enum cf_rc read_attributes(const struct json *body, struct api_attrs *out, struct cf_err *e)
 {
     const struct json *v = NULL;
     enum cf_rc rc = json_opt_object(body, "attributes", &v, e);
@@ -109,8 +109,8 @@ static enum cf_rc read_policy(const struct json *body, struct api_attrs *out, st
     return CF_OK;
 }
 
-enum cf_rc api_attrs_read(const struct json *body, const struct json *ops_of,
-                          struct api_attrs *out, struct cf_err *e)
+enum cf_rc api_attrs_read(const struct json *body, const struct json *ops_of, struct api_attrs *out,
+                          struct cf_err *e)
 {
     enum cf_rc rc = read_ops(ops_of, out, e);
     if (rc == CF_OK)
@@ -134,8 +134,8 @@ enum cf_rc api_kty_read(const struct json *key, enum hal_key_type *out, struct c
     static const struct {
         const char *name;
         enum hal_key_type type;
-    } types[] = { { "RSA", HAL_RSA }, { "RSA-HSM", HAL_RSA }, { "EC", HAL_EC },
-                  { "EC-HSM", HAL_EC }, { "oct", HAL_OCT }, { "oct-HSM", HAL_OCT } };
+    } types[] = { { "RSA", HAL_RSA },   { "RSA-HSM", HAL_RSA }, { "EC", HAL_EC },
+                  { "EC-HSM", HAL_EC }, { "oct", HAL_OCT },     { "oct-HSM", HAL_OCT } };
     const char *kty = NULL;
     enum cf_rc rc = json_get_text(key, "kty", &kty, e);
     if (rc != CF_OK)
@@ -186,11 +186,11 @@ static void put_tags(struct json_wr *w, const struct keystore_tags *t)
     json_close(w);
 }
 
-static enum cf_rc put_public(struct json_wr *w, const struct keystore_version *v,
-                             struct cf_err *e)
+static enum cf_rc put_public(struct json_wr *w, const struct keystore_version *v, struct cf_err *e)
 {
-    static const char *const kty[] = { [HAL_RSA] = "RSA-HSM", [HAL_EC] = "EC-HSM",
-                                       [HAL_OCT] = "oct-HSM" };
+    static const char *const kty[] = {
+        [HAL_RSA] = "RSA-HSM", [HAL_EC] = "EC-HSM", [HAL_OCT] = "oct-HSM"
+    };
     struct crypto_pub pub;
     json_put_text(w, "kty", kty[v->spec.type]);
     if (v->spec.type == HAL_OCT)
@@ -215,7 +215,8 @@ static void put_ops(struct json_wr *w, const struct keystore_version *v)
     const size_t n = sizeof ops / sizeof ops[0];
     json_put_array(w, "key_ops");
     for (size_t i = 0; i < n; i++) {
-        size_t at = v->spec.type == HAL_EC ? n - 1 - i : i; /* the service has "verify" first there */
+        size_t at =
+            v->spec.type == HAL_EC ? n - 1 - i : i; /* the service has "verify" first there */
         if (v->ops & ops[at].op)
             json_put_text(w, NULL, ops[at].name);
     }
@@ -255,8 +256,7 @@ static void put_policy(struct json_wr *w, const struct keystore_policy *p)
 }
 
 enum cf_rc api_reply_bundle(struct api *a, const struct api_request *rq,
-                            const struct keystore_bundle *b, struct api_reply *rp,
-                            struct cf_err *e)
+                            const struct keystore_bundle *b, struct api_reply *rp, struct cf_err *e)
 {
     struct json_wr w;
     json_wr_init(&w, &rp->body, e);

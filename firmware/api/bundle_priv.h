@@ -15,7 +15,8 @@ struct api_attrs {
     struct keystore_policy policy;
 };
 
-/* Reads attributes, tags, release_policy of `body` and key_ops of `ops_of` (the body or its key). */
+/* Reads attributes, tags, release_policy of `body` and key_ops of `ops_of` (the body or its key).
+ */
 CF_CHECK enum cf_rc api_attrs_read(const struct json *body, const struct json *ops_of,
                                    struct api_attrs *out, struct cf_err *e);
 void api_attrs_clear(struct api_attrs *a);

@@ -36,8 +36,8 @@ static enum cf_rc authenticate(struct api *a, struct api_request *rq, struct api
     rp->challenge = true;
     return cf_err_code(e,
                        CF_FAIL(e, CF_E_DENIED, "%s",
-                               token ? "AKV10000: The bearer token was refused." :
-                                       "AKV10000: Request is missing a Bearer or PoP token."),
+                               token ? "AKV10000: The bearer token was refused."
+                                     : "AKV10000: Request is missing a Bearer or PoP token."),
                        "Unauthorized");
 }
 
@@ -46,12 +46,10 @@ static enum cf_rc check_match(enum api_match m, const char *allow, struct cf_err
     if (m == API_MATCHED)
         return CF_OK;
     if (m == API_UNKNOWN)
-        return cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "There is nothing at this path"),
-                           "NotFound");
-    return cf_err_code(e,
-                       CF_FAIL(e, CF_E_INPUT, "This path does not answer to that method; %s",
-                               allow),
-                       "MethodNotAllowed");
+        return cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "There is nothing at this path"), "NotFound");
+    return cf_err_code(
+        e, CF_FAIL(e, CF_E_INPUT, "This path does not answer to that method; %s", allow),
+        "MethodNotAllowed");
 }
 
 static enum cf_rc check_version(const struct api_request *rq, struct cf_err *e)
@@ -115,10 +113,9 @@ static enum cf_rc check_state(struct api *a, const struct api_request *rq, struc
                                    "the restore operation"),
                            "Conflict");
     if (s == API_FACTORY)
-        return cf_err_code(e,
-                           CF_FAIL(e, CF_E_STATE,
-                                   "This HSM has not been created yet; run coffer create"),
-                           "Forbidden");
+        return cf_err_code(
+            e, CF_FAIL(e, CF_E_STATE, "This HSM has not been created yet; run coffer create"),
+            "Forbidden");
     if (s == API_ACTIVE)
         return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "This HSM is activated already"), "Conflict");
     return cf_err_code(e,
@@ -128,8 +125,7 @@ static enum cf_rc check_state(struct api *a, const struct api_request *rq, struc
                        "Forbidden");
 }
 
-static enum cf_rc check_length(const struct api_request *rq, struct api_reply *rp,
-                               struct cf_err *e)
+static enum cf_rc check_length(const struct api_request *rq, struct api_reply *rp, struct cf_err *e)
 {
     if (rq->head.content_length <= rq->route->body_max)
         return CF_OK;
@@ -226,8 +222,8 @@ enum cf_rc api_admit(struct api *a, struct api_request *rq, struct api_reply *rp
 /* JSON or a form, with or without a charset; a body may come without saying what it is. */
 static enum cf_rc check_type(const struct api_request *rq, struct cf_err *e)
 {
-    const char *want = rq->route->flags & API_FORM ? "application/x-www-form-urlencoded" :
-                                                     "application/json";
+    const char *want =
+        rq->route->flags & API_FORM ? "application/x-www-form-urlencoded" : "application/json";
     const char *type = rq->head.content_type;
     size_t len = strlen(want);
     if (!rq->body.len || !type || !*type)

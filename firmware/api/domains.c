@@ -5,8 +5,8 @@
 #include "crypto/cert.h"
 #include "handlers_priv.h"
 
-#define OFFICERS_MIN  3
-#define QUORUM_MIN    2
+#define OFFICERS_MIN 3
+#define QUORUM_MIN   2
 #define PENDING_PATH "/securitydomain/%s/pending"
 
 static void officers_clear(struct api_officers *o)
@@ -16,8 +16,7 @@ static void officers_clear(struct api_officers *o)
 }
 
 /* The JWK beside the certificate is only a second telling: it must say the same. */
-static enum cf_rc compare_jwk(const struct json *jwk, const struct crypto_cert *c,
-                              struct cf_err *e)
+static enum cf_rc compare_jwk(const struct json *jwk, const struct crypto_cert *c, struct cf_err *e)
 {
     struct cf_buf v = { 0 };
     enum cf_rc rc = json_opt_base64(jwk, "n", CRYPTO_RSA_BITS_MAX / 8 + 1, &v, e);
@@ -75,8 +74,7 @@ static enum cf_rc check_officers(const struct api_officers *o, struct cf_err *e)
     return CF_OK;
 }
 
-static enum cf_rc read_officers(const struct json *body, struct api_officers *o,
-                                struct cf_err *e)
+static enum cf_rc read_officers(const struct json *body, struct api_officers *o, struct cf_err *e)
 {
     const struct json *list = NULL;
     int64_t required = QUORUM_MIN;
@@ -183,8 +181,8 @@ enum cf_rc api_post_domain_upload(struct api *a, struct api_request *rq, struct 
     if (rc == CF_OK)
         rc = read_blob(body, &blob, e);
     if (rc == CF_OK)
-        rc = a->cfg.services->domain_upload(a->cfg.services->ctx, (const char *)blob.data,
-                                            blob.len, e);
+        rc = a->cfg.services->domain_upload(a->cfg.services->ctx, (const char *)blob.data, blob.len,
+                                            e);
     if (rc == CF_E_AUTH || rc == CF_E_CORRUPT) /* the caller's blob, not our store */
         (void)cf_err_code(e, rc, "BadParameter");
     if (rc == CF_OK)

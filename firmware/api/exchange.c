@@ -60,8 +60,8 @@ static size_t head_size(struct MHD_Connection *c)
     return i ? i->header_size : 0;
 }
 
-static enum cf_rc check_head(struct api_exchange *x, struct MHD_Connection *c,
-                             const char *method, const char *version, struct cf_err *e)
+static enum cf_rc check_head(struct api_exchange *x, struct MHD_Connection *c, const char *method,
+                             const char *version, struct cf_err *e)
 {
     struct api_head head = { .method = method, .version = version, .raw_len = head_size(c) };
     struct collect all = { .head = &head };
@@ -100,8 +100,8 @@ static void note_client(struct api_request *rq, struct MHD_Connection *c)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, rq->client,
                   sizeof rq->client);
     else if (sa && sa->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr,
-                  rq->client, sizeof rq->client);
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, rq->client,
+                  sizeof rq->client);
 }
 
 /* The local socket serves root and the daemon's own user, whatever the mode of its path says. */
@@ -180,8 +180,8 @@ static void add_fixed_headers(struct MHD_Response *r, const struct api_reply *rp
     (void)MHD_add_response_header(r, "Cache-Control", rp->no_store ? "no-store" : "no-cache");
     if (rp->status != 204)
         (void)MHD_add_response_header(r, "Content-Type",
-                                      rp->content_type ? rp->content_type :
-                                                         "application/json; charset=utf-8");
+                                      rp->content_type ? rp->content_type
+                                                       : "application/json; charset=utf-8");
     if (rp->close)
         (void)MHD_add_response_header(r, "Connection", "close");
     if (rp->status == 405 && rp->allow[0])

@@ -9,9 +9,8 @@ static enum cf_rc authenticate(void *ctx, const char *token, size_t len,
     return access_bearer_check(p->bearer, token, len, out, e);
 }
 
-static enum cf_rc require(void *ctx, const struct access_principal *who,
-                          enum access_action action, const struct access_scope *scope,
-                          struct cf_err *e)
+static enum cf_rc require(void *ctx, const struct access_principal *who, enum access_action action,
+                          const struct access_scope *scope, struct cf_err *e)
 {
     const struct api_gate_parts *p = ctx;
     return access_require(p->access, who, action, scope, e);
@@ -44,6 +43,10 @@ struct api_gate api_gate_of(const struct api_gate_parts *parts)
         const struct api_gate_parts *in;
         void *out;
     } ctx = { .in = parts };
-    return (struct api_gate){ .ctx = ctx.out, .authenticate = authenticate, .require = require,
-                              .started = started, .state = state, .record = record };
+    return (struct api_gate){ .ctx = ctx.out,
+                              .authenticate = authenticate,
+                              .require = require,
+                              .started = started,
+                              .state = state,
+                              .record = record };
 }

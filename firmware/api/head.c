@@ -117,8 +117,13 @@ static enum cf_rc singles(const struct api_head *h, struct api_head_facts *out, 
 /* Bodies come with a length; nothing this interface serves needs a coding or an upgrade. */
 static enum cf_rc not_served(const struct api_head *h, struct cf_err *e)
 {
-    static const char *const names[] = { "Transfer-Encoding", "TE", "Trailer", "Upgrade", "Expect",
-                                         "Content-Encoding", "X-HTTP-Method",
+    static const char *const names[] = { "Transfer-Encoding",
+                                         "TE",
+                                         "Trailer",
+                                         "Upgrade",
+                                         "Expect",
+                                         "Content-Encoding",
+                                         "X-HTTP-Method",
                                          "X-HTTP-Method-Override" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *v = NULL;

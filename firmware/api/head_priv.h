@@ -23,12 +23,13 @@ struct api_field {
     size_t value_len;
 };
 
-/* As the library hands it over: fields in order of arrival, pointing into the connection's buffer. */
+/* As the library hands it over: fields in order of arrival, pointing into the connection's buffer.
+ */
 struct api_head {
     const char *method;
     const char *target; /* before any decoding */
     const char *version;
-    size_t raw_len;     /* bytes of the whole head, from the method on */
+    size_t raw_len; /* bytes of the whole head, from the method on */
     size_t count;
     struct api_field field[API_FIELDS_MAX];
 };

@@ -59,7 +59,8 @@ enum cf_rc api_host_check(const struct api *a, const char *host, char out[API_HO
     return CF_FAIL(e, CF_E_INPUT, "this appliance does not answer to that host name");
 }
 
-/* What stands behind the first label; NULL for one label, and for an address, which has no parent. */
+/* What stands behind the first label; NULL for one label, and for an address, which has no parent.
+ */
 static const char *behind_label(const char *host)
 {
     const char *dot = strchr(host, '.');

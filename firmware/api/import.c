@@ -44,8 +44,14 @@ static enum cf_rc material_rsa(const struct json *key, struct hal_key_spec *spec
     enum cf_rc rc = read_parts(key, names, 8, &k, e);
     if (rc == CF_OK) {
         const struct crypto_priv in = {
-            .type = HAL_RSA, .n = bytes(&k, N), .e = bytes(&k, E), .d = bytes(&k, D),
-            .p = bytes(&k, P), .q = bytes(&k, Q), .dp = bytes(&k, DP), .dq = bytes(&k, DQ),
+            .type = HAL_RSA,
+            .n = bytes(&k, N),
+            .e = bytes(&k, E),
+            .d = bytes(&k, D),
+            .p = bytes(&k, P),
+            .q = bytes(&k, Q),
+            .dp = bytes(&k, DP),
+            .dq = bytes(&k, DQ),
             .qi = bytes(&k, QI),
         };
         rc = crypto_pkcs8_make(&in, spec, &spki, out, e);
@@ -112,8 +118,7 @@ static enum cf_rc read_kek(const char *kid, char name[KEYSTORE_NAME_MAX + 1],
     return CF_OK;
 }
 
-static enum cf_rc check_transfer_header(const struct json *root, const char **kid,
-                                        struct cf_err *e)
+static enum cf_rc check_transfer_header(const struct json *root, const char **kid, struct cf_err *e)
 {
     const struct json *header = NULL;
     const char *version = NULL;
@@ -137,8 +142,8 @@ static enum cf_rc check_transfer_header(const struct json *root, const char **ki
 }
 
 /* API document 4.6. */
-static enum cf_rc material_byok(struct keystore *ks, const struct json *key,
-                                struct cf_secret **out, struct cf_err *e)
+static enum cf_rc material_byok(struct keystore *ks, const struct json *key, struct cf_secret **out,
+                                struct cf_err *e)
 {
     struct cf_buf blob = { 0 };
     struct cf_buf cipher = { 0 };
@@ -156,7 +161,8 @@ static enum cf_rc material_byok(struct keystore *ks, const struct json *key,
     if (rc == CF_OK)
         rc = read_kek(kid, name, version, e);
     if (rc == CF_OK) {
-        const struct keystore_use kek = { .name = name, .version = *version ? version : NULL,
+        const struct keystore_use kek = { .name = name,
+                                          .version = *version ? version : NULL,
                                           .wants = { .type = HAL_RSA } };
         rc = keystore_open_transfer(ks, &kek, crypto_bytes_of(cipher.data, cipher.len), out, e);
     }
@@ -187,8 +193,7 @@ static enum cf_rc shape_byok(struct cf_secret **material, struct hal_key_spec *s
 }
 
 static enum cf_rc read_material(struct keystore *ks, const struct json *key,
-                                struct hal_key_spec *spec, struct cf_secret **out,
-                                struct cf_err *e)
+                                struct hal_key_spec *spec, struct cf_secret **out, struct cf_err *e)
 {
     enum cf_rc rc = api_kty_read(key, &spec->type, e);
     if (rc != CF_OK)

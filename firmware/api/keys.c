@@ -24,11 +24,11 @@ static enum cf_rc read_size(const struct json *body, struct hal_key_spec *s, str
         rc = json_opt_int(body, "public_exponent", odd, &exponent, e);
     if (rc != CF_OK)
         return rc;
-    bool fine = s->type == HAL_RSA ? bits == 2048 || bits == 3072 || bits == 4096 :
-                                     bits == 128 || bits == 192 || bits == 256;
+    bool fine = s->type == HAL_RSA ? bits == 2048 || bits == 3072 || bits == 4096
+                                   : bits == 128 || bits == 192 || bits == 256;
     if (!fine)
-        return API_BAD(e, "key_size must be %s", s->type == HAL_RSA ? "2048, 3072 or 4096" :
-                                                                      "128, 192 or 256");
+        return API_BAD(e, "key_size must be %s",
+                       s->type == HAL_RSA ? "2048, 3072 or 4096" : "128, 192 or 256");
     if (exponent % 2 == 0)
         return API_BAD(e, "public_exponent must be odd");
     s->bits = (uint32_t)bits;
@@ -221,8 +221,7 @@ enum cf_rc api_post_key_release(struct api *a, struct api_request *rq, struct ap
     keystore_bundle_clear(&b);
     if (rc != CF_OK)
         return rc;
-    return cf_err_code(e,
-                       CF_FAIL(e, CF_E_DENIED,
-                               "Target environment attestation statement cannot be verified."),
-                       "Forbidden");
+    return cf_err_code(
+        e, CF_FAIL(e, CF_E_DENIED, "Target environment attestation statement cannot be verified."),
+        "Forbidden");
 }

@@ -18,7 +18,7 @@
 
 /* TLS 1.2 and 1.3 with forward secrecy and AEAD only (RFC 9325 4). */
 #define TLS_PRIORITIES                                                                             \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                 \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                  \
     "-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
 #define CONNECTION_MEMORY ((size_t)96 * 1024) /* a head of API_HEAD_MAX and room to work */
 #define THREAD_STACK      ((size_t)1 << 20)
@@ -47,12 +47,10 @@ static void open_conn(struct api_listener *l, struct MHD_Connection *c, void **c
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (!i)
         return;
-    struct api_conn *conn = api_watch_add(l->api->watch, i->connect_fd,
-                                          l->api->cfg.limits.idle_s);
+    struct api_conn *conn = api_watch_add(l->api->watch, i->connect_fd, l->api->cfg.limits.idle_s);
     struct ucred peer;
     socklen_t len = sizeof peer;
-    if (conn && l->local &&
-        getsockopt(i->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+    if (conn && l->local && getsockopt(i->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
         conn->peer_uid = peer.uid;
         conn->peer_known = true;
     }
@@ -119,8 +117,8 @@ static enum MHD_Result take_body(struct api_exchange *x, const char *data, size_
     return MHD_YES;
 }
 
-static enum MHD_Result begin(struct api_exchange *x, struct MHD_Connection *c,
-                             const char *method, const char *version)
+static enum MHD_Result begin(struct api_exchange *x, struct MHD_Connection *c, const char *method,
+                             const char *version)
 {
     api_exchange_head(x, c, method, version);
     api_watch_set(x->api->watch, x->conn, x->api->cfg.limits.request_s);
@@ -174,8 +172,8 @@ static struct MHD_Daemon *start(struct api_listener *l, unsigned flags,
         l->api->cfg.port, NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_CONNECTION_LIMIT, lim->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0, /* it would count a slow handler as idle; watch.c rules */
+        MHD_OPTION_CONNECTION_LIMIT, lim->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        0, /* it would count a slow handler as idle; watch.c rules */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
         THREAD_STACK, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
@@ -218,7 +216,8 @@ enum cf_rc api_listen_tls(struct api *a, struct api_listener **out, struct cf_er
     enum cf_rc rc = address_of(&a->cfg, &addr, e);
     if (rc != CF_OK)
         return rc;
-    rc = api_certificate_check(a->cfg.cert_pem, a->cfg.key_pem, hal_clock_unix_ms(a->cfg.clock) / 1000, e);
+    rc = api_certificate_check(a->cfg.cert_pem, a->cfg.key_pem,
+                               hal_clock_unix_ms(a->cfg.clock) / 1000, e);
     if (rc != CF_OK)
         return rc;
     struct api_listener *l = listener_new(a, false);
@@ -297,8 +296,8 @@ enum cf_rc api_listen_local(struct api *a, struct api_listener **out, struct cf_
     return CF_OK;
 }
 
-/* The library cuts every connection at once when it stops: a client would not learn that its key was made.
- * What a handler has begun is answered first; each answer has its own deadline. */
+/* The library cuts every connection at once when it stops: a client would not learn that its key
+ * was made. What a handler has begun is answered first; each answer has its own deadline. */
 static void drain(struct api_listener *l)
 {
     MHD_socket fd = MHD_quiesce_daemon(l->daemon);

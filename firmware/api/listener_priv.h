@@ -8,8 +8,8 @@
 
 struct api_listener;
 
-/* The library says nothing of why it does not start: are these a certificate chain and its key? Logs a
- * warning where the certificate does not hold now. CF_E_INPUT: they are not, in words. */
+/* The library says nothing of why it does not start: are these a certificate chain and its key?
+ * Logs a warning where the certificate does not hold now. CF_E_INPUT: they are not, in words. */
 CF_CHECK enum cf_rc api_certificate_check(const char *cert_pem, const char *key_pem, int64_t now_s,
                                           struct cf_err *e);
 

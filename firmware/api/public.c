@@ -39,8 +39,7 @@ static enum cf_rc no_authority(struct cf_err *e)
                        "NotFound");
 }
 
-static enum cf_rc discovery(struct api *a, const char *path, struct api_reply *rp,
-                            struct cf_err *e)
+static enum cf_rc discovery(struct api *a, const char *path, struct api_reply *rp, struct cf_err *e)
 {
     if (!a->cfg.authority)
         return no_authority(e);

@@ -31,24 +31,24 @@ struct api_request {
     char client[48];          /* numeric address, or "local" */
     bool local;               /* came by the local socket */
     const struct api_route *route;
-    const char *key;          /* captured from the path; NULL where the route has none */
+    const char *key; /* captured from the path; NULL where the route has none */
     const char *version;
-    const char *arg;          /* a GUID, job id, setting's name or tenant */
+    const char *arg; /* a GUID, job id, setting's name or tenant */
     struct access_scope scope;
     struct access_principal who;
     struct cf_buf body;
 };
 
 struct api_reply {
-    unsigned status;              /* 0 until decided */
+    unsigned status; /* 0 until decided */
     struct cf_buf body;
-    const char *content_type;     /* NULL: JSON */
+    const char *content_type;        /* NULL: JSON */
     char async_path[API_ASYNC_SIZE]; /* "/backup/{id}/pending"; "" where there is none */
     bool retry_after;
-    bool challenge;               /* 401 with WWW-Authenticate */
+    bool challenge; /* 401 with WWW-Authenticate */
     bool no_store;
-    bool close;                   /* the connection ends after this answer */
-    char allow[64];               /* 405: the methods that the path answers to */
+    bool close;     /* the connection ends after this answer */
+    char allow[64]; /* 405: the methods that the path answers to */
 };
 
 /* Fills `rp`. CF_OK with rp->status 0 means 200. A failure becomes the error answer, see errors. */

@@ -154,8 +154,7 @@ static enum cf_rc read_definition(const struct json *body, struct access_definit
         rc = read_texts(p, "assignableScopes", &d->assignable_scopes, e);
     if (rc == CF_OK)
         rc = json_opt_array(p, "permissions", &list, e);
-    for (const struct json *c = list ? json_first(list) : NULL; rc == CF_OK && c;
-         c = json_next(c))
+    for (const struct json *c = list ? json_first(list) : NULL; rc == CF_OK && c; c = json_next(c))
         rc = read_permission(c, d, e);
     return rc;
 }

@@ -9,7 +9,8 @@
 #define DAYS_MIN   28
 #define NUMBER_MAX 9999
 
-/* --- durations ---------------------------------------------------------------------------------- */
+/* --- durations ----------------------------------------------------------------------------------
+ */
 
 /* One "[n]X" at `*p`; leaves `*p` where no such unit stands. */
 static bool take_unit(const char **p, char unit, unsigned *out)
@@ -43,7 +44,8 @@ static enum cf_rc read_duration(const struct json *v, const char *name, struct a
     any |= take_unit(&p, 'M', &out->months);
     any |= take_unit(&p, 'D', &out->days);
     if (*text != 'P' || !any || *p || strlen(text) >= sizeof out->text)
-        return API_BAD(e, "%s must be a duration of years, months and days, such as P1Y or P90D", name);
+        return API_BAD(e, "%s must be a duration of years, months and days, such as P1Y or P90D",
+                       name);
     if (days_of(out) < DAYS_MIN)
         return API_BAD(e, "%s must be %d days at least", name, DAYS_MIN);
     memcpy(out->text, text, strlen(text) + 1);
@@ -63,7 +65,8 @@ static int64_t shift(int64_t t_s, const struct api_duration *d, int sign)
     return (int64_t)timegm(&tm);
 }
 
-/* --- the policy --------------------------------------------------------------------------------- */
+/* --- the policy ---------------------------------------------------------------------------------
+ */
 
 static enum cf_rc read_trigger(const struct json *action, struct api_rotation *out,
                                struct cf_err *e)
@@ -88,7 +91,8 @@ static enum cf_rc read_trigger(const struct json *action, struct api_rotation *o
 static enum cf_rc read_actions(const struct json *list, struct api_rotation *out, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
-    for (const struct json *a = list ? json_first(list) : NULL; rc == CF_OK && a; a = json_next(a)) {
+    for (const struct json *a = list ? json_first(list) : NULL; rc == CF_OK && a;
+         a = json_next(a)) {
         const struct json *action = NULL;
         const char *type = NULL;
         rc = json_get_object(a, "action", &action, e);
@@ -160,7 +164,8 @@ enum cf_rc api_rotation_store(const struct api_rotation *p, struct cf_buf *json,
     if (p->when != API_ROTATE_NEVER) {
         json_put_object(&w, NULL);
         json_put_object(&w, "trigger");
-        json_put_text(&w, p->when == API_ROTATE_AFTER_CREATE ? "timeAfterCreate" : "timeBeforeExpiry",
+        json_put_text(&w,
+                      p->when == API_ROTATE_AFTER_CREATE ? "timeAfterCreate" : "timeBeforeExpiry",
                       p->trigger.text);
         json_close(&w);
         json_put_object(&w, "action");
@@ -190,5 +195,6 @@ bool api_rotation_due(const struct api_rotation *p, uint64_t created, uint64_t e
 {
     if (p->when == API_ROTATE_AFTER_CREATE)
         return now_s >= shift((int64_t)created, &p->trigger, 1);
-    return p->when == API_ROTATE_BEFORE_EXPIRY && exp && now_s >= shift((int64_t)exp, &p->trigger, -1);
+    return p->when == API_ROTATE_BEFORE_EXPIRY && exp &&
+           now_s >= shift((int64_t)exp, &p->trigger, -1);
 }

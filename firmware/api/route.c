@@ -65,8 +65,8 @@ static bool fits(struct api_request *rq, const char *pattern)
             return false;
         const char *segment = rq->path.segment[at++];
         bool literal = *mark != '{';
-        if (literal ? strncmp(mark, segment, len) != 0 || segment[len] :
-                      !capture(rq, mark, len, segment))
+        if (literal ? strncmp(mark, segment, len) != 0 || segment[len]
+                    : !capture(rq, mark, len, segment))
             return false;
     }
     return at == rq->path.count;

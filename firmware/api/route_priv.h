@@ -17,18 +17,17 @@ enum api_scope_rule {
 };
 
 enum api_flag {
-    API_PUBLIC = 1,    /* no token: health and the authority */
+    API_PUBLIC = 1,     /* no token: health and the authority */
     API_NO_VERSION = 2, /* api-version may be missing (it is judged when it is there) */
-    API_STARTER = 4,   /* who started the job {arg} may read it without the right */
-    API_FRONT = 8,     /* errors without the activity suffix, with "innererror":null (1.6) */
-    API_FORM = 16,     /* the body is a form */
-    API_RECORD = 32,   /* every outcome goes to the audit log */
-    API_LOCAL = 64,    /* only on the local socket, and only there */
+    API_STARTER = 4,    /* who started the job {arg} may read it without the right */
+    API_FRONT = 8,      /* errors without the activity suffix, with "innererror":null (1.6) */
+    API_FORM = 16,      /* the body is a form */
+    API_RECORD = 32,    /* every outcome goes to the audit log */
+    API_LOCAL = 64,     /* only on the local socket, and only there */
 };
 
-#define API_ANY_STATE                                                                              \
-    (API_FACTORY | API_PROVISIONED | API_RECOVERING | API_ACTIVE | API_RESTORING)
-#define API_CREATED (API_PROVISIONED | API_RECOVERING | API_ACTIVE)
+#define API_ANY_STATE (API_FACTORY | API_PROVISIONED | API_RECOVERING | API_ACTIVE | API_RESTORING)
+#define API_CREATED   (API_PROVISIONED | API_RECOVERING | API_ACTIVE)
 
 /* Patterns: literal segments; {key} any segment, judged later; {version} 32 hex digits;
  * {guid}, {job}, {name}, {tenant} any segment, into `arg`; {scope} in front: nothing, "keys",

@@ -7,8 +7,9 @@
 
 static void set_defaults(struct api_limits *l)
 {
-    const struct api_limits standard = { .connections = 512, .connections_per_ip = 256,
-                                         .idle_s = 60, .request_s = 30, .reply_s = 30 };
+    const struct api_limits standard = {
+        .connections = 512, .connections_per_ip = 256, .idle_s = 60, .request_s = 30, .reply_s = 30
+    };
     l->connections = l->connections ? l->connections : standard.connections;
     l->connections_per_ip =
         l->connections_per_ip ? l->connections_per_ip : standard.connections_per_ip;

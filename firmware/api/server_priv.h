@@ -20,7 +20,7 @@ struct api {
     uint8_t skip_key[API_SKIP_KEY_SIZE];
     struct api_watch *watch;
     atomic_bool closing; /* no request begins any more */
-    atomic_uint busy;    /* requests between the start of their handler and the end of their answer */
+    atomic_uint busy; /* requests between the start of their handler and the end of their answer */
     struct api_listener *tls, *local;
 };
 
@@ -57,8 +57,8 @@ CF_CHECK enum cf_rc api_body(const struct api_request *rq, struct json **out, st
 CF_CHECK enum cf_rc api_url(const struct api_request *rq, struct cf_buf *out, struct cf_err *e,
                             const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Puts such a URL as a member. */
-void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name,
-                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name, const char *fmt,
+                 ...) __attribute__((format(printf, 4, 5)));
 
 /* CF_E_TOKEN "ServiceUnavailable" while there is none. */
 CF_CHECK enum cf_rc api_keystore(struct api *a, struct keystore **out, struct cf_err *e);
@@ -75,8 +75,8 @@ CF_CHECK enum cf_rc api_skip_read(const struct api *a, const char *kind, const c
 /* --- host.c ---------------------------------------------------------------------------------- */
 
 /* Copies the Host header in lower case when it is one of the configured. CF_E_INPUT: not so. */
-CF_CHECK enum cf_rc api_host_check(const struct api *a, const char *host,
-                                   char out[API_HOST_SIZE], struct cf_err *e);
+CF_CHECK enum cf_rc api_host_check(const struct api *a, const char *host, char out[API_HOST_SIZE],
+                                   struct cf_err *e);
 
 /* The challenge for that host (1.2, 1.3) into `out`. CF_E_LIMIT: it does not fit. */
 CF_CHECK enum cf_rc api_challenge(const struct api *a, const char *host, char *out, size_t size,

@@ -42,8 +42,8 @@ static enum cf_rc read_alg(const struct json *body, enum api_alg_use use, struct
 static enum cf_rc check_digest(const struct use *u, size_t len, struct cf_err *e)
 {
     if (u->alg->digest_len && len != u->alg->digest_len)
-        return API_BAD(e, "Invalid length of value: %zu bytes; %s signs a digest of %zu bytes",
-                       len, u->alg->name, u->alg->digest_len);
+        return API_BAD(e, "Invalid length of value: %zu bytes; %s signs a digest of %zu bytes", len,
+                       u->alg->name, u->alg->digest_len);
     return CF_OK;
 }
 
@@ -186,8 +186,8 @@ static enum cf_rc read_use(const struct json *body, enum hal_use use, struct use
     return read_cipher(body, use, u, e);
 }
 
-static enum cf_rc run(struct api *a, struct api_request *rq, enum hal_use use,
-                      struct api_reply *rp, struct cf_err *e)
+static enum cf_rc run(struct api *a, struct api_request *rq, enum hal_use use, struct api_reply *rp,
+                      struct cf_err *e)
 {
     struct keystore *ks = NULL;
     struct json *body = NULL;
@@ -200,7 +200,8 @@ static enum cf_rc run(struct api *a, struct api_request *rq, enum hal_use use,
     if (rc == CF_OK)
         rc = make_iv(a, use, &u, e);
     if (rc == CF_OK) {
-        const struct keystore_use with = { .name = rq->key, .version = rq->version,
+        const struct keystore_use with = { .name = rq->key,
+                                           .version = rq->version,
                                            .wants = u.alg->wants };
         rc = keystore_use(ks, &with, &u.op, &u.result, e);
     }

@@ -2,12 +2,26 @@
 
 #include "server_priv.h"
 
-/* API document 1.1. All are answered in the newest shape: clients ignore members they do not know. */
+/* API document 1.1. All are answered in the newest shape: clients ignore members they do not know.
+ */
 static const char *const versions[] = {
-    "7.0",           "7.1",           "7.2",           "7.3",           "7.4",
-    "7.5",           "7.6",           "2025-07-01",    "7.2-preview",   "7.3-preview",
-    "7.4-preview.1", "7.5-preview.1", "7.6-preview.1", "7.6-preview.2", "2025-06-01-preview",
-    "2025-07-01-preview", "2026-01-01-preview",
+    "7.0",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6",
+    "2025-07-01",
+    "7.2-preview",
+    "7.3-preview",
+    "7.4-preview.1",
+    "7.5-preview.1",
+    "7.6-preview.1",
+    "7.6-preview.2",
+    "2025-06-01-preview",
+    "2025-07-01-preview",
+    "2026-01-01-preview",
 };
 
 /* Tools scrape the last "N.N" out of this text, so a dotted version ends it. */

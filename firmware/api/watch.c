@@ -26,7 +26,8 @@ static void cut_locked(struct api_watch *w)
     for (struct api_conn *c = w->locked.first; c; c = c->next) {
         if (!c->deadline_ms || now < c->deadline_ms)
             continue;
-        /* Its thread wakes, sees the end and closes; the descriptor stays ours till api_watch_drop. */
+        /* Its thread wakes, sees the end and closes; the descriptor stays ours till api_watch_drop.
+         */
         (void)shutdown(c->fd, SHUT_RDWR);
         c->deadline_ms = 0;
         cf_log(CF_LOG_INFO, "api", "connection_cut", "reason=deadline");

@@ -1,4 +1,5 @@
-/* From provisioned to active: the domain's keys, the key store, the jobs; and what the API asks of them. */
+/* From provisioned to active: the domain's keys, the key store, the jobs; and what the API asks of
+ * them. */
 #include "appliance.h"
 
 #include <stdio.h>
@@ -8,7 +9,8 @@
 
 #define WRITER "cofferd " APP_VERSION
 
-/* --- partitions ---------------------------------------------------------------------------------- */
+/* --- partitions ----------------------------------------------------------------------------------
+ */
 
 /* The board's slots follow the selector by name, so the side is told to settle alone. */
 static enum cf_rc open_live(void *ctx, unsigned side, struct hal_partition **out, struct cf_err *e)
@@ -35,18 +37,28 @@ static void fill_partitions(struct appliance *a)
 {
     for (size_t i = 0; i < a->parts.raw_count; i++)
         a->partitions[i] = (struct run_partition){
-            .name = a->parts.raw[i].name, .index = (unsigned)i, .open_live = open_live,
-            .open_other = open_other, .settle = settle, .ctx = &a->parts.raw[i],
+            .name = a->parts.raw[i].name,
+            .index = (unsigned)i,
+            .open_live = open_live,
+            .open_other = open_other,
+            .settle = settle,
+            .ctx = &a->parts.raw[i],
         };
 }
 
-/* --- key store and jobs ---------------------------------------------------------------------------- */
+/* --- key store and jobs
+ * ---------------------------------------------------------------------------- */
 
-static enum cf_rc open_keystore(struct appliance *a, const struct app_keyring *ring, struct cf_err *e)
+static enum cf_rc open_keystore(struct appliance *a, const struct app_keyring *ring,
+                                struct cf_err *e)
 {
     struct keystore_options o = {
-        .live = a->live, .token = a->token, .clock = a->parts.clock, .generations = ring->count,
-        .retention_days = a->hsm.retention_days, .purge_protection = a->hsm.purge_protection,
+        .live = a->live,
+        .token = a->token,
+        .clock = a->parts.clock,
+        .generations = ring->count,
+        .retention_days = a->hsm.retention_days,
+        .purge_protection = a->hsm.purge_protection,
     };
     memcpy(o.domain_id, ring->domain_id, sizeof o.domain_id);
     memcpy(o.generation, ring->generation, sizeof o.generation);
@@ -66,16 +78,31 @@ static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, 
         return rc;
     bool of_board = c->min_backup_age_s == CONFIG_AGE_OF_BOARD;
     struct run_options o = {
-        .dir = c->config_dir, .hsm_name = a->hsm.name, .writer = WRITER, .entropy = a->parts.entropy,
-        .clock = a->parts.clock, .member_since_s = (uint64_t)identity.since_s, .live = a->live,
-        .keystore = a->keystore, .access = a->access, .audit = a->audit, .jobs = a->jobs,
-        .domain = { .token = a->token, .generations = a->generations.generation, .count = ring->count },
-        .storage = { .dir_roots = a->dir_roots, .ndir_roots = c->dir_root_count,
-                     .allow_http = a->board->bench, .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
+        .dir = c->config_dir,
+        .hsm_name = a->hsm.name,
+        .writer = WRITER,
+        .entropy = a->parts.entropy,
+        .clock = a->parts.clock,
+        .member_since_s = (uint64_t)identity.since_s,
+        .live = a->live,
+        .keystore = a->keystore,
+        .access = a->access,
+        .audit = a->audit,
+        .jobs = a->jobs,
+        .domain = { .token = a->token,
+                    .generations = a->generations.generation,
+                    .count = ring->count },
+        .storage = { .dir_roots = a->dir_roots,
+                     .ndir_roots = c->dir_root_count,
+                     .allow_http = a->board->bench,
+                     .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
                      .stall_timeout_ms = (uint32_t)c->stall_ms },
-        .partitions = a->partitions, .partition_count = a->parts.raw_count,
-        .connections = (unsigned)c->connections, .attempts = (unsigned)c->attempts,
-        .min_backup_age_s = of_board ? (a->board->bench ? 0 : APP_MIN_BACKUP_AGE_S) : (int64_t)c->min_backup_age_s,
+        .partitions = a->partitions,
+        .partition_count = a->parts.raw_count,
+        .connections = (unsigned)c->connections,
+        .attempts = (unsigned)c->attempts,
+        .min_backup_age_s =
+            of_board ? (a->board->bench ? 0 : APP_MIN_BACKUP_AGE_S) : (int64_t)c->min_backup_age_s,
     };
     memcpy(o.domain.domain_id, ring->domain_id, sizeof o.domain.domain_id);
     memcpy(o.appliance_id, a->id, sizeof o.appliance_id);
@@ -100,7 +127,8 @@ enum cf_rc app_open_active(struct appliance *a, struct cf_err *e)
     return CF_OK;
 }
 
-/* --- what the API asks -------------------------------------------------------------------------------- */
+/* --- what the API asks
+ * -------------------------------------------------------------------------------- */
 
 static void facts(void *ctx, struct api_hsm_facts *out)
 {
@@ -150,8 +178,9 @@ static enum cf_rc download(void *ctx, const struct api_officers *o, struct cf_bu
 
 static enum cf_rc no_recovery(struct cf_err *e)
 {
-    return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "This version cannot recover an HSM from a security domain yet"),
-                       "Conflict");
+    return cf_err_code(
+        e, CF_FAIL(e, CF_E_STATE, "This version cannot recover an HSM from a security domain yet"),
+        "Conflict");
 }
 
 static enum cf_rc transfer_key(void *ctx, struct cf_buf *jwk, struct cf_err *e)

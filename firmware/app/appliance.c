@@ -39,7 +39,8 @@ enum cf_rc app_open(struct appliance *a, const struct app_config *config, struct
     fill_settings(a);
     enum cf_rc rc = a->board->open(&a->settings, &a->parts, e);
     if (rc == CF_OK && a->parts.audit)
-        rc = cf_err_ctx(e, audit_open(a->parts.audit, a->parts.clock, &a->audit, e), "audit partition");
+        rc = cf_err_ctx(e, audit_open(a->parts.audit, a->parts.clock, &a->audit, e),
+                        "audit partition");
     if (rc != CF_OK)
         return rc;
     app_services(a);
@@ -62,8 +63,10 @@ static enum cf_rc open_db(struct appliance *a, struct cf_err *e)
     if (rc == CF_E_ABSENT)
         rc = store_create(&o, &a->db, e);
     else if (rc == CF_E_AUTH)
-        rc = CF_FAIL(e, rc, "%s does not open: it was made with another token, or it was changed behind our back (%s)",
-                     path, first.text);
+        rc = CF_FAIL(
+            e, rc,
+            "%s does not open: it was made with another token, or it was changed behind our back (%s)",
+            path, first.text);
     else if (rc != CF_OK)
         rc = CF_FAIL(e, rc, "%s: %s", path, first.text);
     cf_secret_free(keys.page);
@@ -75,7 +78,8 @@ static enum cf_rc open_all(struct appliance *a, const struct cf_secret *pin, boo
                            struct cf_err *e)
 {
     /* A second PIN may find the first steps done: the token open, and the database not. */
-    enum cf_rc rc = a->token ? CF_OK : a->board->token_open(&a->settings, pin, confirmed, &a->token, e);
+    enum cf_rc rc =
+        a->token ? CF_OK : a->board->token_open(&a->settings, pin, confirmed, &a->token, e);
     if (rc == CF_OK && !a->db)
         rc = open_db(a, e);
     if (rc == CF_OK)

@@ -2,8 +2,8 @@
  * The appliance: every module opened in order and handed to those that stand on it. Private to app.
  *
  * Life: board, PIN, token, appliance.db (always) -> HSM record, live store, access, authority (once
- * created) -> domain keys, key store, run (once activated). Each step happens at start when its time has
- * come already, and at the call that makes it come.
+ * created) -> domain keys, key store, run (once activated). Each step happens at start when its
+ * time has come already, and at the call that makes it come.
  */
 #ifndef APP_APPLIANCE_H
 #define APP_APPLIANCE_H
@@ -53,8 +53,9 @@ struct appliance {
 
     struct hal_token *token;
     uint8_t id[APP_ID_SIZE]; /* derived from the token's storage root: the same for its life */
-    uint8_t skip_key[HAL_MAC_SIZE]; /* MACs the tokens of list pages, so that they survive a restart */
-    struct store *db;        /* appliance.db */
+    uint8_t
+        skip_key[HAL_MAC_SIZE]; /* MACs the tokens of list pages, so that they survive a restart */
+    struct store *db;           /* appliance.db */
     struct jobs *jobs;
     struct audit *audit;
 
@@ -89,21 +90,25 @@ struct appliance {
     pthread_mutex_t lock;  /* one provisioning step at a time; also guards `pin` */
     struct cf_secret *pin; /* brought over the local socket, until the token is open */
     char pin_refused[192]; /* why the last one did not open it; under the lock */
-    char rotate_after[KEYSTORE_NAME_MAX + 1]; /* where the walk over rotation policies stands; main thread */
-    int wake_fd;           /* eventfd: the main loop has something to do */
+    char rotate_after[KEYSTORE_NAME_MAX +
+                      1]; /* where the walk over rotation policies stands; main thread */
+    int wake_fd;          /* eventfd: the main loop has something to do */
 };
 
-/* --- appliance.c: what needs no HSM ------------------------------------------------------------ */
+/* --- appliance.c: what needs no HSM ------------------------------------------------------------
+ */
 
 /* Board, audit, local socket. `config` is copied. */
-CF_CHECK enum cf_rc app_open(struct appliance *a, const struct app_config *config, struct cf_err *e);
+CF_CHECK enum cf_rc app_open(struct appliance *a, const struct app_config *config,
+                             struct cf_err *e);
 /* Token, appliance.db, jobs, and whatever of the later life has come already. */
 CF_CHECK enum cf_rc app_open_token(struct appliance *a, const struct cf_secret *pin, bool confirmed,
                                    struct cf_err *e);
 void app_close(struct appliance *a);
 void app_wake(struct appliance *a);
 
-/* --- keys.c ---------------------------------------------------------------------------------------- */
+/* --- keys.c
+ * ---------------------------------------------------------------------------------------- */
 
 /* As store_derive_fn: generations of the domain, newest first, then the storage root. */
 enum cf_rc app_store_keys(void *arg, const uint8_t epoch[STORE_EPOCH_SIZE], unsigned try_,
@@ -113,19 +118,22 @@ void app_keyring(struct appliance *a, struct app_keyring *out);
 /* Keys of appliance.db, and the appliance's id, from the storage root. */
 CF_CHECK enum cf_rc app_root_keys(struct appliance *a, struct store_keys *out, struct cf_err *e);
 
-/* --- created.c: from factory to provisioned ---------------------------------------------------------- */
+/* --- created.c: from factory to provisioned
+ * ---------------------------------------------------------- */
 
 struct app_creation {
     struct app_hsm hsm;
     const char *const *administrators; /* object ids */
     size_t administrator_count;
 };
-/* Makes the HSM: store, administrators, record (the commit), then app_open_created. CF_E_STATE: there is one. */
+/* Makes the HSM: store, administrators, record (the commit), then app_open_created. CF_E_STATE:
+ * there is one. */
 CF_CHECK enum cf_rc app_create(struct appliance *a, const struct app_creation *c, struct cf_err *e);
 /* Opens what a created HSM has, the TLS listener included. */
 CF_CHECK enum cf_rc app_open_created(struct appliance *a, struct cf_err *e);
 
-/* --- sharing.c: the security domain ------------------------------------------------------------------ */
+/* --- sharing.c: the security domain
+ * ------------------------------------------------------------------ */
 
 /* Opens what is known of the domain; none is fine. */
 CF_CHECK enum cf_rc app_open_domain(struct appliance *a, struct cf_err *e);
@@ -133,24 +141,30 @@ CF_CHECK enum cf_rc app_open_domain(struct appliance *a, struct cf_err *e);
 CF_CHECK enum cf_rc app_share_domain(struct appliance *a, const struct api_officers *o,
                                      struct cf_buf *document, struct cf_err *e);
 
-/* --- active.c: from provisioned to active -------------------------------------------------------------- */
+/* --- active.c: from provisioned to active
+ * -------------------------------------------------------------- */
 
 /* Key store, run: once the domain's keys are in the token. */
 CF_CHECK enum cf_rc app_open_active(struct appliance *a, struct cf_err *e);
 /* Fills a->services. */
 void app_services(struct appliance *a);
 
-/* --- rotate.c ------------------------------------------------------------------------------------------- */
+/* --- rotate.c
+ * ------------------------------------------------------------------------------------------- */
 
-/* Goes on through the keys and makes the versions that policies ask for; how many. With a key store. */
+/* Goes on through the keys and makes the versions that policies ask for; how many. With a key
+ * store. */
 size_t app_rotate_some(struct appliance *a);
 
-/* --- local.c --------------------------------------------------------------------------------------------- */
+/* --- local.c
+ * --------------------------------------------------------------------------------------------- */
 
 /* Fills a->local_ops. */
 void app_local(struct appliance *a);
 
-/* --- serve.c ----------------------------------------------------------------------------------------------- */
+/* --- serve.c
+ * -----------------------------------------------------------------------------------------------
+ */
 
 CF_CHECK enum cf_rc app_serve_local(struct appliance *a, struct cf_err *e);
 CF_CHECK enum cf_rc app_serve(struct appliance *a, struct cf_err *e);

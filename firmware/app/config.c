@@ -18,11 +18,16 @@ static const struct setting {
     const char *fallback; /* NULL: must be given */
     const char *meaning;
 } settings[] = {
-#define T(section, key, field, fallback, meaning)                                     \
-    { section, key, TEXT, offsetof(struct app_config, field),                         \
-      sizeof(((struct app_config *)0)->field), 0, fallback, meaning }
-#define N(section, key, field, max, fallback, meaning) \
-    { section, key, NUMBER, offsetof(struct app_config, field), sizeof(uint64_t), max, fallback, meaning }
+#define T(section, key, field, fallback, meaning)                                                  \
+    {                                                                                              \
+        section, key, TEXT, offsetof(struct app_config, field),                                    \
+            sizeof(((struct app_config *)0)->field), 0, fallback, meaning                          \
+    }
+#define N(section, key, field, max, fallback, meaning)                                             \
+    {                                                                                              \
+        section, key, NUMBER, offsetof(struct app_config, field), sizeof(uint64_t), max, fallback, \
+            meaning                                                                                \
+    }
     T("server", "address", address, "127.0.0.1", "address to listen on"),
     N("server", "port", port, 65535, "8443", "port to listen on; 0 takes a free one"),
     T("server", "domain", domain, "coffer.test", "the HSM answers at NAME.domain"),
@@ -31,17 +36,24 @@ static const struct setting {
     T("server", "socket", socket, NULL, "path of the local socket for provisioning"),
     T("token", "module", token_module, NULL, "path of the PKCS#11 module"),
     T("token", "uri", token_uri, NULL, "which token: an RFC 7512 URI such as pkcs11:token=coffer"),
-    T("token", "pin_file", pin_file, "", "file that holds the user PIN; empty: it comes over the local socket"),
-    N("token", "deadline_ms", token_deadline_ms, 600000, "30000", "longest a call into the module may take"),
+    T("token", "pin_file", pin_file, "",
+      "file that holds the user PIN; empty: it comes over the local socket"),
+    N("token", "deadline_ms", token_deadline_ms, 600000, "30000",
+      "longest a call into the module may take"),
     T("partition", "config", config_dir, NULL, "directory of the config partition"),
     T("partition", "keystore", keystore_dir, NULL, "directory of the keystore partition"),
     T("partition", "audit", audit_file, NULL, "file or device of the audit partition"),
-    T("identity", "tenant", tenant, "7a2c5c3e-6f0d-4b47-9d53-c0ffe2000001", "tenant id of the built-in authority"),
-    T("storage", "ca_file", storage_ca, "", "PEM file of the authorities that storage servers are checked against; empty: the system's"),
+    T("identity", "tenant", tenant, "7a2c5c3e-6f0d-4b47-9d53-c0ffe2000001",
+      "tenant id of the built-in authority"),
+    T("storage", "ca_file", storage_ca, "",
+      "PEM file of the authorities that storage servers are checked against; empty: the system's"),
     N("storage", "connections", connections, 64, "8", "connections to storage at one time"),
-    N("storage", "attempts", attempts, 1000, "12", "attempts at one request to storage before the job fails"),
-    N("storage", "stall_ms", stall_ms, 3600000, "60000", "milliseconds without a byte before an attempt is given up; whole seconds count"),
-    N("restore", "min_backup_age", min_backup_age_s, 31536000, "board", "seconds a full backup must be old before a full restore; 0: none is asked for"),
+    N("storage", "attempts", attempts, 1000, "12",
+      "attempts at one request to storage before the job fails"),
+    N("storage", "stall_ms", stall_ms, 3600000, "60000",
+      "milliseconds without a byte before an attempt is given up; whole seconds count"),
+    N("restore", "min_backup_age", min_backup_age_s, 31536000, "board",
+      "seconds a full backup must be old before a full restore; 0: none is asked for"),
     T("log", "level", log_level, "info", "error, warn, info or debug"),
 #undef T
 #undef N
@@ -129,7 +141,8 @@ static enum cf_rc read_roots(struct app_config *c, config_setting_t *list, struc
         const char *root = config_setting_get_string_elem(list, i);
         if (!root || root[0] != '/' || strlen(root) >= CONFIG_PATH_MAX ||
             c->dir_root_count == CONFIG_ROOTS_MAX)
-            return CF_FAIL(e, CF_E_INPUT, "line %d: dir_roots is a list of at most %d absolute paths",
+            return CF_FAIL(e, CF_E_INPUT,
+                           "line %d: dir_roots is a list of at most %d absolute paths",
                            (int)config_setting_source_line(list), CONFIG_ROOTS_MAX);
         memcpy(c->dir_root[c->dir_root_count++], root, strlen(root) + 1);
     }
@@ -147,8 +160,8 @@ static enum cf_rc read_section(struct app_config *c, config_setting_t *section, 
     enum cf_rc rc = CF_OK;
     for (int i = 0; rc == CF_OK && i < config_setting_length(section); i++) {
         config_setting_t *node = config_setting_get_elem(section, (unsigned)i);
-        bool roots = strcmp(name, "storage") == 0 &&
-                     strcmp(config_setting_name(node), "dir_roots") == 0;
+        bool roots =
+            strcmp(name, "storage") == 0 && strcmp(config_setting_name(node), "dir_roots") == 0;
         rc = roots ? read_roots(c, node, e) : from_node(c, name, node, e);
     }
     return rc;
@@ -212,8 +225,7 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
     for (size_t i = 0; i < SETTINGS; i++) {
         const char *at = (const char *)c + settings[i].offset;
         if (!settings[i].fallback && settings[i].kind == TEXT && !*at)
-            return CF_FAIL(e, CF_E_INPUT, "%s.%s is not set", settings[i].section,
-                           settings[i].key);
+            return CF_FAIL(e, CF_E_INPUT, "%s.%s is not set", settings[i].section, settings[i].key);
     }
     if (cf_parse_guid(c->tenant, guid, NULL) != CF_OK)
         return CF_FAIL(e, CF_E_INPUT, "identity.tenant must be a GUID");

@@ -12,19 +12,19 @@
 
 #include "base/err.h"
 
-#define CONFIG_PATH_MAX   1024
-#define CONFIG_TEXT_MAX   256
-#define CONFIG_RAW_MAX    32
-#define CONFIG_ROOTS_MAX  8
+#define CONFIG_PATH_MAX  1024
+#define CONFIG_TEXT_MAX  256
+#define CONFIG_RAW_MAX   32
+#define CONFIG_ROOTS_MAX 8
 
 struct app_config {
     /* server */
-    char address[64];              /* to listen on */
+    char address[64]; /* to listen on */
     uint64_t port;
-    char domain[CONFIG_TEXT_MAX];  /* the HSM's host name is NAME.domain */
+    char domain[CONFIG_TEXT_MAX]; /* the HSM's host name is NAME.domain */
     char certificate[CONFIG_PATH_MAX];
     char key[CONFIG_PATH_MAX];
-    char socket[CONFIG_PATH_MAX];  /* local, root-only */
+    char socket[CONFIG_PATH_MAX]; /* local, root-only */
     /* token */
     char token_module[CONFIG_PATH_MAX];
     char token_uri[CONFIG_PATH_MAX];

@@ -8,7 +8,8 @@
 
 static enum cf_rc open_live(struct appliance *a, bool may_create, struct cf_err *e)
 {
-    const struct store_live_options o = { .dir = a->config.keystore_dir, .derive = app_store_keys,
+    const struct store_live_options o = { .dir = a->config.keystore_dir,
+                                          .derive = app_store_keys,
                                           .derive_arg = a };
     struct cf_err first = { 0 };
     if (a->live)
@@ -36,7 +37,8 @@ static void fill_names(struct appliance *a)
     snprintf(a->host[2], APP_HOST_MAX, "%s", c->address);
     for (size_t i = 0; i < APP_HOSTS; i++)
         a->hosts[i] = a->host[i];
-    snprintf(a->base_url, sizeof a->base_url, "https://%.60s.%.200s%s", a->hsm.name, c->domain, port);
+    snprintf(a->base_url, sizeof a->base_url, "https://%.60s.%.200s%s", a->hsm.name, c->domain,
+             port);
     snprintf(a->authority_url, sizeof a->authority_url, "%s/%s", a->base_url, c->tenant);
     /* API document 1.3: the resource is the host name without its first label. */
     snprintf(a->audience[0], APP_HOST_MAX, "https://%.250s%s", c->domain, port);
@@ -47,8 +49,14 @@ static enum cf_rc open_identity(struct appliance *a, struct cf_err *e)
 {
     const char *const audiences[] = { a->audience[0], a->audience[1] };
     const struct access_authority_config authority = {
-        .store = a->db, .token = a->token, .clock = a->parts.clock, .entropy = a->parts.entropy,
-        .base_url = a->base_url, .tenant = a->config.tenant, .audiences = audiences, .audience_count = 2,
+        .store = a->db,
+        .token = a->token,
+        .clock = a->parts.clock,
+        .entropy = a->parts.entropy,
+        .base_url = a->base_url,
+        .tenant = a->config.tenant,
+        .audiences = audiences,
+        .audience_count = 2,
     };
     if (a->authority)
         return CF_OK;
@@ -56,8 +64,11 @@ static enum cf_rc open_identity(struct appliance *a, struct cf_err *e)
     if (rc != CF_OK)
         return rc;
     const struct access_issuer issuer = {
-        .issuer = access_authority_issuer(a->authority), .tenant = a->config.tenant,
-        .audiences = audiences, .audience_count = 2, .jwks = access_authority_jwks(a->authority),
+        .issuer = access_authority_issuer(a->authority),
+        .tenant = a->config.tenant,
+        .audiences = audiences,
+        .audience_count = 2,
+        .jwks = access_authority_jwks(a->authority),
     };
     return access_bearer_new(a->parts.clock, &issuer, 1, &a->bearer, e);
 }
@@ -82,8 +93,9 @@ enum cf_rc app_open_created(struct appliance *a, struct cf_err *e)
 enum cf_rc app_create(struct appliance *a, const struct app_creation *c, struct cf_err *e)
 {
     if (a->hsm.name[0])
-        return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "This appliance holds the HSM %s already", a->hsm.name),
-                           "Conflict");
+        return cf_err_code(
+            e, CF_FAIL(e, CF_E_STATE, "This appliance holds the HSM %s already", a->hsm.name),
+            "Conflict");
     enum cf_rc rc = open_live(a, true, e);
     if (rc == CF_OK)
         rc = open_access(a, e);

@@ -16,8 +16,9 @@ enum cf_rc app_hsm_check_name(const char *name, struct cf_err *e)
     for (size_t i = 0; fits && i < len; i++)
         fits = isalnum((unsigned char)name[i]) || name[i] == '-';
     return fits ? CF_OK
-                : CF_FAIL(e, CF_E_INPUT, "The name of an HSM is 3 to 24 letters, digits and hyphens, "
-                                         "and begins with a letter");
+                : CF_FAIL(e, CF_E_INPUT,
+                          "The name of an HSM is 3 to 24 letters, digits and hyphens, "
+                          "and begins with a letter");
 }
 
 static enum cf_rc parse(const struct cf_buf *value, struct app_hsm *out, struct cf_err *e)

@@ -1,4 +1,5 @@
-/* Keys of store files: derived in the token, from the domain's MK or from the appliance's storage root. */
+/* Keys of store files: derived in the token, from the domain's MK or from the appliance's storage
+ * root. */
 #include "appliance.h"
 
 #include <string.h>

@@ -24,7 +24,9 @@ static enum cf_rc need_token(const struct appliance *a, struct cf_err *e)
 
 static enum cf_rc need_hsm(const struct appliance *a, struct cf_err *e)
 {
-    return a->authority ? CF_OK : not_yet(e, "There is no HSM on this appliance yet; coffer create makes one");
+    return a->authority
+               ? CF_OK
+               : not_yet(e, "There is no HSM on this appliance yet; coffer create makes one");
 }
 
 static const char *state_name(const struct appliance *a)
@@ -106,10 +108,12 @@ static enum cf_rc read_administrators(const struct json *body, const char **out,
     char guid[ACCESS_GUID_SIZE];
     enum cf_rc rc = json_get_array(body, "administrators", &list, e);
     *count = 0;
-    for (const struct json *i = rc == CF_OK ? json_first(list) : NULL; rc == CF_OK && i; i = json_next(i)) {
+    for (const struct json *i = rc == CF_OK ? json_first(list) : NULL; rc == CF_OK && i;
+         i = json_next(i)) {
         const char *text = json_text(i);
         if (!text || *count == ADMINISTRATORS_MAX || cf_parse_guid(text, guid, NULL) != CF_OK)
-            rc = CF_FAIL(e, CF_E_INPUT, "administrators: 1 to %d object ids (GUIDs) are wanted", ADMINISTRATORS_MAX);
+            rc = CF_FAIL(e, CF_E_INPUT, "administrators: 1 to %d object ids (GUIDs) are wanted",
+                         ADMINISTRATORS_MAX);
         else
             out[(*count)++] = text;
     }
@@ -189,7 +193,8 @@ static enum cf_rc do_add_administrator(void *ctx, const struct json *body, struc
     if (rc != CF_OK)
         return rc;
     rc = access_grant(a->access, guid, ACCESS_ADMINISTRATOR, e);
-    const struct audit_record r = { .operation = "OwnerAddAdministrator", .principal = guid,
+    const struct audit_record r = { .operation = "OwnerAddAdministrator",
+                                    .principal = guid,
                                     .resource = "/local/owner/administrators",
                                     .status = rc == CF_OK ? 200 : 500 };
     enum cf_rc noted = a->audit ? audit_append(a->audit, &r, e) : CF_OK;
@@ -210,7 +215,8 @@ static enum cf_rc do_token(void *ctx, const struct json *body, struct cf_buf *re
     if (rc == CF_OK)
         rc = json_opt_text(body, "audience", &audience, e);
     if (rc == CF_OK)
-        rc = json_opt_int(body, "lifetime", (struct json_range){ -ACCESS_LIFETIME_MAX_S, ACCESS_LIFETIME_MAX_S },
+        rc = json_opt_int(body, "lifetime",
+                          (struct json_range){ -ACCESS_LIFETIME_MAX_S, ACCESS_LIFETIME_MAX_S },
                           &lifetime, e);
     if (rc == CF_OK)
         rc = access_authority_issue(a->authority, name, audience, lifetime, &answer, e);

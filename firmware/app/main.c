@@ -1,6 +1,6 @@
 /*
- * cofferd: the appliance. Reads its configuration, opens what there is, and waits for signals, a PIN and
- * the clock. Started with P11_WORKER_ARG it is the token worker instead.
+ * cofferd: the appliance. Reads its configuration, opens what there is, and waits for signals, a
+ * PIN and the clock. Started with P11_WORKER_ARG it is the token worker instead.
  */
 #include <argp.h>
 #include <ctype.h>
@@ -21,10 +21,10 @@
 #include "crypto/privkey.h"
 #include "p11/p11.h"
 
-#define SETS_MAX      64
-#define PIN_FILE_MAX  256
-#define TICK_MS       60000
-#define PURGE_A_TICK  64
+#define SETS_MAX     64
+#define PIN_FILE_MAX 256
+#define TICK_MS      60000
+#define PURGE_A_TICK 64
 
 struct options {
     const char *config;
@@ -76,9 +76,10 @@ static void parse(int argc, char **argv, struct options *o)
     static const struct argp argp = {
         .options = options,
         .parser = take_option,
-        .doc = "The Coffer appliance: Azure Managed HSM over a PKCS#11 token.\vIt stays in the foreground and logs to "
-               "standard error. Each setting has a name in the environment too: COFFER_SECTION_KEY. `cofferd --config "
-               "FILE --check` prints what is in force.",
+        .doc =
+            "The Coffer appliance: Azure Managed HSM over a PKCS#11 token.\vIt stays in the foreground and logs to "
+            "standard error. Each setting has a name in the environment too: COFFER_SECTION_KEY. `cofferd --config "
+            "FILE --check` prints what is in force.",
     };
     *o = (struct options){ .pin_fd = -1 };
     argp_parse(&argp, argc, argv, 0, NULL, o);
@@ -98,7 +99,8 @@ static enum cf_rc trimmed_secret(struct cf_buf *text, struct cf_secret **out, st
     size_t len = text->len;
     while (len && isspace(text->data[len - 1]))
         len--;
-    return len ? cf_secret_copy(text->data, len, out, e) : CF_FAIL(e, CF_E_INPUT, "the PIN is empty");
+    return len ? cf_secret_copy(text->data, len, out, e)
+               : CF_FAIL(e, CF_E_INPUT, "the PIN is empty");
 }
 
 /* An operator who wrote the file after the last failure has given a PIN anew: it may be tried. */
@@ -110,7 +112,8 @@ static bool newer(const char *pin_file, const char *config_dir)
     if (stat(pin_file, &pin) != 0 || stat(counter, &failures) != 0)
         return false;
     return pin.st_mtim.tv_sec > failures.st_mtim.tv_sec ||
-           (pin.st_mtim.tv_sec == failures.st_mtim.tv_sec && pin.st_mtim.tv_nsec > failures.st_mtim.tv_nsec);
+           (pin.st_mtim.tv_sec == failures.st_mtim.tv_sec &&
+            pin.st_mtim.tv_nsec > failures.st_mtim.tv_nsec);
 }
 
 /* From the descriptor or the file; *out NULL: neither, it comes over the local socket. */
@@ -136,8 +139,8 @@ static enum cf_rc read_pin(const struct options *o, const struct app_config *c,
     return cf_err_ctx(e, rc, "PIN");
 }
 
-/* A PIN that came over the local socket. A refused one is logged and shown by status, and another is
- * waited for; with the token open a failure is one of the start and ends it. */
+/* A PIN that came over the local socket. A refused one is logged and shown by status, and another
+ * is waited for; with the token open a failure is one of the start and ends it. */
 static enum cf_rc try_pin(struct appliance *a, struct cf_err *e)
 {
     pthread_mutex_lock(&a->lock);
@@ -226,7 +229,8 @@ static enum cf_rc run_appliance(const struct options *o, const struct app_config
     if (rc == CF_OK)
         rc = app_open(a, config, e);
     if (rc == CF_OK && pin)
-        rc = app_open_token(a, pin, o->pin_fd < 0 && newer(config->pin_file, config->config_dir), e);
+        rc =
+            app_open_token(a, pin, o->pin_fd < 0 && newer(config->pin_file, config->config_dir), e);
     if (rc == CF_E_DENIED && !a->token && o->pin_fd < 0)
         (void)cf_err_ctx(e, rc, "PIN of %s (tried again once written anew)", config->pin_file);
     cf_secret_free(pin);

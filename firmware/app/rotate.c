@@ -1,5 +1,5 @@
-/* Rotation by policy: some keys a tick, so that a store of a hundred thousand holds up nothing. Policies count in
- * days; a walk through such a store takes two hours. */
+/* Rotation by policy: some keys a tick, so that a store of a hundred thousand holds up nothing.
+ * Policies count in days; a walk through such a store takes two hours. */
 #include "appliance.h"
 
 #include <string.h>
@@ -10,8 +10,8 @@
 #define PAGES_A_TICK   40 /* of KEYSTORE_PAGE_MAX keys */
 #define ROTATED_A_TICK 4  /* an RSA key takes seconds */
 
-static enum cf_rc is_due(struct appliance *a, const struct keystore_bundle *k, int64_t now_s, uint64_t *exp,
-                         bool *due, struct cf_err *e)
+static enum cf_rc is_due(struct appliance *a, const struct keystore_bundle *k, int64_t now_s,
+                         uint64_t *exp, bool *due, struct cf_err *e)
 {
     struct cf_buf json = { 0 };
     struct api_rotation p;
@@ -21,7 +21,8 @@ static enum cf_rc is_due(struct appliance *a, const struct keystore_bundle *k, i
         rc = api_rotation_load(json.data, json.len, &p, e);
     if (rc == CF_OK) {
         *due = k->version.enabled && /* a key that was switched off gets no version that is on */
-               api_rotation_due(&p, k->version.created, k->version.has_exp ? k->version.exp : 0, now_s);
+               api_rotation_due(&p, k->version.created, k->version.has_exp ? k->version.exp : 0,
+                                now_s);
         *exp = api_rotation_expiry(&p, now_s);
     }
     cf_buf_clear(&json);
@@ -33,8 +34,11 @@ static enum cf_rc rotate(struct appliance *a, const char *name, uint64_t exp, st
     char path[sizeof "/keys/" + KEYSTORE_NAME_MAX];
     enum cf_rc rc = keystore_rotate(a->keystore, name, exp, NULL, e);
     snprintf(path, sizeof path, "/keys/%s", name);
-    const struct audit_record r = { .operation = "KeyRotate", .principal = "rotation-policy", .resource = path,
-                                    .detail = rc == CF_OK ? "" : e->text, .status = rc == CF_OK ? 200 : 500 };
+    const struct audit_record r = { .operation = "KeyRotate",
+                                    .principal = "rotation-policy",
+                                    .resource = path,
+                                    .detail = rc == CF_OK ? "" : e->text,
+                                    .status = rc == CF_OK ? 200 : 500 };
     struct cf_err why = { 0 };
     if (a->audit && audit_append(a->audit, &r, &why) != CF_OK)
         cf_log(CF_LOG_ERROR, "app", "audit-failed", "operation=KeyRotate");
@@ -51,7 +55,8 @@ static bool rotated(struct appliance *a, const struct keystore_bundle *k, int64_
     if (rc == CF_OK && due)
         rc = rotate(a, k->key.name, exp, &err);
     if (rc != CF_OK && rc != CF_E_ABSENT) /* absent: deleted since it was listed */
-        cf_log(CF_LOG_WARN, "app", "rotation-failed", "class=%s; the audit log names the key", cf_rc_name(rc));
+        cf_log(CF_LOG_WARN, "app", "rotation-failed", "class=%s; the audit log names the key",
+               cf_rc_name(rc));
     return rc == CF_OK && due;
 }
 
@@ -64,7 +69,8 @@ size_t app_rotate_some(struct appliance *a)
         struct keystore_page page = { 0 };
         const char *after = a->rotate_after[0] ? a->rotate_after : NULL;
         struct cf_err err = { 0 };
-        if (keystore_list(a->keystore, KEYSTORE_LIVE, after, KEYSTORE_PAGE_MAX, &page, &err) != CF_OK) {
+        if (keystore_list(a->keystore, KEYSTORE_LIVE, after, KEYSTORE_PAGE_MAX, &page, &err) !=
+            CF_OK) {
             cf_log(CF_LOG_WARN, "app", "rotation-failed", "reason=\"%s\"", err.text);
             break;
         }

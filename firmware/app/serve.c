@@ -16,8 +16,12 @@ static enum api_state current_state(void *ctx)
 
 static void fill_gate(struct appliance *a)
 {
-    a->gate_parts = (struct api_gate_parts){ .bearer = a->bearer, .access = a->access, .jobs = a->jobs,
-                                             .audit = a->audit, .ctx = a, .state = current_state };
+    a->gate_parts = (struct api_gate_parts){ .bearer = a->bearer,
+                                             .access = a->access,
+                                             .jobs = a->jobs,
+                                             .audit = a->audit,
+                                             .ctx = a,
+                                             .state = current_state };
     a->gate = api_gate_of(&a->gate_parts);
 }
 
@@ -25,8 +29,13 @@ enum cf_rc app_serve_local(struct appliance *a, struct cf_err *e)
 {
     fill_gate(a);
     const struct api_config c = {
-        .local_path = a->config.socket, .authority_url = "local", .clock = a->parts.clock,
-        .entropy = a->parts.entropy, .gate = &a->gate, .local = &a->local_ops, .services = &a->services,
+        .local_path = a->config.socket,
+        .authority_url = "local",
+        .clock = a->parts.clock,
+        .entropy = a->parts.entropy,
+        .gate = &a->gate,
+        .local = &a->local_ops,
+        .services = &a->services,
     };
     return api_start(&c, &a->local_api, e);
 }
@@ -35,10 +44,20 @@ enum cf_rc app_serve(struct appliance *a, struct cf_err *e)
 {
     struct cf_buf cert = { 0 }, key = { 0 };
     struct api_config c = {
-        .address = a->config.address, .port = (uint16_t)a->config.port, .hosts = a->hosts,
-        .host_count = APP_HOSTS, .authority_url = a->authority_url, .clock = a->parts.clock,
-        .entropy = a->parts.entropy, .gate = &a->gate, .access = a->access, .authority = a->authority,
-        .jobs = a->jobs, .token = a->token, .services = &a->services, .skip_key = a->skip_key,
+        .address = a->config.address,
+        .port = (uint16_t)a->config.port,
+        .hosts = a->hosts,
+        .host_count = APP_HOSTS,
+        .authority_url = a->authority_url,
+        .clock = a->parts.clock,
+        .entropy = a->parts.entropy,
+        .gate = &a->gate,
+        .access = a->access,
+        .authority = a->authority,
+        .jobs = a->jobs,
+        .token = a->token,
+        .services = &a->services,
+        .skip_key = a->skip_key,
     };
     if (a->api)
         return CF_OK;

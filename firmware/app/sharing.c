@@ -40,8 +40,11 @@ enum cf_rc app_open_domain(struct appliance *a, struct cf_err *e)
 {
     static const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
     struct domain_options o = {
-        .token = a->token, .entropy = a->parts.entropy, .clock = a->parts.clock,
-        .keep = { .load = load, .save = save, .arg = a }, .hsm_name = a->hsm.name,
+        .token = a->token,
+        .entropy = a->parts.entropy,
+        .clock = a->parts.clock,
+        .keep = { .load = load, .save = save, .arg = a },
+        .hsm_name = a->hsm.name,
     };
     if (a->domain)
         return CF_OK;
@@ -59,7 +62,8 @@ void app_keyring(struct appliance *a, struct app_keyring *out)
         return;
     }
     domain_facts(a->domain, f);
-    for (size_t i = f->state == DOMAIN_ACTIVE ? f->generations : 0; i > 0 && out->count < APP_GENERATIONS; i--)
+    for (size_t i = f->state == DOMAIN_ACTIVE ? f->generations : 0;
+         i > 0 && out->count < APP_GENERATIONS; i--)
         out->generation[out->count++] = f->generation[i - 1].number;
     if (out->count)
         memcpy(out->domain_id, f->id, sizeof out->domain_id);
@@ -72,6 +76,8 @@ enum cf_rc app_share_domain(struct appliance *a, const struct api_officers *o,
     struct crypto_bytes der[API_OFFICERS_MAX];
     for (size_t i = 0; i < o->count; i++)
         der[i] = crypto_bytes_of(o->der[i].data, o->der[i].len);
-    const struct domain_officers officers = { .der = der, .count = o->count, .required = o->required };
+    const struct domain_officers officers = { .der = der,
+                                              .count = o->count,
+                                              .required = o->required };
     return domain_download(a->domain, &officers, document, e);
 }

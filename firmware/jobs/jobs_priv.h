@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 #define JOBS_INTERRUPTED "Interrupted" /* error code of what jobs_open found running */
-#define JOBS_KEEP_MAX 10000 /* finished records, whatever their age: bounds the store */
+#define JOBS_KEEP_MAX    10000         /* finished records, whatever their age: bounds the store */
 
 /* What is known of completed backups and of restore mode; one row of STORE_STATE. */
 struct jobs_facts {

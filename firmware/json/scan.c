@@ -226,7 +226,9 @@ enum cf_rc json_scan(const void *text, size_t len, const struct json_limits *lim
 {
     if (len == 0)
         return CF_FAIL(e, CF_E_INPUT, "JSON: empty");
-    struct scan s = { .p = text, .end = (const uint8_t *)text + len, .max_depth = limits->depth,
+    struct scan s = { .p = text,
+                      .end = (const uint8_t *)text + len,
+                      .max_depth = limits->depth,
                       .values = limits->values ? limits->values : JSON_VALUES };
     if (len > limits->bytes)
         return CF_FAIL(e, CF_E_INPUT, "JSON: longer than %zu bytes", limits->bytes);

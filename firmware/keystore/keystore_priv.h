@@ -182,8 +182,8 @@ CF_CHECK enum cf_rc put_version(struct store_txn *t, const struct version_key *k
                                 struct cf_err *e);
 /* Out of a record, which had its limit. */
 CF_CHECK enum cf_rc put_restored_version(struct store_txn *t, const struct version_key *key,
-                                         const struct keystore_version *v,
-                                         struct crypto_bytes blob, struct cf_err *e);
+                                         const struct keystore_version *v, struct crypto_bytes blob,
+                                         struct cf_err *e);
 
 /* --- attrs.c: rules of API document 4
  * --------------------------------------------------------------------- */

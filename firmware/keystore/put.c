@@ -27,7 +27,8 @@ static enum cf_rc put(struct store_txn *t, const struct version_key *key,
     enum cf_rc rc = version_row_encode(v, &value, e);
     struct store_put p = { .key = bytes_of_key(key), .value = bytes_of(&value), .blob = blob };
     if (rc == CF_OK && share && p.value.len + blob.len > VERSION_SHARE)
-        rc = BAD_PARAMETER(e, "The tags and the release policy of this key are too large together.");
+        rc =
+            BAD_PARAMETER(e, "The tags and the release policy of this key are too large together.");
     if (rc == CF_OK)
         rc = store_put(t, STORE_VERSION, &p, e);
     cf_buf_clear(&value);

@@ -34,7 +34,8 @@ void live_remove(const struct store_live *l, uint64_t number)
     }
 }
 
-/* The number in "keys-<number>.db" and what SQLite lays beside it; 0, which no file has, in other names. */
+/* The number in "keys-<number>.db" and what SQLite lays beside it; 0, which no file has, in other
+ * names. */
 static uint64_t number_in(const char *name)
 {
     char *end = NULL;

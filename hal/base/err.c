@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 3, 0))) static enum cf_rc
-record(struct cf_err *e, const struct cf_err *head, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static enum cf_rc record(struct cf_err *e,
+                                                               const struct cf_err *head,
+                                                               const char *fmt, va_list ap)
 {
     if (!e || e->rc != CF_OK)
         return head->rc;
@@ -34,8 +35,9 @@ enum cf_rc cf_err_set_errno(struct cf_err *e, enum cf_rc rc, const char *where, 
                             ...)
 {
     int cause = errno;
-    struct cf_err head = { .rc = rc, .src = CF_SRC_ERRNO, .native = (uint64_t)cause,
-                           .where = where };
+    struct cf_err head = {
+        .rc = rc, .src = CF_SRC_ERRNO, .native = (uint64_t)cause, .where = where
+    };
     if (e && e->rc != CF_OK)
         return rc;
     va_list ap;

@@ -36,8 +36,8 @@ void cf_log(enum cf_log_level level, const char *subject, const char *event, con
 
     char line[1024];
     size_t len = strftime(line, 32, "%Y-%m-%dT%H:%M:%S", &utc);
-    int head = snprintf(line + len, sizeof line - len, ".%03ldZ %s %s %s ",
-                        now.tv_nsec / 1000000, names[level], subject, event);
+    int head = snprintf(line + len, sizeof line - len, ".%03ldZ %s %s %s ", now.tv_nsec / 1000000,
+                        names[level], subject, event);
     len += head > 0 ? (size_t)head : 0;
     if (len >= sizeof line)
         len = sizeof line - 1;

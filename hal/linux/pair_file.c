@@ -1,7 +1,7 @@
 /*
- * PATH.slot holds "SLOT INODE\n": which slot PATH is, and PATH's inode when that was written. Names are
- * traded with one renameat2(RENAME_EXCHANGE); a power cut between the trade and the note shows as the
- * noted inode lying under PATH.next, so the note is then known to be one trade behind.
+ * PATH.slot holds "SLOT INODE\n": which slot PATH is, and PATH's inode when that was written. Names
+ * are traded with one renameat2(RENAME_EXCHANGE); a power cut between the trade and the note shows
+ * as the noted inode lying under PATH.next, so the note is then known to be one trade behind.
  */
 #include "hal_linux/hal_linux.h"
 
@@ -120,7 +120,8 @@ enum cf_rc hal_linux_pair_settle(const char *path, unsigned live_slot, struct cf
     bool traded_since = n.inode != 0 && n.inode == next_inode;
     unsigned slot = traded_since ? !n.slot : n.slot;
     if (slot != live_slot) {
-        if (n.inode != inode) /* no note yet, or the file was replaced since: the cut would not show */
+        if (n.inode !=
+            inode) /* no note yet, or the file was replaced since: the cut would not show */
             rc = note_write(p.note, slot, path, e);
         if (rc != CF_OK)
             return rc;

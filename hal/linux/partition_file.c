@@ -84,7 +84,8 @@ static enum cf_rc file_fill(struct hal_partition *p, uint64_t off, uint64_t len,
 {
     /* A hole reads as zeros and costs nothing, where the file system has holes. */
     if (value == 0 && !of(p)->device &&
-        fallocate(of(p)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+        fallocate(of(p)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) ==
+            0)
         return CF_OK;
     uint8_t *piece = malloc(FILL_PIECE);
     if (!piece)

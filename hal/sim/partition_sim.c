@@ -99,13 +99,20 @@ static void sim_close(struct hal_partition *p)
 }
 
 static const struct hal_partition_ops ram_ops = {
-    .read = sim_read, .write = sim_write, .changes = sim_changes, .sync = sim_sync,
+    .read = sim_read,
+    .write = sim_write,
+    .changes = sim_changes,
+    .sync = sim_sync,
     .close = sim_close,
 };
 
 static const struct hal_partition_ops flash_ops = {
-    .read = sim_read, .write = sim_write, .erase = sim_erase, .changes = sim_changes,
-    .sync = sim_sync, .close = sim_close,
+    .read = sim_read,
+    .write = sim_write,
+    .erase = sim_erase,
+    .changes = sim_changes,
+    .sync = sim_sync,
+    .close = sim_close,
 };
 
 static struct hal_partition *sim_new(const struct hal_partition_ops *ops, uint64_t size,

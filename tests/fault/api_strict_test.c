@@ -32,9 +32,15 @@ static int setup(void **state)
     w->clock = hal_sim_clock_new(1800000000000);
     snprintf(w->local, sizeof w->local, "/tmp/coffer-api-%d.sock", (int)getpid());
     const struct api_config cfg = {
-        .cert_pem = fixture_cert_pem, .key_pem = fixture_key_pem, .hosts = hosts, .host_count = 2,
-        .authority_url = "https://hsm1.coffer.test/adfs", .clock = w->clock,
-        .entropy = hal_linux_entropy(), .gate = &w->gate.gate, .local_path = w->local,
+        .cert_pem = fixture_cert_pem,
+        .key_pem = fixture_key_pem,
+        .hosts = hosts,
+        .host_count = 2,
+        .authority_url = "https://hsm1.coffer.test/adfs",
+        .clock = w->clock,
+        .entropy = hal_linux_entropy(),
+        .gate = &w->gate.gate,
+        .local_path = w->local,
         .limits = { .connections_per_ip = 12 },
     };
     if (api_start(&cfg, &w->api, &e) != CF_OK)
@@ -85,9 +91,15 @@ static void a_server_that_cannot_start_says_which_file_or_port_is_wrong(void **s
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct cf_err e = { 0 };
         const struct api_config cfg = {
-            .cert_pem = rows[i].cert, .key_pem = rows[i].key, .hosts = hosts, .host_count = 2,
-            .port = api_port(w->api), .authority_url = "https://hsm1.coffer.test/adfs",
-            .clock = w->clock, .entropy = hal_linux_entropy(), .gate = &w->gate.gate,
+            .cert_pem = rows[i].cert,
+            .key_pem = rows[i].key,
+            .hosts = hosts,
+            .host_count = 2,
+            .port = api_port(w->api),
+            .authority_url = "https://hsm1.coffer.test/adfs",
+            .clock = w->clock,
+            .entropy = hal_linux_entropy(),
+            .gate = &w->gate.gate,
         };
         assert_int_not_equal(api_start(&cfg, &a, &e), CF_OK);
         assert_null(a);
@@ -110,11 +122,14 @@ static void a_good_request_is_answered_and_the_connection_kept(void **state)
         assert_non_null(strstr(got(w), "{\"key\":\"k1\",\"bytes\":5}"));
     }
     static const char *const headers[] = {
-        "\r\nContent-Type: application/json; charset=utf-8\r\n", "\r\nCache-Control: no-cache\r\n",
+        "\r\nContent-Type: application/json; charset=utf-8\r\n",
+        "\r\nCache-Control: no-cache\r\n",
         "\r\nContent-Security-Policy: default-src 'self'\r\n",
         "\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains\r\n",
-        "\r\nX-Content-Type-Options: nosniff\r\n", "\r\nX-Frame-Options: SAMEORIGIN\r\n",
-        "\r\nx-ms-request-id: ", "\r\nx-ms-client-request-id: 42\r\n",
+        "\r\nX-Content-Type-Options: nosniff\r\n",
+        "\r\nX-Frame-Options: SAMEORIGIN\r\n",
+        "\r\nx-ms-request-id: ",
+        "\r\nx-ms-client-request-id: 42\r\n",
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
         assert_non_null(strstr(got(w), headers[i]));
@@ -141,7 +156,8 @@ static void malformed_requests_are_refused_and_the_connection_closed(void **stat
         { "GET /health HTTP/1.1\r\nX-@\r\n", 400 },
         { "POST /keys/k/create HTTP/1.1\r\n@Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400 },
         { "POST /keys/k/create HTTP/1.1\r\n@Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"
-          "\r\n0\r\n\r\n", 501 },
+          "\r\n0\r\n\r\n",
+          501 },
         { "POST /keys/k/create HTTP/1.1\r\n@Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501 },
         { "GET /keys/a%00b?api-version=7.4 HTTP/1.1\r\n@Authorization: Bearer good\r\n\r\n", 400 },
         { "GET /keys/%61 HTTP/1.1\r\n@\r\n", 400 },
@@ -219,7 +235,8 @@ static void with_a_token_the_checks_come_in_their_order(void **state)
         const char *says;
     } rows_[] = {
         { "GET /nowhere HTTP/1.1\r\n@Authorization: Bearer good\r\n\r\n", 404, "NotFound" },
-        { "PATCH /health HTTP/1.1\r\n@Authorization: Bearer good\r\n\r\n", 405, "\r\nAllow: GET\r\n" },
+        { "PATCH /health HTTP/1.1\r\n@Authorization: Bearer good\r\n\r\n", 405,
+          "\r\nAllow: GET\r\n" },
         { "GET /keys/k HTTP/1.1\r\n@Authorization: Bearer other\r\n\r\n", 400, "api-version" },
         { "GET /keys/k?api-version=9 HTTP/1.1\r\n@Authorization: Bearer other\r\n\r\n", 400,
           "(7.6)." },
@@ -230,7 +247,8 @@ static void with_a_token_the_checks_come_in_their_order(void **state)
         { "GET /keys/k?api-version=7.4 HTTP/1.1\r\n@Authorization: bearer good\r\n\r\n", 200,
           "\"k\"" },
         { "POST /keys/k/create?api-version=7.4 HTTP/1.1\r\n@Authorization: Bearer good\r\n"
-          "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415, "application/json" },
+          "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+          415, "application/json" },
     };
     for (size_t i = 0; i < sizeof rows_ / sizeof rows_[0]; i++) {
         print_message("  case %zu\n", i);
@@ -273,7 +291,8 @@ static void a_request_that_cannot_be_recorded_fails(void **state)
     w->gate.record_fails = 1;
     assert_int_equal(tls_client_once(port, request(w, create), &w->got), 500);
     w->gate.record_fails = 0;
-    assert_int_equal(tls_client_once(port, request(w, GOOD), &w->got), 200); /* reads: not recorded */
+    assert_int_equal(tls_client_once(port, request(w, GOOD), &w->got),
+                     200); /* reads: not recorded */
     assert_int_equal(w->gate.records, before + 1);
 }
 
@@ -415,19 +434,22 @@ static void the_local_socket_has_its_own_routes_and_no_others(void **state)
 {
     struct world *w = *state;
     char out[2048];
-    assert_int_equal(local_request(w->local, "GET /local/status HTTP/1.1\r\nHost: x\r\n\r\n", out,
-                                   sizeof out), 200);
-    assert_int_equal(local_request(w->local, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", out,
-                                   sizeof out), 404);
-    assert_int_equal(local_request(w->local, "GET /local/status HTTP/1.1\nHost: x\r\n\r\n", out,
-                                   sizeof out), 400);
+    assert_int_equal(
+        local_request(w->local, "GET /local/status HTTP/1.1\r\nHost: x\r\n\r\n", out, sizeof out),
+        200);
+    assert_int_equal(
+        local_request(w->local, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", out, sizeof out), 404);
+    assert_int_equal(
+        local_request(w->local, "GET /local/status HTTP/1.1\nHost: x\r\n\r\n", out, sizeof out),
+        400);
     assert_int_equal(tls_client_once(api_port(w->api),
                                      request(w, "GET /local/status?api-version=7.4 HTTP/1.1\r\n@"
-                                                "Authorization: Bearer good\r\n\r\n"), &w->got),
+                                                "Authorization: Bearer good\r\n\r\n"),
+                                     &w->got),
                      404);
 }
 
-#define ASK(name) \
+#define ASK(name)                                                                                  \
     "GET /keys/" name "?api-version=7.4 HTTP/1.1\r\n@Authorization: Bearer good\r\n\r\n"
 
 static void pipelined_requests_are_answered_in_order(void **state)
@@ -460,16 +482,25 @@ static void what_runs_at_the_end_is_answered_and_what_comes_is_told_to_come_agai
     struct cf_err e = { 0 };
     pthread_t thread;
     const struct api_config cfg = {
-        .cert_pem = fixture_cert_pem, .key_pem = fixture_key_pem, .hosts = hosts, .host_count = 2,
-        .authority_url = "https://hsm1.coffer.test/adfs", .clock = w->clock,
-        .entropy = hal_linux_entropy(), .gate = &g->gate,
+        .cert_pem = fixture_cert_pem,
+        .key_pem = fixture_key_pem,
+        .hosts = hosts,
+        .host_count = 2,
+        .authority_url = "https://hsm1.coffer.test/adfs",
+        .clock = w->clock,
+        .entropy = hal_linux_entropy(),
+        .gate = &g->gate,
     };
     assert_int_equal(api_start(&cfg, &a, &e), CF_OK);
     char make[512], get[512];
-    snprintf(make, sizeof make, "POST /keys/k1/create?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
-             "Authorization: Bearer good\r\nContent-Length: 2\r\n\r\n{}", (unsigned)api_port(a));
-    snprintf(get, sizeof get, "GET /keys/k1?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
-             "Authorization: Bearer good\r\n\r\n", (unsigned)api_port(a));
+    snprintf(make, sizeof make,
+             "POST /keys/k1/create?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
+             "Authorization: Bearer good\r\nContent-Length: 2\r\n\r\n{}",
+             (unsigned)api_port(a));
+    snprintf(get, sizeof get,
+             "GET /keys/k1?api-version=7.4 HTTP/1.1\r\nHost: localhost:%u\r\n"
+             "Authorization: Bearer good\r\n\r\n",
+             (unsigned)api_port(a));
     struct tls_client *running = tls_client_open(api_port(a), NULL);
     struct tls_client *idle = tls_client_open(api_port(a), NULL);
     assert_true(tls_client_send(idle, get, strlen(get)));

@@ -11,10 +11,11 @@
 #include "hal_sim/hal_sim.h"
 #include "support/run_bench.h"
 
-static const struct run_bench_options tiny = { .partitions = 1, .bytes = 5000,
-                                               .run = { .chunk_log2 = 12, .record_block = 8192,
-                                                        .attempts = 1, .threads = 1,
-                                                        .connections = 1 } };
+static const struct run_bench_options tiny = {
+    .partitions = 1,
+    .bytes = 5000,
+    .run = { .chunk_log2 = 12, .record_block = 8192, .attempts = 1, .threads = 1, .connections = 1 }
+};
 
 struct fixture {
     struct run_bench b;
@@ -60,7 +61,7 @@ static int set_up(void **state)
         note_name(f, line);
     }
     pclose(ls);
-    assert_int_equal(f->count, 5); /* manifest, meta, s0.0, s1.0, s2.0 */
+    assert_int_equal(f->count, 5);                        /* manifest, meta, s0.0, s1.0, s2.0 */
     int spoil = open(run_bench_part(&f->b, 0), O_WRONLY); /* what an accepted forgery would undo */
     assert_int_equal(pwrite(spoil, "later", 5, 100), 5);
     close(spoil);
@@ -130,8 +131,10 @@ static void a_cut_grown_or_missing_blob_is_refused(void **state)
             char cmd[4096];
             snprintf(cmd, sizeof cmd, "cp '%s' '%s'", at, keep);
             assert_int_equal(system(cmd), 0);
-            off_t len = how == 0 ? 0 : how == 1 ? st.st_size - 1 : how == 2 ? st.st_size / 2
-                                                                            : st.st_size + 1;
+            off_t len = how == 0   ? 0
+                        : how == 1 ? st.st_size - 1
+                        : how == 2 ? st.st_size / 2
+                                   : st.st_size + 1;
             assert_int_equal(how == 4 ? unlink(at) : truncate(at, len), 0);
             if (!refused(f))
                 fail_msg("%s: change %d was accepted", f->names[i], how);

@@ -16,16 +16,19 @@
 
 #define ROUNDS 40
 
-static struct run_bench_options options = { .partitions = 2, .bytes = 3 << 20, .own_clock = true,
-                                            .run = { .threads = 2, .connections = 4,
-                                                     .chunk_log2 = 16, .record_block = 65536 } };
+static struct run_bench_options options = {
+    .partitions = 2,
+    .bytes = 3 << 20,
+    .own_clock = true,
+    .run = { .threads = 2, .connections = 4, .chunk_log2 = 16, .record_block = 65536 }
+};
 
 struct fixture {
     char template[64]; /* holds a backup of state A, and stands at state B */
     char dir[64];      /* one round's copy of it */
     char folder[JOBS_FOLDER_SIZE];
     uint8_t a[32], b[32];
-    int seals;         /* file that every process appends to */
+    int seals; /* file that every process appends to */
 };
 
 static int seals_fd;
@@ -158,7 +161,7 @@ static void a_killed_restore_leaves_the_old_state_or_the_new_one_whole(void **st
         assert_false(jobs_restore_mode(b.jobs));
         if (jobs_last(b.jobs, JOBS_RESTORE, &r, &err) == CF_OK) /* it had begun */
             assert_int_equal(r.state, is_new ? JOBS_SUCCEEDED : JOBS_FAILED);
-        is_new ? new++ : old++;
+        is_new ? new ++ : old++;
         run_bench_restore(&b, f->folder, &r); /* and it can be done again */
         assert_int_equal(r.state, JOBS_SUCCEEDED);
         run_bench_state(&b, now);

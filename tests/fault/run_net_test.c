@@ -45,8 +45,11 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     test_blobserver_start(&f->server, NULL);
     test_blobserver_sas("rcwdl", "60", NULL, f->sas);
-    struct run_bench_options o = { .partitions = 1, .bytes = 40 << 20, .own_clock = true,
-                                   .uri = f->server.url, .token = f->sas,
+    struct run_bench_options o = { .partitions = 1,
+                                   .bytes = 40 << 20,
+                                   .own_clock = true,
+                                   .uri = f->server.url,
+                                   .token = f->sas,
                                    .run = { .threads = 2, .connections = 4, .attempts = 5 } };
     o.run.storage.stall_timeout_ms = 1000;
     o.run.domain.recorder = &recorder;
@@ -91,10 +94,10 @@ static void a_backup_gets_through_what_passes(void **state)
         "op=PutBlock nth=2 action=reset:head",
         "op=PutBlock nth=3 action=reset:100000",
         "op=PutBlock nth=4 action=reset:end",
-        "op=PutBlock nth=2 action=commit-reset",  /* both attempts lie there */
+        "op=PutBlock nth=2 action=commit-reset", /* both attempts lie there */
         "op=PutBlock nth=4 action=early-status:500",
-        "op=PutBlock nth=3 action=hang",          /* the stall timeout ends it */
-        "op=PutBlock nth=4 action=delay:1500",    /* lands after its second try began */
+        "op=PutBlock nth=3 action=hang",             /* the stall timeout ends it */
+        "op=PutBlock nth=4 action=delay:1500",       /* lands after its second try began */
         "op=PutBlockList nth=1 action=commit-reset", /* the probe's */
         "op=PutBlockList nth=2 action=commit-reset",
         "op=PutBlockList nth=3 action=status:500",
@@ -215,9 +218,9 @@ static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **s
         test_blobserver_no_faults(&f->server);
     }
     static const char *const lies[] = {
-        "op=GetBlob nth=1 action=flip:40", "op=GetBlob nth=2 action=flip:400",
-        "op=GetBlob blob=meta action=flip:300", "op=GetBlob blob=s0 action=flip:200000",
-        "op=GetBlob blob=s1 action=flip:100",   "op=GetBlob blob=s2 nth=4 action=flip:3",
+        "op=GetBlob nth=1 action=flip:40",         "op=GetBlob nth=2 action=flip:400",
+        "op=GetBlob blob=meta action=flip:300",    "op=GetBlob blob=s0 action=flip:200000",
+        "op=GetBlob blob=s1 action=flip:100",      "op=GetBlob blob=s2 nth=4 action=flip:3",
         "op=GetBlob blob=s2 nth=5 action=flip:50",
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {

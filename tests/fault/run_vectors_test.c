@@ -53,9 +53,14 @@ static int set_up(void **state)
         assert_int_equal(stat(path, &st), 0);
         f->sizes[i] = (uint64_t)st.st_size;
     }
-    struct run_bench_options o = { .partitions = 3, .names = part_names, .sizes = f->sizes,
-                                   .run = { .threads = 1, .connections = 2, .attempts = 1,
-                                            .signers = &f->second, .signer_count = 1 } };
+    struct run_bench_options o = { .partitions = 3,
+                                   .names = part_names,
+                                   .sizes = f->sizes,
+                                   .run = { .threads = 1,
+                                            .connections = 2,
+                                            .attempts = 1,
+                                            .signers = &f->second,
+                                            .signer_count = 1 } };
     run_bench_open(&f->b, &o);
     vectors_fixed(&v, "domain_id", f->b.kb.options.domain_id, HAL_DOMAIN_ID_SIZE);
     for (uint32_t g = 1; g <= 2; g++) {
@@ -151,12 +156,13 @@ static void golden_folders_come_back_byte_for_byte(void **state)
         print_message("  %s: %s %s\n", names[i], rc, text);
         assert_int_equal(r.state, JOBS_SUCCEEDED);
         for (size_t p = 0; i < 2 && p < 3; p++)
-            shell("cmp '%s' '%s/backup-v1/partitions/%s.img'", run_bench_part(&f->b, p),
-                  CF_VECTORS, part_names[p]);
+            shell("cmp '%s' '%s/backup-v1/partitions/%s.img'", run_bench_part(&f->b, p), CF_VECTORS,
+                  part_names[p]);
     }
 }
 
-/* --- negative cases -------------------------------------------------------------------------------- */
+/* --- negative cases
+ * -------------------------------------------------------------------------------- */
 
 struct change {
     struct fixture *f;

@@ -53,8 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t wire[16384], salt[FLOW_SALT_SIZE] = { 7 }, key[32] = { 9 };
     static struct plain plain;
-    struct flow_block block = { .stream = 2, .chunk_log2 = 12, .last = true, .mapped = true,
-                                .covered = PLAIN };
+    struct flow_block block = {
+        .stream = 2, .chunk_log2 = 12, .last = true, .mapped = true, .covered = PLAIN
+    };
     struct flow_receipt row = { .covered = PLAIN };
     struct seal_opener *o = NULL;
     struct cf_secret *dk = NULL;
@@ -64,16 +65,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     flow_map_set(&block, 1, FLOW_ONES);
     struct seal_run run = { .dk = dk };
-    struct seal_pass pass = { .run = &run, .block = &block, .salt = salt,
-                              .from = { read_plain, &plain } };
+    struct seal_pass pass = {
+        .run = &run, .block = &block, .salt = salt, .from = { read_plain, &plain }
+    };
     size_t len = seal_it(&pass, wire, sizeof wire);
     /* the input: pairs of le16 offset and a byte to put there, then where to end */
     for (; size >= 3; data += 3, size -= 3)
         wire[(data[0] | (size_t)data[1] << 8) % len] = data[2];
     row.wire = flow_wire(&block);
     memcpy(row.salt, salt, sizeof salt);
-    struct seal_expect x = { .run = &run, .block = &block, .receipt = &row,
-                             .to = { put, fill, &plain } };
+    struct seal_expect x = {
+        .run = &run, .block = &block, .receipt = &row, .to = { put, fill, &plain }
+    };
     size_t cut = size ? len * data[0] / 255 : len;
     if (seal_opener_new(12, &o, NULL) != CF_OK || seal_opener_begin(o, &x, NULL) != CF_OK)
         abort();

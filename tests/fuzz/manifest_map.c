@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint8_t which = data[0] & 1;
     struct crypto_bytes map = crypto_bytes_of(data + 1, size - 1);
-    enum cf_rc rc = which ? manifest_sealed_read(map, &m, &err)
-                          : manifest_public_read(map, &m, &err);
+    enum cf_rc rc =
+        which ? manifest_sealed_read(map, &m, &err) : manifest_public_read(map, &m, &err);
     if (rc == CF_OK && which && (data[1] & 0x1f) == 11) { /* eleven pairs: no extensions */
         if (again(which, &m, &out) != CF_OK || out.len != map.len ||
             memcmp(out.data, map.p, out.len) != 0)

@@ -76,7 +76,8 @@ enum cf_rc bench_read(const char *dir, struct bench *out, struct cf_err *e)
     struct json *root = NULL;
     *out = (struct bench){ 0 };
     if (!realpath(dir, full) || strlen(full) >= sizeof out->dir - 64)
-        return CF_FAIL(e, CF_E_ABSENT, "there is no bench appliance in %s; coffer bench up makes one", dir);
+        return CF_FAIL(e, CF_E_ABSENT,
+                       "there is no bench appliance in %s; coffer bench up makes one", dir);
     memcpy(out->dir, full, strlen(full) + 1);
     bench_path(out, "bench.json", path);
     enum cf_rc rc = cf_file_read(path, BENCH_JSON_MAX, &file, e);

@@ -71,9 +71,11 @@ static enum cf_rc quote_line(const struct bench *b, const char *line, struct cf_
     const char *reason = strstr(line, "reason=\"");
     size_t len = strlen(line);
     if (!reason || line[len - 1] != '"')
-        return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.120s (all of it: %s/cofferd.log)", line, b->dir);
+        return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.120s (all of it: %s/cofferd.log)",
+                       line, b->dir);
     reason += strlen("reason=\"");
-    return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.*s", (int)(line + len - 1 - reason), reason);
+    return CF_FAIL(e, CF_E_IO, "cofferd did not start: %.*s", (int)(line + len - 1 - reason),
+                   reason);
 }
 
 static enum cf_rc with_log(const struct bench *b, struct cf_err *e)
@@ -84,7 +86,8 @@ static enum cf_rc with_log(const struct bench *b, struct cf_err *e)
     bench_path(b, "cofferd.log", path);
     enum cf_rc rc = CF_E_IO;
     if (cf_file_read(path, (size_t)64 << 20, &log, NULL) == CF_OK && log.len > 1 &&
-        cf_buf_resize(&log, log.len - 1, NULL) == CF_OK && cf_buf_text(&log, &text, NULL) == CF_OK) {
+        cf_buf_resize(&log, log.len - 1, NULL) == CF_OK &&
+        cf_buf_text(&log, &text, NULL) == CF_OK) {
         const char *line = strrchr(text, '\n');
         rc = quote_line(b, line ? line + 1 : text, e);
     } else {
@@ -105,15 +108,19 @@ static enum cf_rc wait_until_up(const struct bench *b, pid_t pid, struct cf_err 
         bool lost = open && b->created && strcmp(state, "factory") == 0;
         cli_answer_clear(&r);
         if (lost)
-            return CF_FAIL(e, CF_E_STATE, "cofferd holds no HSM, but one was made here: %s/config is not the one it "
-                                          "was made with", b->dir);
+            return CF_FAIL(
+                e, CF_E_STATE,
+                "cofferd holds no HSM, but one was made here: %s/config is not the one it "
+                "was made with",
+                b->dir);
         if (open)
             return CF_OK;
         if (waitpid(pid, NULL, WNOHANG) == pid)
             return with_log(b, e);
         usleep(TRY_US);
     }
-    return CF_FAIL(e, CF_E_STATE, "cofferd runs but its HSM does not come up; see %s/cofferd.log", b->dir);
+    return CF_FAIL(e, CF_E_STATE, "cofferd runs but its HSM does not come up; see %s/cofferd.log",
+                   b->dir);
 }
 
 static enum cf_rc spawn(const struct bench *b, char *const argv[], char *const envp[], pid_t *pid,

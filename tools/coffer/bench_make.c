@@ -61,12 +61,16 @@ static enum cf_rc make_tls(const struct bench *b, struct cf_err *e)
 {
     struct crypto_cert_pair ca = { 0 }, server = { 0 };
     const char *const names[] = { b->host, "localhost", "127.0.0.1" };
-    struct crypto_cert_order order = { .kind = CRYPTO_CERT_CA, .common_name = "Coffer bench authority",
-                                       .now = (int64_t)time(NULL), .days = DAYS_VALID };
+    struct crypto_cert_order order = { .kind = CRYPTO_CERT_CA,
+                                       .common_name = "Coffer bench authority",
+                                       .now = (int64_t)time(NULL),
+                                       .days = DAYS_VALID };
     if (there(b, "tls/server.pem"))
         return CF_OK;
     if (b->created)
-        return CF_FAIL(e, CF_E_STATE, "the certificate that clients trust is gone: put %s/tls back as it was", b->dir);
+        return CF_FAIL(e, CF_E_STATE,
+                       "the certificate that clients trust is gone: put %s/tls back as it was",
+                       b->dir);
     enum cf_rc rc = crypto_cert_make(&order, NULL, &ca, e);
     order.kind = CRYPTO_CERT_SERVER;
     order.common_name = b->host;
@@ -92,8 +96,10 @@ static enum cf_rc make_officer(const struct bench *b, unsigned number, struct cf
     snprintf(cert, sizeof cert, "%s.cer", stem);
     if (there(b, cert))
         return CF_OK;
-    struct crypto_cert_order order = { .kind = CRYPTO_CERT_OFFICER, .common_name = name,
-                                       .now = (int64_t)time(NULL), .days = DAYS_VALID };
+    struct crypto_cert_order order = { .kind = CRYPTO_CERT_OFFICER,
+                                       .common_name = name,
+                                       .now = (int64_t)time(NULL),
+                                       .days = DAYS_VALID };
     enum cf_rc rc = crypto_cert_make(&order, NULL, &pair, e);
     if (rc == CF_OK)
         rc = write_pair(b, stem, "cer", &pair, e);
@@ -121,7 +127,8 @@ static enum cf_rc write_pin(const char *path, struct cf_err *e)
 static enum cf_rc init_token(const char *conf, const char *pin_file, struct cf_err *e)
 {
     struct cf_secret *pin = NULL;
-    enum cf_rc rc = setenv("SOFTHSM2_CONF", conf, 1) == 0 ? CF_OK : CF_FAIL_ERRNO(e, CF_E_IO, "setenv");
+    enum cf_rc rc =
+        setenv("SOFTHSM2_CONF", conf, 1) == 0 ? CF_OK : CF_FAIL_ERRNO(e, CF_E_IO, "setenv");
     if (rc == CF_OK)
         rc = cli_read_pin(pin_file, &pin, e);
     if (rc == CF_OK)
@@ -130,8 +137,8 @@ static enum cf_rc init_token(const char *conf, const char *pin_file, struct cf_e
     return rc;
 }
 
-/* SoftHSMv2 keeps its configuration in the environment of the process, so the token is made by a child; which
- * reads the PIN itself, since locked memory does not survive a fork. */
+/* SoftHSMv2 keeps its configuration in the environment of the process, so the token is made by a
+ * child; which reads the PIN itself, since locked memory does not survive a fork. */
 static enum cf_rc init_in_child(const char *conf, const char *pin_file, struct cf_err *e)
 {
     pid_t child = fork();
@@ -149,7 +156,8 @@ static enum cf_rc init_in_child(const char *conf, const char *pin_file, struct c
         continue;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0
                ? CF_OK
-               : CF_FAIL(e, CF_E_TOKEN, "no SoftHSMv2 token could be made (Debian package softhsm2)");
+               : CF_FAIL(e, CF_E_TOKEN,
+                         "no SoftHSMv2 token could be made (Debian package softhsm2)");
 }
 
 /* token/pin gets its name last: with it there the token is whole. */
@@ -160,8 +168,10 @@ static enum cf_rc make_token(const struct bench *b, struct cf_err *e)
     if (b->module[0] || there(b, "token/pin"))
         return CF_OK;
     if (b->created) /* another token would be no help, and stand in the way of the right one */
-        return CF_FAIL(e, CF_E_STATE, "the PIN of this appliance's token is gone: put %s/token back as it was, or "
-                                      "make a new appliance with --fresh", b->dir);
+        return CF_FAIL(e, CF_E_STATE,
+                       "the PIN of this appliance's token is gone: put %s/token back as it was, or "
+                       "make a new appliance with --fresh",
+                       b->dir);
     bench_path(b, "token/softhsm2.conf", conf);
     bench_path(b, "token/pin", pin);
     bench_path(b, "token/pin.new", fresh);
@@ -185,7 +195,8 @@ static enum cf_rc make_token(const struct bench *b, struct cf_err *e)
 
 enum cf_rc bench_make(const struct bench *b, struct cf_err *e)
 {
-    static const char *const folders[] = { "config", "keystore", "tls", "token", "officers", "principals", "blobs" };
+    static const char *const folders[] = { "config",   "keystore",   "tls",  "token",
+                                           "officers", "principals", "blobs" };
     enum cf_rc rc = CF_OK;
     for (size_t i = 0; rc == CF_OK && i < sizeof folders / sizeof folders[0]; i++)
         rc = make_folder(b, folders[i], e);
@@ -249,18 +260,27 @@ static enum cf_rc put_partitions(struct cf_buf *out, const struct bench *b, stru
 enum cf_rc bench_configure(const struct bench *b, struct cf_err *e)
 {
     char path[10][BENCH_PATH], port[24];
-    static const char *const files[] = { "tls/server.pem", "tls/server.key", "cofferd.sock", "token/pin",
-                                         "config", "keystore", "audit.img", "blobs" };
+    static const char *const files[] = { "tls/server.pem", "tls/server.key", "cofferd.sock",
+                                         "token/pin",      "config",         "keystore",
+                                         "audit.img",      "blobs" };
     struct cf_buf text = { 0 };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         bench_path(b, files[i], path[i]);
     snprintf(port, sizeof port, "%llu", (unsigned long long)b->port);
-    const struct row server[] = { { "address", "127.0.0.1" }, { "port", port }, { "domain", BENCH_DOMAIN },
-                                  { "certificate", path[0] }, { "key", path[1] }, { "socket", path[2] }, { 0 } };
+    const struct row server[] = { { "address", "127.0.0.1" },
+                                  { "port", port },
+                                  { "domain", BENCH_DOMAIN },
+                                  { "certificate", path[0] },
+                                  { "key", path[1] },
+                                  { "socket", path[2] },
+                                  { 0 } };
     const struct row token[] = { { "module", b->module[0] ? b->module : SOFTHSM_MODULE },
                                  { "uri", b->module[0] ? b->token_uri : "pkcs11:token=coffer" },
-                                 { "pin_file", b->module[0] ? b->pin_file : path[3] }, { 0 } };
-    const struct row partition[] = { { "config", path[4] }, { "keystore", path[5] }, { "audit", path[6] }, { 0 } };
+                                 { "pin_file", b->module[0] ? b->pin_file : path[3] },
+                                 { 0 } };
+    const struct row partition[] = {
+        { "config", path[4] }, { "keystore", path[5] }, { "audit", path[6] }, { 0 }
+    };
     const struct row identity[] = { { "tenant", BENCH_TENANT }, { 0 } };
     enum cf_rc rc = put_section(&text, "server", server, e);
     if (rc == CF_OK)

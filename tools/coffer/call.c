@@ -20,8 +20,11 @@ static enum net_method method_of(const char *name)
     static const struct {
         const char *name;
         enum net_method method;
-    } rows[] = { { "GET", NET_GET },     { "PUT", NET_PUT },       { "POST", NET_POST },
-                 { "PATCH", NET_PATCH }, { "DELETE", NET_DELETE } };
+    } rows[] = { { "GET", NET_GET },
+                 { "PUT", NET_PUT },
+                 { "POST", NET_POST },
+                 { "PATCH", NET_PATCH },
+                 { "DELETE", NET_DELETE } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].method;
@@ -89,10 +92,16 @@ enum cf_rc cli_exchange(struct net_lane *lane, const struct cli_request *q, stru
     }
     if (rc == CF_OK) {
         struct net_request req = {
-            .method = method_of(q->method), .url = q->url, .headers = headers, .nheaders = nheaders,
+            .method = method_of(q->method),
+            .url = q->url,
+            .headers = headers,
+            .nheaders = nheaders,
             .body = q->body ? (const void *)q->body->data : NULL,
-            .body_len = q->body ? q->body->len : 0, .want = want, .nwant = 1,
-            .max_answer = (uint64_t)4 << 20, .total_timeout_ms = ANSWER_TIME_MS,
+            .body_len = q->body ? q->body->len : 0,
+            .want = want,
+            .nwant = 1,
+            .max_answer = (uint64_t)4 << 20,
+            .total_timeout_ms = ANSWER_TIME_MS,
         };
         rc = net_fetch(lane, &req, &r, e);
     }
@@ -113,7 +122,9 @@ enum cf_rc cli_call(struct cli_target *t, const char *method, const char *path,
     if (rc == CF_OK)
         rc = cf_buf_text(&url, &text, e);
     if (rc == CF_OK) {
-        const struct cli_request q = { .method = method, .url = text, .body = body, .token = t->token };
+        const struct cli_request q = {
+            .method = method, .url = text, .body = body, .token = t->token
+        };
         rc = cli_exchange(t->lane, &q, out, e);
     }
     cf_buf_clear(&url);

@@ -1,7 +1,8 @@
 /*
- * coffer, the operator's tool: what its files share. A verb is a row of the table in verbs.c: its words, the
- * options it takes, and the function that does it. Options are one table too (options.c), so a flag means the
- * same with every verb. Verbs return an exit code (cli_exit); failures are printed once, by main.
+ * coffer, the operator's tool: what its files share. A verb is a row of the table in verbs.c: its
+ * words, the options it takes, and the function that does it. Options are one table too
+ * (options.c), so a flag means the same with every verb. Verbs return an exit code (cli_exit);
+ * failures are printed once, by main.
  */
 #ifndef COFFER_CLI_H
 #define COFFER_CLI_H
@@ -31,15 +32,61 @@ enum cli_exit {
 
 /* Every option there is. */
 enum cli_option {
-    OPT_ADMINISTRATOR, OPT_ADMINISTRATORS, OPT_ALGORITHM, OPT_AS, OPT_ASSIGNEE, OPT_AUDIENCE,
-    OPT_BACKUP_FOLDER, OPT_BLOB_CONTAINER, OPT_CACERT, OPT_CURVE, OPT_DIGEST, OPT_DIR,
-    OPT_DISABLED, OPT_ENABLED, OPT_EXPIRES, OPT_EXPIRES_IN, OPT_FILE, OPT_FRESH, OPT_HSM_NAME,
-    OPT_ID, OPT_JOB, OPT_JSON, OPT_KEY_NAME, OPT_KTY, OPT_MANAGED_IDENTITY, OPT_MODULE, OPT_NAME,
-    OPT_NO_ACTIVATE, OPT_NO_WAIT, OPT_NOT_BEFORE, OPT_OPS, OPT_PARTITION, OPT_PEM_FILE,
-    OPT_PIN_FILE, OPT_PORT, OPT_RETENTION, OPT_ROLE, OPT_SAS, OPT_SCOPE, OPT_SD_FILE,
-    OPT_SD_QUORUM, OPT_SD_WRAPPING_KEYS, OPT_SET, OPT_SIGNATURE, OPT_SIZE, OPT_SOCKET,
-    OPT_STORAGE_ACCOUNT, OPT_STORAGE_CA, OPT_STORAGE_URI, OPT_TAGS, OPT_TOKEN_FILE, OPT_TOKEN_URI,
-    OPT_VALUE, OPT_VERSION, OPT_COUNT
+    OPT_ADMINISTRATOR,
+    OPT_ADMINISTRATORS,
+    OPT_ALGORITHM,
+    OPT_AS,
+    OPT_ASSIGNEE,
+    OPT_AUDIENCE,
+    OPT_BACKUP_FOLDER,
+    OPT_BLOB_CONTAINER,
+    OPT_CACERT,
+    OPT_CURVE,
+    OPT_DIGEST,
+    OPT_DIR,
+    OPT_DISABLED,
+    OPT_ENABLED,
+    OPT_EXPIRES,
+    OPT_EXPIRES_IN,
+    OPT_FILE,
+    OPT_FRESH,
+    OPT_HSM_NAME,
+    OPT_ID,
+    OPT_JOB,
+    OPT_JSON,
+    OPT_KEY_NAME,
+    OPT_KTY,
+    OPT_MANAGED_IDENTITY,
+    OPT_MODULE,
+    OPT_NAME,
+    OPT_NO_ACTIVATE,
+    OPT_NO_WAIT,
+    OPT_NOT_BEFORE,
+    OPT_OPS,
+    OPT_PARTITION,
+    OPT_PEM_FILE,
+    OPT_PIN_FILE,
+    OPT_PORT,
+    OPT_RETENTION,
+    OPT_ROLE,
+    OPT_SAS,
+    OPT_SCOPE,
+    OPT_SD_FILE,
+    OPT_SD_QUORUM,
+    OPT_SD_WRAPPING_KEYS,
+    OPT_SET,
+    OPT_SIGNATURE,
+    OPT_SIZE,
+    OPT_SOCKET,
+    OPT_STORAGE_ACCOUNT,
+    OPT_STORAGE_CA,
+    OPT_STORAGE_URI,
+    OPT_TAGS,
+    OPT_TOKEN_FILE,
+    OPT_TOKEN_URI,
+    OPT_VALUE,
+    OPT_VERSION,
+    OPT_COUNT
 };
 
 #define CLI_LIST_MAX 64
@@ -69,34 +116,38 @@ struct cli_verb {
 extern const struct cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 
-/* Parses argv[1..] for the verb. Says on standard error what is wrong with a command line and gives EXIT_USAGE;
- * ends the process where it asks for help. cli_args_clear frees. */
+/* Parses argv[1..] for the verb. Says on standard error what is wrong with a command line and gives
+ * EXIT_USAGE; ends the process where it asks for help. cli_args_clear frees. */
 int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out);
 void cli_args_clear(struct cli_args *a);
 
-/* --- where and who (target.c) ------------------------------------------------------------------- */
+/* --- where and who (target.c) -------------------------------------------------------------------
+ */
 
 struct cli_target;
 
-/* The appliance named by --dir, or by --hsm-name or --id with --cacert, and the bearer token of --as (bench) or
+/* The appliance named by --dir, or by --hsm-name or --id with --cacert, and the bearer token of
+ * --as (bench) or
  * --token-file. Failures are explained in `e`. */
 CF_CHECK enum cf_rc cli_target_open(const struct cli_args *a, struct cli_target **out,
                                     struct cf_err *e);
 void cli_target_close(struct cli_target *t);
 const char *cli_target_url(const struct cli_target *t);
 
-/* --- calls (call.c) ------------------------------------------------------------------------------ */
+/* --- calls (call.c) ------------------------------------------------------------------------------
+ */
 
 struct cli_answer {
     int status;
-    struct json *json;   /* NULL: no JSON body */
+    struct json *json; /* NULL: no JSON body */
     struct cf_buf body;
     char operation[512]; /* Azure-AsyncOperation, or "" */
 };
 void cli_answer_clear(struct cli_answer *r);
 
-/* One request; `path` begins with '/', `body` NULL: none. Asks with api-version unless the path has a query of
- * its own. CF_OK: a 2xx answer. Else the class says what kind of refusal: DENIED, ABSENT, STATE, INPUT, IO. */
+/* One request; `path` begins with '/', `body` NULL: none. Asks with api-version unless the path has
+ * a query of its own. CF_OK: a 2xx answer. Else the class says what kind of refusal: DENIED,
+ * ABSENT, STATE, INPUT, IO. */
 CF_CHECK enum cf_rc cli_call(struct cli_target *t, const char *method, const char *path,
                              const struct cf_buf *body, struct cli_answer *out, struct cf_err *e);
 
@@ -111,13 +162,15 @@ CF_CHECK enum cf_rc cli_read_pin(const char *path, struct cf_secret **out, struc
 /* The exit code for a failed call. */
 int cli_exit_of(const struct cf_err *e);
 
-/* --- output (output.c) ---------------------------------------------------------------------------- */
+/* --- output (output.c)
+ * ---------------------------------------------------------------------------- */
 
 /* Indented JSON on stdout. */
 void cli_print_json(const struct json *v);
 /* Aligned columns; rows are tab-separated lines of `text`. */
 void cli_print_table(const struct cf_buf *text);
-/* A bar with rate and time left on a terminal, a line every ten seconds elsewhere; `total` 0: unknown. */
+/* A bar with rate and time left on a terminal, a line every ten seconds elsewhere; `total` 0:
+ * unknown. */
 struct cli_progress {
     const char *what;
     uint64_t start_ms, shown_ms;
@@ -128,7 +181,8 @@ void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total);
 void cli_progress_end(struct cli_progress *p);
 uint64_t cli_now_ms(void);
 
-/* --- verbs ------------------------------------------------------------------------------------------ */
+/* --- verbs
+ * ------------------------------------------------------------------------------------------ */
 
 int verb_bench_up(const struct cli_args *a, struct cf_err *e);
 int verb_bench_down(const struct cli_args *a, struct cf_err *e);

@@ -16,11 +16,13 @@ static void usage(FILE *to)
     fprintf(to, "usage: coffer VERB [options]      (coffer VERB --help explains one)\n\n");
     for (size_t i = 0; i < cli_verb_count; i++)
         fprintf(to, "  %-26s %s\n", cli_verbs[i].words, cli_verbs[i].summary);
-    fprintf(to, "\nAgainst a bench appliance: --dir DIR [--as PRINCIPAL]. Elsewhere: --hsm-name NAME or --id URL, --cacert "
-                "FILE and --token-file FILE.\n\n"
-                "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 refused to this principal, 4 not found, "
-                "5 not possible now,\n6 appliance unreachable, 7 job failed, 8 job changed nothing or not all, "
-                "9 signature not valid.\n");
+    fprintf(
+        to,
+        "\nAgainst a bench appliance: --dir DIR [--as PRINCIPAL]. Elsewhere: --hsm-name NAME or --id URL, --cacert "
+        "FILE and --token-file FILE.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 refused to this principal, 4 not found, "
+        "5 not possible now,\n6 appliance unreachable, 7 job failed, 8 job changed nothing or not all, "
+        "9 signature not valid.\n");
 }
 
 /* How many words of argv the verb's name takes; 0: it is another verb. */
@@ -73,7 +75,8 @@ static void print_error(const char *code, const char *message)
     cf_buf_clear(&text);
 }
 
-static void print_failure(const struct cli_verb *v, const struct cli_args *a, const struct cf_err *e)
+static void print_failure(const struct cli_verb *v, const struct cli_args *a,
+                          const struct cf_err *e)
 {
     if (!a->text[OPT_JSON]) {
         fprintf(stderr, "coffer %s: %s\n", v->words, e->text);

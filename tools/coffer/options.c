@@ -17,22 +17,31 @@ static const struct option_row {
     const char *arg;
     const char *help;
 } rows[OPT_COUNT] = {
-    [OPT_ADMINISTRATOR] = { "administrator", TEXT, "OBJECT-ID", "principal to make an administrator" },
-    [OPT_ADMINISTRATORS] = { "administrators", LIST, "OBJECT-ID", "the first administrators, one or more" },
+    [OPT_ADMINISTRATOR] = { "administrator", TEXT, "OBJECT-ID",
+                            "principal to make an administrator" },
+    [OPT_ADMINISTRATORS] = { "administrators", LIST, "OBJECT-ID",
+                             "the first administrators, one or more" },
     [OPT_ALGORITHM] = { "algorithm", TEXT, "ALG", "such as RS256, ES256, RSA-OAEP-256, A256KW" },
-    [OPT_AS] = { "as", TEXT, "PRINCIPAL", "bench principal to act as: admin (default), backup-user, crypto-user, auditor, nobody" },
-    [OPT_ASSIGNEE] = { "assignee", TEXT, "OBJECT-ID", "principal or group; on a bench also a principal's name" },
-    [OPT_AUDIENCE] = { "audience", TEXT, "URL", "audience of the token instead of the appliance's own" },
-    [OPT_BACKUP_FOLDER] = { "backup-folder", TEXT, "FOLDER", "folder of the backup in the container, or all that backup start printed" },
-    [OPT_BLOB_CONTAINER] = { "blob-container-name", TEXT, "NAME", "container, with --storage-account-name" },
-    [OPT_CACERT] = { "cacert", TEXT, "FILE", "PEM file of the authority that signed the appliance's certificate" },
+    [OPT_AS] = { "as", TEXT, "PRINCIPAL",
+                 "bench principal to act as: admin (default), backup-user, crypto-user, auditor, nobody" },
+    [OPT_ASSIGNEE] = { "assignee", TEXT, "OBJECT-ID",
+                       "principal or group; on a bench also a principal's name" },
+    [OPT_AUDIENCE] = { "audience", TEXT, "URL",
+                       "audience of the token instead of the appliance's own" },
+    [OPT_BACKUP_FOLDER] = { "backup-folder", TEXT, "FOLDER",
+                            "folder of the backup in the container, or all that backup start printed" },
+    [OPT_BLOB_CONTAINER] = { "blob-container-name", TEXT, "NAME",
+                             "container, with --storage-account-name" },
+    [OPT_CACERT] = { "cacert", TEXT, "FILE",
+                     "PEM file of the authority that signed the appliance's certificate" },
     [OPT_CURVE] = { "curve", TEXT, "CURVE", "P-256, P-256K, P-384 or P-521" },
     [OPT_DIGEST] = { "digest", TEXT, "BASE64", "digest to sign or verify" },
     [OPT_DIR] = { "dir", TEXT, "DIR", "folder of a bench appliance" },
     [OPT_DISABLED] = { "disabled", TEXT, "true|false", "create the key disabled" },
     [OPT_ENABLED] = { "enabled", TEXT, "true|false", "enable or disable the key" },
     [OPT_EXPIRES] = { "expires", TEXT, "UNIX-S", "end of the key's validity, Unix seconds" },
-    [OPT_EXPIRES_IN] = { "expires-in", TEXT, "S", "seconds the token lives; negative: expired already" },
+    [OPT_EXPIRES_IN] = { "expires-in", TEXT, "S",
+                         "seconds the token lives; negative: expired already" },
     [OPT_FILE] = { "file", TEXT, "FILE", "file to write or read" },
     [OPT_FRESH] = { "fresh", NOTHING, NULL, "wipe the bench appliance first" },
     [OPT_HSM_NAME] = { "hsm-name", TEXT, "NAME", "name of the HSM" },
@@ -41,31 +50,43 @@ static const struct option_row {
     [OPT_JSON] = { "json", NOTHING, NULL, "print the appliance's answer as JSON" },
     [OPT_KEY_NAME] = { "key-name", TEXT, "NAME", "restore this one key, with all its versions" },
     [OPT_KTY] = { "kty", TEXT, "TYPE", "RSA-HSM, EC-HSM or oct-HSM" },
-    [OPT_MANAGED_IDENTITY] = { "use-managed-identity", TEXT, "true|false", "use the appliance's identity instead of a SAS" },
+    [OPT_MANAGED_IDENTITY] = { "use-managed-identity", TEXT, "true|false",
+                               "use the appliance's identity instead of a SAS" },
     [OPT_MODULE] = { "module", TEXT, "PATH", "PKCS#11 module" },
     [OPT_NAME] = { "name", TEXT, "NAME", "name of the key, or of the bench appliance" },
-    [OPT_NO_ACTIVATE] = { "no-activate", NOTHING, NULL, "leave the appliance waiting for its security domain" },
+    [OPT_NO_ACTIVATE] = { "no-activate", NOTHING, NULL,
+                          "leave the appliance waiting for its security domain" },
     [OPT_NO_WAIT] = { "no-wait", NOTHING, NULL, "print the job's id and return" },
-    [OPT_NOT_BEFORE] = { "not-before", TEXT, "UNIX-S", "start of the key's validity, Unix seconds" },
-    [OPT_OPS] = { "ops", LIST, "OP", "permitted operations: sign verify encrypt decrypt wrapKey unwrapKey" },
+    [OPT_NOT_BEFORE] = { "not-before", TEXT, "UNIX-S",
+                         "start of the key's validity, Unix seconds" },
+    [OPT_OPS] = { "ops", LIST, "OP",
+                  "permitted operations: sign verify encrypt decrypt wrapKey unwrapKey" },
     [OPT_PARTITION] = { "partition", LIST, "NAME=FILE", "raw partition that a backup carries" },
     [OPT_PEM_FILE] = { "pem-file", TEXT, "FILE", "private key to import, unencrypted PEM" },
     [OPT_PIN_FILE] = { "pin-file", TEXT, "FILE", "file that holds the token's user PIN" },
     [OPT_PORT] = { "port", TEXT, "PORT", "port of the bench appliance (8443)" },
-    [OPT_RETENTION] = { "retention-days", TEXT, "DAYS", "days a deleted key can be recovered, 7 to 90" },
+    [OPT_RETENTION] = { "retention-days", TEXT, "DAYS",
+                        "days a deleted key can be recovered, 7 to 90" },
     [OPT_ROLE] = { "role", TEXT, "NAME|ID", "role, by name or id" },
-    [OPT_SAS] = { "storage-container-SAS-token", TEXT, "SAS", "shared access signature; @FILE reads it from a file" },
+    [OPT_SAS] = { "storage-container-SAS-token", TEXT, "SAS",
+                  "shared access signature; @FILE reads it from a file" },
     [OPT_SCOPE] = { "scope", TEXT, "SCOPE", "/, /keys or /keys/NAME" },
-    [OPT_SD_FILE] = { "security-domain-file", TEXT, "FILE", "where the security domain is written" },
-    [OPT_SD_QUORUM] = { "sd-quorum", TEXT, "M", "officers needed to open the security domain, 2 to 10" },
-    [OPT_SD_WRAPPING_KEYS] = { "sd-wrapping-keys", LIST, "CERT", "certificates of the officers, 3 to 10" },
+    [OPT_SD_FILE] = { "security-domain-file", TEXT, "FILE",
+                      "where the security domain is written" },
+    [OPT_SD_QUORUM] = { "sd-quorum", TEXT, "M",
+                        "officers needed to open the security domain, 2 to 10" },
+    [OPT_SD_WRAPPING_KEYS] = { "sd-wrapping-keys", LIST, "CERT",
+                               "certificates of the officers, 3 to 10" },
     [OPT_SET] = { "set", LIST, "SECTION.KEY=VALUE", "setting of cofferd" },
     [OPT_SIGNATURE] = { "signature", TEXT, "BASE64", "signature to verify" },
     [OPT_SIZE] = { "size", TEXT, "BITS", "size of an RSA or oct key" },
     [OPT_SOCKET] = { "socket", TEXT, "PATH", "local socket of the appliance (/run/cofferd.sock)" },
-    [OPT_STORAGE_ACCOUNT] = { "storage-account-name", TEXT, "NAME", "storage account, with --blob-container-name" },
-    [OPT_STORAGE_CA] = { "storage-ca", TEXT, "FILE", "PEM file of the authority of the storage server" },
-    [OPT_STORAGE_URI] = { "storage-resource-uri", TEXT, "URI", "container: https://account.blob…/container, or dir:/path on a bench" },
+    [OPT_STORAGE_ACCOUNT] = { "storage-account-name", TEXT, "NAME",
+                              "storage account, with --blob-container-name" },
+    [OPT_STORAGE_CA] = { "storage-ca", TEXT, "FILE",
+                         "PEM file of the authority of the storage server" },
+    [OPT_STORAGE_URI] = { "storage-resource-uri", TEXT, "URI",
+                          "container: https://account.blob…/container, or dir:/path on a bench" },
     [OPT_TAGS] = { "tags", LIST, "NAME=VALUE", "tags of the key" },
     [OPT_TOKEN_FILE] = { "token-file", TEXT, "FILE", "file that holds a bearer token for the HSM" },
     [OPT_TOKEN_URI] = { "token-uri", TEXT, "URI", "which token of the module, RFC 7512" },
@@ -93,7 +114,8 @@ static error_t wrong(struct argp_state *state, const char *how, const char *opti
     return EINVAL;
 }
 
-static error_t take_option(struct parsing *p, enum cli_option o, char *arg, struct argp_state *state)
+static error_t take_option(struct parsing *p, enum cli_option o, char *arg,
+                           struct argp_state *state)
 {
     p->collecting = -1;
     if (rows[o].takes != LIST) {
@@ -135,8 +157,9 @@ static size_t fill_options(const struct cli_verb *v, struct argp_option *out)
 {
     size_t n = 0;
     for (const enum cli_option *o = v->options; *o != OPT_COUNT; o++)
-        out[n++] = (struct argp_option){ .name = rows[*o].name, .key = KEY(*o),
-                                         .arg = rows[*o].arg, .doc = rows[*o].help };
+        out[n++] = (struct argp_option){
+            .name = rows[*o].name, .key = KEY(*o), .arg = rows[*o].arg, .doc = rows[*o].help
+        };
     return n;
 }
 
@@ -175,7 +198,9 @@ int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *
     snprintf(doc, sizeof doc, "%s\v%s", v->summary, v->more ? v->more : "");
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
-    const struct argp argp = { .options = options, .parser = take, .args_doc = v->operand, .doc = doc };
+    const struct argp argp = {
+        .options = options, .parser = take, .args_doc = v->operand, .doc = doc
+    };
     /* Without exits of argp's own, main can answer in JSON where that was asked for. */
     unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_EXIT);
     if (argp_parse(&argp, argc, argv, flags, NULL, &p) != 0)

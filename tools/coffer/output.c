@@ -5,8 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COLUMNS_MAX 8
-#define BAR_WIDTH   30
+#define COLUMNS_MAX   8
+#define BAR_WIDTH     30
 #define LINE_EVERY_MS 10000
 #define DRAW_EVERY_MS 200
 
@@ -107,7 +107,8 @@ void cli_print_table(const struct cf_buf *text)
     for (size_t i = 0; i < text->len; i++) {
         char c = (char)text->data[i];
         if (c == '\t') {
-            size_t pad = column < COLUMNS_MAX && widths[column] > width ? widths[column] - width : 0;
+            size_t pad =
+                column < COLUMNS_MAX && widths[column] > width ? widths[column] - width : 0;
             printf("%*s  ", (int)pad, "");
             column++;
             width = 0;

@@ -4,8 +4,9 @@
 
 #include "cli.h"
 
-/* Asks `t` for the security domain under the certificates (PEM or DER files) and quorum, waits for success, and writes
- * the document to `file` (mode 0600), which must not exist: CF_E_INPUT. Nothing is asked where it cannot be made. */
+/* Asks `t` for the security domain under the certificates (PEM or DER files) and quorum, waits for
+ * success, and writes the document to `file` (mode 0600), which must not exist: CF_E_INPUT. Nothing
+ * is asked where it cannot be made. */
 CF_CHECK enum cf_rc sd_download(struct cli_target *t, const struct cli_list *certificates,
                                 const char *quorum, const char *file, struct cf_err *e);
 

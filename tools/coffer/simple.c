@@ -42,7 +42,9 @@ static enum cf_rc next_path(const struct cli_target *t, const struct json *page,
     if (strncmp(link, url, strlen(url)) != 0 || link[strlen(url)] != '/')
         return CF_FAIL(e, CF_E_REMOTE, "the next page lies on another host");
     int n = snprintf(out, size, "%s", link + strlen(url));
-    return n > 0 && (size_t)n < size ? CF_OK : CF_FAIL(e, CF_E_REMOTE, "the next page's address is too long");
+    return n > 0 && (size_t)n < size
+               ? CF_OK
+               : CF_FAIL(e, CF_E_REMOTE, "the next page's address is too long");
 }
 
 /* A list on its way out: rows of a table, or the items of all pages as one document. */
@@ -55,7 +57,8 @@ struct listing {
 static enum cf_rc one_page(struct listing *l, const struct json *page, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
-    for (const struct json *i = json_first(json_member(page, "value")); rc == CF_OK && i; i = json_next(i))
+    for (const struct json *i = json_first(json_member(page, "value")); rc == CF_OK && i;
+         i = json_next(i))
         if (l->row)
             rc = l->row(i, &l->table, e);
         else

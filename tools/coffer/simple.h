@@ -6,8 +6,8 @@
 
 typedef enum cf_rc simple_print(const struct json *answer, struct cf_err *e);
 
-/* Sends `method path` with `body` (NULL: none; cleared in any case). --json prints the whole answer, else `print` does
- * (NULL: nothing is printed). Gives the exit code. */
+/* Sends `method path` with `body` (NULL: none; cleared in any case). --json prints the whole
+ * answer, else `print` does (NULL: nothing is printed). Gives the exit code. */
 int simple_call(const struct cli_args *a, const char *method, const char *path, struct body *body,
                 simple_print *print, struct cf_err *e);
 

@@ -17,8 +17,9 @@
 static enum cf_rc open_lane(struct cli_target *t, const char *ca, const char *resolve,
                             struct cf_err *e)
 {
-    const struct net_options o = { .ca_file = ca, .resolve = resolve, .connections = 1,
-                                   .user_agent = "coffer/1" };
+    const struct net_options o = {
+        .ca_file = ca, .resolve = resolve, .connections = 1, .user_agent = "coffer/1"
+    };
     return net_lane_new(&o, &t->lane, e);
 }
 
@@ -61,8 +62,9 @@ static enum cf_rc open_remote(const struct cli_args *a, struct cli_target *t, st
     const char *id = a->text[OPT_ID];
     const char *suffix = getenv("COFFER_DNS_SUFFIX");
     if (!a->text[OPT_TOKEN_FILE])
-        return CF_FAIL(e, CF_E_INPUT, "--token-file is needed: a file with a bearer token for the HSM "
-                                      "(against a bench appliance give --dir instead)");
+        return CF_FAIL(e, CF_E_INPUT,
+                       "--token-file is needed: a file with a bearer token for the HSM "
+                       "(against a bench appliance give --dir instead)");
     if (id && strncmp(id, "https://", 8) != 0)
         return CF_FAIL(e, CF_E_INPUT, "--id must be https://host[:port]");
     if (id)
@@ -88,7 +90,8 @@ enum cf_rc cli_target_open(const struct cli_args *a, struct cli_target **out, st
     bool dir = a->text[OPT_DIR] != NULL;
     bool named = a->text[OPT_HSM_NAME] || a->text[OPT_ID];
     if (dir == named)
-        return CF_FAIL(e, CF_E_INPUT, "name the appliance: --dir DIR, or --hsm-name NAME, or --id URL");
+        return CF_FAIL(e, CF_E_INPUT,
+                       "name the appliance: --dir DIR, or --hsm-name NAME, or --id URL");
     struct cli_target *t = calloc(1, sizeof *t);
     if (!t)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");

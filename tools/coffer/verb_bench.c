@@ -23,7 +23,7 @@ static const struct {
     const char *name;
     const char *role; /* built-in role's id, or NULL */
 } principals[] = {
-    { "admin", "515eb02d-2335-4d2d-92f2-b1cbdf9c3778" },       /* Crypto Officer, besides Administrator */
+    { "admin", "515eb02d-2335-4d2d-92f2-b1cbdf9c3778" }, /* Crypto Officer, besides Administrator */
     { "backup-user", "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8" }, /* Managed HSM Backup */
     { "crypto-user", "21dbd100-6940-42c2-9190-5d6cb909625b" }, /* Managed HSM Crypto User */
     { "auditor", "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3" },     /* Managed HSM Crypto Auditor */
@@ -31,7 +31,8 @@ static const struct {
 };
 #define PRINCIPALS (sizeof principals / sizeof principals[0])
 
-/* --- what is asked for -------------------------------------------------------------------------- */
+/* --- what is asked for --------------------------------------------------------------------------
+ */
 
 static enum cf_rc take_path(const char *given, char *out, struct cf_err *e)
 {
@@ -44,8 +45,8 @@ static enum cf_rc take_path(const char *given, char *out, struct cf_err *e)
     return CF_OK;
 }
 
-/* The selector knows a partition by its place in the table: a name that is there keeps its place, a new one is
- * put behind, and none is taken away. */
+/* The selector knows a partition by its place in the table: a name that is there keeps its place, a
+ * new one is put behind, and none is taken away. */
 static char *place_of(struct bench *b, const char *name, size_t len)
 {
     for (size_t i = 0; i < b->partitions; i++)
@@ -96,12 +97,15 @@ static enum cf_rc take_name(const struct cli_args *a, struct bench *b, struct cf
 {
     const char *name = a->text[OPT_NAME];
     if (!name)
-        return b->name[0] ? CF_OK : CF_FAIL(e, CF_E_INPUT, "--name is needed for a new bench appliance");
+        return b->name[0] ? CF_OK
+                          : CF_FAIL(e, CF_E_INPUT, "--name is needed for a new bench appliance");
     size_t len = strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz-");
     if (name[len] || len < 3 || len > 24 || name[0] < 'a')
-        return CF_FAIL(e, CF_E_INPUT, "--name must be 3 to 24 of a-z, 0-9 and -, beginning with a letter");
+        return CF_FAIL(e, CF_E_INPUT,
+                       "--name must be 3 to 24 of a-z, 0-9 and -, beginning with a letter");
     if (b->created && strcmp(b->name, name) != 0)
-        return CF_FAIL(e, CF_E_STATE, "the appliance in %s is named %s; --fresh makes a new one", b->dir, b->name);
+        return CF_FAIL(e, CF_E_STATE, "the appliance in %s is named %s; --fresh makes a new one",
+                       b->dir, b->name);
     memcpy(b->name, name, len + 1);
     return CF_OK;
 }
@@ -131,7 +135,8 @@ static enum cf_rc take_options(const struct cli_args *a, struct bench *b, struct
     return rc;
 }
 
-/* --- wiping ---------------------------------------------------------------------------------------- */
+/* --- wiping
+ * ---------------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
@@ -144,9 +149,13 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 /* Only what bench up made: other files of the folder stay. */
 static void wipe(const struct bench *b)
 {
-    static const char *const made[] = { "bench.json", "config", "keystore", "audit.img", "tls", "token", "officers",
-                                        "principals", "blobs", "cofferd.conf", "cofferd.sock", "cofferd.pid",
-                                        "cofferd.log", "security-domain.json" };
+    static const char *const made[] = { "bench.json",   "config",
+                                        "keystore",     "audit.img",
+                                        "tls",          "token",
+                                        "officers",     "principals",
+                                        "blobs",        "cofferd.conf",
+                                        "cofferd.sock", "cofferd.pid",
+                                        "cofferd.log",  "security-domain.json" };
     char path[BENCH_PATH];
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
         bench_path(b, made[i], path);
@@ -164,7 +173,8 @@ static void forget_slots(const struct bench *b)
     }
 }
 
-/* --- provisioning ---------------------------------------------------------------------------------- */
+/* --- provisioning
+ * ---------------------------------------------------------------------------------- */
 
 static enum cf_rc create(const struct bench *b, struct cf_err *e)
 {
@@ -242,7 +252,8 @@ static enum cf_rc assign(struct cli_target *t, const char *name, const char *rol
     access_client_ids(name, client, oid);
     /* The principal's own id serves as the assignment's name, so that repeating it meets itself. */
     snprintf(path, sizeof path, "/providers/Microsoft.Authorization/roleAssignments/%s", oid);
-    snprintf(id, sizeof id, "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions/%s", role);
+    snprintf(id, sizeof id,
+             "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions/%s", role);
     body_begin(&body, &err);
     json_put_object(&body.w, "properties");
     json_put_text(&body.w, "roleDefinitionId", id);
@@ -286,7 +297,8 @@ static enum cf_rc activate(const struct cli_args *a, struct bench *b, struct cf_
     return rc == CF_OK ? bench_write(b, e) : rc;
 }
 
-/* --- verbs ------------------------------------------------------------------------------------------- */
+/* --- verbs
+ * ------------------------------------------------------------------------------------------- */
 
 static enum cf_rc report(const struct cli_args *a, const struct bench *b, struct cf_err *e)
 {
@@ -300,8 +312,9 @@ static enum cf_rc report(const struct cli_args *a, const struct bench *b, struct
     if (rc == CF_OK && a->text[OPT_JSON])
         cli_print_json(r.json);
     else if (rc == CF_OK)
-        printf("HSM_URL=%s\nHSM_CA=%s\nHSM_NAME=%s\nHSM_AUTHORITY=%s\nHSM_TENANT=%s\nHSM_PID=%lld\nHSM_WORKER_PID=%lld\n",
-               b->url, ca, b->name, b->url, BENCH_TENANT, (long long)pid, (long long)worker);
+        printf(
+            "HSM_URL=%s\nHSM_CA=%s\nHSM_NAME=%s\nHSM_AUTHORITY=%s\nHSM_TENANT=%s\nHSM_PID=%lld\nHSM_WORKER_PID=%lld\n",
+            b->url, ca, b->name, b->url, BENCH_TENANT, (long long)pid, (long long)worker);
     cli_answer_clear(&r);
     return rc;
 }
@@ -324,7 +337,8 @@ static enum cf_rc open_folder(const struct cli_args *a, struct bench *b, struct 
     }
     if (rc == CF_E_ABSENT) {
         if (!realpath(a->text[OPT_DIR], full) || strlen(full) > BENCH_DIR_MAX)
-            return CF_FAIL(e, CF_E_INPUT, "the path of %s is longer than %d bytes; its local socket would not fit",
+            return CF_FAIL(e, CF_E_INPUT,
+                           "the path of %s is longer than %d bytes; its local socket would not fit",
                            a->text[OPT_DIR], BENCH_DIR_MAX);
         memcpy(b->dir, full, strlen(full) + 1);
         return CF_OK;
@@ -337,8 +351,9 @@ static enum cf_rc open_folder(const struct cli_args *a, struct bench *b, struct 
 /* True when nothing is asked but "be up". */
 static bool no_change(const struct cli_args *a)
 {
-    static const enum cli_option changes[] = { OPT_PORT, OPT_MODULE, OPT_TOKEN_URI, OPT_PIN_FILE,
-                                               OPT_PARTITION, OPT_STORAGE_CA, OPT_SET };
+    static const enum cli_option changes[] = { OPT_PORT,     OPT_MODULE,    OPT_TOKEN_URI,
+                                               OPT_PIN_FILE, OPT_PARTITION, OPT_STORAGE_CA,
+                                               OPT_SET };
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
         if (a->text[changes[i]])
             return false;

@@ -26,20 +26,22 @@ static enum cf_rc print_value(const struct json *v, struct cf_err *e)
 
 struct operation {
     const char *name;
-    const char *in_member;      /* what the first value is called on the wire */
+    const char *in_member; /* what the first value is called on the wire */
     enum cli_option in;
     bool verify;
 };
 
 /* The version in use: the operations want one in the path. */
-static enum cf_rc path_of(const struct cli_args *a, const char *operation, char *out, struct cf_err *e)
+static enum cf_rc path_of(const struct cli_args *a, const char *operation, char *out,
+                          struct cf_err *e)
 {
     const char *version = a->text[OPT_VERSION] ? a->text[OPT_VERSION] : "";
     enum cf_rc rc = body_check_name(a->text[OPT_NAME], e);
     if (rc == CF_OK && *version)
         rc = body_check_name(version, e);
     if (rc == CF_OK)
-        snprintf(out, 256, "/keys/%s/%.40s%s%s", a->text[OPT_NAME], version, *version ? "/" : "", operation);
+        snprintf(out, 256, "/keys/%s/%.40s%s%s", a->text[OPT_NAME], version, *version ? "/" : "",
+                 operation);
     return rc;
 }
 

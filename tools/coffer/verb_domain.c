@@ -22,7 +22,8 @@ static enum cf_rc read_certificate(const char *path, struct cf_buf *der, struct 
     if (rc == CF_OK && file.len && file.data[0] == 0x30)
         rc = cf_buf_put(der, file.data, file.len, e);
     else if (rc == CF_OK)
-        rc = cf_err_ctx(e, crypto_cert_from_pem(crypto_bytes_of(file.data, file.len), der, e), "%s", path);
+        rc = cf_err_ctx(e, crypto_cert_from_pem(crypto_bytes_of(file.data, file.len), der, e), "%s",
+                        path);
     cf_buf_clear(&file);
     return rc;
 }
@@ -35,7 +36,8 @@ static enum cf_rc put_certificate(struct body *b, const char *path, struct cf_er
     const char *text = NULL;
     enum cf_rc rc = read_certificate(path, &der, e);
     if (rc == CF_OK)
-        rc = cf_err_ctx(e, crypto_cert_parse(crypto_bytes_of(der.data, der.len), &cert, e), "%s", path);
+        rc = cf_err_ctx(e, crypto_cert_parse(crypto_bytes_of(der.data, der.len), &cert, e), "%s",
+                        path);
     if (rc == CF_OK && cert.pub.type != HAL_RSA)
         rc = CF_FAIL(e, CF_E_INPUT, "%s: an officer's certificate must hold an RSA key", path);
     if (rc == CF_OK)
@@ -87,17 +89,19 @@ static enum cf_rc wait_done(struct cli_target *t, struct cf_err *e)
         enum cf_rc rc = cli_call(t, "GET", "/securitydomain/download/pending", NULL, &r, e);
         snprintf(status, sizeof status, "%s", simple_text(r.json, "status"));
         if (rc == CF_OK && strcmp(status, "Failed") == 0)
-            rc = CF_FAIL(e, CF_E_REMOTE, "the appliance failed: %s", simple_text(r.json, "status_details"));
+            rc = CF_FAIL(e, CF_E_REMOTE, "the appliance failed: %s",
+                         simple_text(r.json, "status_details"));
         cli_answer_clear(&r);
         if (rc != CF_OK || strcmp(status, "Success") == 0)
             return rc;
         sleep(1);
     }
-    return CF_FAIL(e, CF_E_IO, "the appliance is still busy with the security domain; download it again later");
+    return CF_FAIL(e, CF_E_IO,
+                   "the appliance is still busy with the security domain; download it again later");
 }
 
-/* The file's place is taken before anything is asked: an activation whose document cannot be written would
- * leave an HSM that nobody can recover. */
+/* The file's place is taken before anything is asked: an activation whose document cannot be
+ * written would leave an HSM that nobody can recover. */
 static enum cf_rc claim(const char *file, struct cf_err *e)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -115,8 +119,8 @@ static enum cf_rc print_made(const struct cli_args *a, struct cf_err *e)
     struct json *made = NULL;
     size_t officers = a->list[OPT_SD_WRAPPING_KEYS]->count;
     if (!a->text[OPT_JSON]) {
-        printf("%s\nKeep it apart from the backups; any %s of the %zu officers open it.\n", a->text[OPT_SD_FILE],
-               a->text[OPT_SD_QUORUM], officers);
+        printf("%s\nKeep it apart from the backups; any %s of the %zu officers open it.\n",
+               a->text[OPT_SD_FILE], a->text[OPT_SD_QUORUM], officers);
         return CF_OK;
     }
     body_begin(&b, e);
@@ -151,8 +155,9 @@ enum cf_rc sd_download(struct cli_target *t, const struct cli_list *certificates
     /* On disk first: the document is complete in this answer, and waiting may fail. */
     bool written = false;
     if (rc == CF_OK) {
-        rc = cf_err_ctx(e, cf_file_write(file, 0600, value, strlen(value), e),
-                        "the HSM is activated but its security domain is not kept; download it again");
+        rc = cf_err_ctx(
+            e, cf_file_write(file, 0600, value, strlen(value), e),
+            "the HSM is activated but its security domain is not kept; download it again");
         written = rc == CF_OK;
     }
     if (claimed && !written)

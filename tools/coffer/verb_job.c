@@ -20,11 +20,13 @@ static enum cf_rc storage_uri(const struct cli_args *a, char *out, size_t size, 
     const char *account = a->text[OPT_STORAGE_ACCOUNT];
     const char *container = a->text[OPT_BLOB_CONTAINER];
     if (uri ? account || container : !account || !container)
-        return CF_FAIL(e, CF_E_INPUT, "name the container: --storage-resource-uri, or "
-                                      "--storage-account-name and --blob-container-name");
+        return CF_FAIL(e, CF_E_INPUT,
+                       "name the container: --storage-resource-uri, or "
+                       "--storage-account-name and --blob-container-name");
     int n = uri ? snprintf(out, size, "%s", uri)
                 : snprintf(out, size, "https://%s.blob.core.windows.net/%s", account, container);
-    return n > 0 && (size_t)n < size ? CF_OK : CF_FAIL(e, CF_E_INPUT, "the container's URI is too long");
+    return n > 0 && (size_t)n < size ? CF_OK
+                                     : CF_FAIL(e, CF_E_INPUT, "the container's URI is too long");
 }
 
 static enum cf_rc put_sas(const struct cli_args *a, struct body *b, struct cf_err *e)
@@ -44,7 +46,8 @@ static enum cf_rc put_sas(const struct cli_args *a, struct body *b, struct cf_er
         return CF_OK;
     if (sas[0] == '@') {
         rc = cf_file_read(sas + 1, 8192, &file, e);
-        while (rc == CF_OK && file.len && (file.data[file.len - 1] == '\n' || file.data[file.len - 1] == '\r'))
+        while (rc == CF_OK && file.len &&
+               (file.data[file.len - 1] == '\n' || file.data[file.len - 1] == '\r'))
             rc = cf_buf_resize(&file, file.len - 1, e);
         if (rc == CF_OK)
             rc = cf_buf_text(&file, &text, e);
@@ -55,7 +58,8 @@ static enum cf_rc put_sas(const struct cli_args *a, struct body *b, struct cf_er
     return rc;
 }
 
-/* `backup start` prints container and folder as one: taken here as well, for the container named beside it. */
+/* `backup start` prints container and folder as one: taken here as well, for the container named
+ * beside it. */
 static const char *folder_of(const char *given, const char *uri)
 {
     size_t len = strlen(uri);
@@ -163,7 +167,9 @@ static int conclude(const struct cli_args *a, const struct json *status, struct 
     }
     if (!nothing_overwritten(status))
         return EXIT_DONE;
-    fprintf(stderr, "a live key of that name was left as it is; delete and purge it first to bring back the backup's\n");
+    fprintf(
+        stderr,
+        "a live key of that name was left as it is; delete and purge it first to bring back the backup's\n");
     return EXIT_PARTIAL;
 }
 

@@ -129,7 +129,8 @@ static enum cf_rc key_row(const struct json *item, struct cf_buf *table, struct 
     bool enabled = true;
     const struct json *attributes = json_member(item, "attributes");
     json_bool(json_member(attributes, "enabled"), &enabled);
-    enum cf_rc rc = cf_buf_printf(table, e, "%s\t%s\t", simple_text(item, "kid"), enabled ? "enabled" : "disabled");
+    enum cf_rc rc = cf_buf_printf(table, e, "%s\t%s\t", simple_text(item, "kid"),
+                                  enabled ? "enabled" : "disabled");
     const struct json *tags = json_member(item, "tags");
     for (const struct json *t = json_first(tags); rc == CF_OK && t; t = json_next(t))
         rc = cf_buf_printf(table, e, "%s=%s ", json_name(t), json_text(t) ? json_text(t) : "");

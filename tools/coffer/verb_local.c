@@ -28,7 +28,8 @@ enum cf_rc cli_local_call(const char *socket_path, const char *method, const cha
         rc = cli_exchange(lane, &q, out, e);
     net_lane_free(lane);
     return rc == CF_E_IO && out->status == 0
-               ? cf_err_ctx(e, rc, "no cofferd answers at %s (not running, or you are not root)", socket_path)
+               ? cf_err_ctx(e, rc, "no cofferd answers at %s (not running, or you are not root)",
+                            socket_path)
                : rc;
 }
 
@@ -45,8 +46,8 @@ static enum cf_rc socket_of(const struct cli_args *a, char out[BENCH_PATH], stru
     return rc;
 }
 
-static int local_verb(const struct cli_args *a, const char *method, const char *path, struct body *b,
-                      struct cf_err *e)
+static int local_verb(const struct cli_args *a, const char *method, const char *path,
+                      struct body *b, struct cf_err *e)
 {
     char socket_path[BENCH_PATH];
     struct cli_answer r = { 0 };

@@ -48,7 +48,8 @@ static enum cf_rc assignment_row(const struct json *r, struct cf_buf *table, str
     const struct json *p = json_member(r, "properties");
     const char *role = strrchr(simple_text(p, "roleDefinitionId"), '/');
     return cf_buf_printf(table, e, "%s\t%s\t%s\t%s\n", simple_text(p, "scope"),
-                         simple_text(p, "principalId"), role ? role + 1 : "", simple_text(r, "name"));
+                         simple_text(p, "principalId"), role ? role + 1 : "",
+                         simple_text(r, "name"));
 }
 
 int verb_role_assignment_list(const struct cli_args *a, struct cf_err *e)
@@ -73,13 +74,15 @@ static enum cf_rc find_role(struct cli_target *t, const char *role, char *out, s
             strcasecmp(simple_text(d, "name"), role) == 0)
             snprintf(out, size, "%s", simple_text(d, "id"));
     if (rc == CF_OK && !out[0])
-        rc = CF_FAIL(e, CF_E_ABSENT, "there is no role '%s'; see coffer role definition list", role);
+        rc =
+            CF_FAIL(e, CF_E_ABSENT, "there is no role '%s'; see coffer role definition list", role);
     cli_answer_clear(&r);
     return rc;
 }
 
 /* An object id as it is; on a bench also the name of a principal. */
-static enum cf_rc find_principal(const struct cli_args *a, char out[ACCESS_GUID_SIZE], struct cf_err *e)
+static enum cf_rc find_principal(const struct cli_args *a, char out[ACCESS_GUID_SIZE],
+                                 struct cf_err *e)
 {
     char client[ACCESS_GUID_SIZE];
     if (cf_parse_guid(a->text[OPT_ASSIGNEE], out, NULL) == CF_OK)
@@ -97,7 +100,8 @@ static enum cf_rc find_principal(const struct cli_args *a, char out[ACCESS_GUID_
     bench_path(&b, file, path);
     return *out && access(path, F_OK) == 0
                ? CF_OK
-               : CF_FAIL(e, CF_E_INPUT, "--assignee %.64s is no object id (GUID), and no principal of this bench",
+               : CF_FAIL(e, CF_E_INPUT,
+                         "--assignee %.64s is no object id (GUID), and no principal of this bench",
                          a->text[OPT_ASSIGNEE]);
 }
 

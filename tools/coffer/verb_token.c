@@ -53,8 +53,8 @@ static enum cf_rc print_info(const struct hal_token_info *i, bool as_json, struc
     json_put_int(&b.w, "sessions", i->sessions);
     json_put_int(&b.w, "shortest HMAC key", i->hmac_min_bytes);
     if (!as_json)
-        printf("%-20s %u\n%-20s %u bytes\nThis token can hold the keys of a Coffer appliance.\n", "sessions",
-               i->sessions, "shortest HMAC key", i->hmac_min_bytes);
+        printf("%-20s %u\n%-20s %u bytes\nThis token can hold the keys of a Coffer appliance.\n",
+               "sessions", i->sessions, "shortest HMAC key", i->hmac_min_bytes);
     enum cf_rc rc = body_end(&b);
     if (rc == CF_OK && as_json) {
         rc = cf_buf_text(&b.text, &text, e);
@@ -72,8 +72,10 @@ int verb_token_probe(const struct cli_args *a, struct cf_err *e)
     struct cf_secret *pin = NULL;
     enum cf_rc rc = cli_read_pin(a->text[OPT_PIN_FILE], &pin, e);
     if (rc == CF_OK) {
-        const struct p11_config config = { .module = a->text[OPT_MODULE], .token_uri = a->text[OPT_TOKEN_URI],
-                                           .pin = pin, .pin_confirmed = true };
+        const struct p11_config config = { .module = a->text[OPT_MODULE],
+                                           .token_uri = a->text[OPT_TOKEN_URI],
+                                           .pin = pin,
+                                           .pin_confirmed = true };
         rc = p11_token_open(&config, &token, e);
     }
     if (rc == CF_OK)

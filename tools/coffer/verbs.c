@@ -1,15 +1,24 @@
 /* The table of verbs: what `coffer --help` shows and main walks. */
 #include "cli.h"
 
-#define LIST_OF(...) (const enum cli_option[]) { __VA_ARGS__, OPT_COUNT }
-#define NONE         (const enum cli_option[]) { OPT_COUNT }
-#define WHERE        OPT_DIR, OPT_AS, OPT_HSM_NAME, OPT_ID, OPT_CACERT, OPT_TOKEN_FILE, OPT_JSON
-#define STORAGE      OPT_STORAGE_URI, OPT_STORAGE_ACCOUNT, OPT_BLOB_CONTAINER, OPT_SAS, OPT_MANAGED_IDENTITY
+#define LIST_OF(...)                                                                               \
+    (const enum cli_option[])                                                                      \
+    {                                                                                              \
+        __VA_ARGS__, OPT_COUNT                                                                     \
+    }
+#define NONE                                                                                       \
+    (const enum cli_option[])                                                                      \
+    {                                                                                              \
+        OPT_COUNT                                                                                  \
+    }
+#define WHERE OPT_DIR, OPT_AS, OPT_HSM_NAME, OPT_ID, OPT_CACERT, OPT_TOKEN_FILE, OPT_JSON
+#define STORAGE                                                                                    \
+    OPT_STORAGE_URI, OPT_STORAGE_ACCOUNT, OPT_BLOB_CONTAINER, OPT_SAS, OPT_MANAGED_IDENTITY
 
-#define STORAGE_HELP                                                                              \
-    "The container is named by --storage-resource-uri, or by --storage-account-name and "         \
+#define STORAGE_HELP                                                                               \
+    "The container is named by --storage-resource-uri, or by --storage-account-name and "          \
     "--blob-container-name; it must exist. The SAS needs create and write for a backup, read for " \
-    "a restore; crdw and rl use everything, with less the status names what was left out. "       \
+    "a restore; crdw and rl use everything, with less the status names what was left out. "        \
     "--storage-container-SAS-token @FILE keeps it out of the process list.\n\n"
 
 const struct cli_verb cli_verbs[] = {
@@ -30,17 +39,19 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(OPT_DIR, OPT_EXPIRES_IN, OPT_AUDIENCE, OPT_JSON), LIST_OF(OPT_DIR), "PRINCIPAL",
       verb_bench_token },
     { "backup start", "Back up the whole HSM to a folder of a blob container",
-      STORAGE_HELP "Prints the folder when the job has succeeded; the manifest is written last, so a folder without "
-                   "one is no backup.\n\nExample:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
+      STORAGE_HELP
+      "Prints the folder when the job has succeeded; the manifest is written last, so a folder without "
+      "one is no backup.\n\nExample:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
       LIST_OF(WHERE, STORAGE, OPT_NO_WAIT), NONE, NULL, verb_backup_start },
     { "backup status", "Show a backup job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_backup_status },
     { "backup list", "List the backup and restore jobs this appliance knows, newest first", NULL,
       LIST_OF(WHERE), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",
-      STORAGE_HELP "A full restore replaces every key, role assignment and raw partition by the backup's; until "
-                   "everything is verified nothing is changed. With --key-name only that key comes back, with all "
-                   "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8.",
+      STORAGE_HELP
+      "A full restore replaces every key, role assignment and raw partition by the backup's; until "
+      "everything is verified nothing is changed. With --key-name only that key comes back, with all "
+      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8.",
       LIST_OF(WHERE, STORAGE, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
     { "restore status", "Show a restore job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
@@ -64,12 +75,13 @@ const struct cli_verb cli_verbs[] = {
       NONE, NULL, verb_key_list_deleted },
     { "key set-attributes", "Change attributes, operations or tags of a key",
       "--tags replaces the whole set.",
-      LIST_OF(WHERE, OPT_NAME, OPT_VERSION, OPT_ENABLED, OPT_EXPIRES, OPT_NOT_BEFORE, OPT_OPS, OPT_TAGS),
+      LIST_OF(WHERE, OPT_NAME, OPT_VERSION, OPT_ENABLED, OPT_EXPIRES, OPT_NOT_BEFORE, OPT_OPS,
+              OPT_TAGS),
       LIST_OF(OPT_NAME), NULL, verb_key_set_attributes },
     { "key delete", "Delete a key; it can be recovered until its retention is over", NULL,
       LIST_OF(WHERE, OPT_NAME), LIST_OF(OPT_NAME), NULL, verb_key_delete },
-    { "key recover", "Recover a deleted key", NULL, LIST_OF(WHERE, OPT_NAME), LIST_OF(OPT_NAME), NULL,
-      verb_key_recover },
+    { "key recover", "Recover a deleted key", NULL, LIST_OF(WHERE, OPT_NAME), LIST_OF(OPT_NAME),
+      NULL, verb_key_recover },
     { "key purge", "Destroy a deleted key for good",
       "Backups made before still hold it: `coffer restore start --key-name` brings it back.",
       LIST_OF(WHERE, OPT_NAME), LIST_OF(OPT_NAME), NULL, verb_key_purge },
@@ -85,15 +97,16 @@ const struct cli_verb cli_verbs[] = {
     { "key decrypt", "Decrypt bytes", NULL,
       LIST_OF(WHERE, OPT_NAME, OPT_VERSION, OPT_ALGORITHM, OPT_VALUE),
       LIST_OF(OPT_NAME, OPT_ALGORITHM, OPT_VALUE), NULL, verb_key_decrypt },
-    { "role definition list", "List the roles and what they allow", NULL, LIST_OF(WHERE), NONE, NULL,
-      verb_role_definition_list },
+    { "role definition list", "List the roles and what they allow", NULL, LIST_OF(WHERE), NONE,
+      NULL, verb_role_definition_list },
     { "role assignment create", "Give a role to a principal",
       "Example:\n  coffer role assignment create --dir /tmp/hsm --role 'Managed HSM Crypto User' --assignee crypto-user --scope /keys",
       LIST_OF(WHERE, OPT_ROLE, OPT_ASSIGNEE, OPT_SCOPE, OPT_NAME), LIST_OF(OPT_ROLE, OPT_ASSIGNEE),
       NULL, verb_role_assignment_create },
     { "role assignment list", "List the role assignments made at a scope", NULL,
       LIST_OF(WHERE, OPT_SCOPE), NONE, NULL, verb_role_assignment_list },
-    { "role assignment delete", "Take a role away", "Names one assignment by --name, or by --role and --assignee.",
+    { "role assignment delete", "Take a role away",
+      "Names one assignment by --name, or by --role and --assignee.",
       LIST_OF(WHERE, OPT_ROLE, OPT_ASSIGNEE, OPT_SCOPE, OPT_NAME), NONE, NULL,
       verb_role_assignment_delete },
     { "security-domain download", "Activate the HSM and hand its security domain to the officers",
@@ -101,18 +114,21 @@ const struct cli_verb cli_verbs[] = {
       "shares the same domain anew among the certificates given.",
       LIST_OF(WHERE, OPT_SD_WRAPPING_KEYS, OPT_SD_QUORUM, OPT_SD_FILE),
       LIST_OF(OPT_SD_WRAPPING_KEYS, OPT_SD_QUORUM, OPT_SD_FILE), NULL, verb_sd_download },
-    { "create", "Provision this appliance: its name, retention and first administrators (local, root)", NULL,
+    { "create",
+      "Provision this appliance: its name, retention and first administrators (local, root)", NULL,
       LIST_OF(OPT_HSM_NAME, OPT_RETENTION, OPT_ADMINISTRATORS, OPT_SOCKET, OPT_DIR, OPT_JSON),
       LIST_OF(OPT_HSM_NAME, OPT_ADMINISTRATORS), NULL, verb_create },
-    { "owner add-administrator", "Make a principal an administrator from the appliance itself (local, root, audited)",
-      NULL, LIST_OF(OPT_ADMINISTRATOR, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_ADMINISTRATOR), NULL,
+    { "owner add-administrator",
+      "Make a principal an administrator from the appliance itself (local, root, audited)", NULL,
+      LIST_OF(OPT_ADMINISTRATOR, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_ADMINISTRATOR), NULL,
       verb_owner_add },
-    { "status", "Show the appliance's state (local, root)", NULL, LIST_OF(OPT_SOCKET, OPT_DIR, OPT_JSON),
-      NONE, NULL, verb_status },
+    { "status", "Show the appliance's state (local, root)", NULL,
+      LIST_OF(OPT_SOCKET, OPT_DIR, OPT_JSON), NONE, NULL, verb_status },
     { "token login", "Give the appliance its token's PIN (local, root)",
       "For an appliance whose configuration names no PIN file: it waits, locked, until the PIN comes over its local "
       "socket. A PIN is tried once; one that the token refuses is exit code 3, and another may be given.",
-      LIST_OF(OPT_PIN_FILE, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_PIN_FILE), NULL, verb_token_login },
+      LIST_OF(OPT_PIN_FILE, OPT_SOCKET, OPT_DIR, OPT_JSON), LIST_OF(OPT_PIN_FILE), NULL,
+      verb_token_login },
     { "token probe", "Show what a PKCS#11 module can do and how it would be used",
       "Opens the token in a worker process, as cofferd does, and refuses by name what is missing.",
       LIST_OF(OPT_MODULE, OPT_TOKEN_URI, OPT_PIN_FILE, OPT_JSON),

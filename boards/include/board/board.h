@@ -17,10 +17,12 @@
 #include "hal/partition.h"
 #include "hal/token.h"
 
-#define BOARD_NAME_MAX 32 /* of a partition: [a-z0-9-], what the sealed map of a backup calls it */
-#define BOARD_RAW_MAX  32 /* raw partitions of one appliance */
+#define BOARD_NAME_MAX 32 /* of a partition: [a-z0-9-], what the sealed map of a backup calls it   \
+                           */
+#define BOARD_RAW_MAX 32  /* raw partitions of one appliance */
 
-/* What the operator's configuration says about hardware; texts are borrowed and outlive the board. */
+/* What the operator's configuration says about hardware; texts are borrowed and outlive the board.
+ */
 struct board_settings {
     struct {
         const char *name;
@@ -63,8 +65,8 @@ struct board {
     const char *platform; /* hsmPlatform of keys */
     bool bench;           /* http: storage allowed, no earlier backup asked for before a restore */
     enum cf_rc (*open)(const struct board_settings *s, struct board_parts *out, struct cf_err *e);
-    /* Opens the token with the PIN, which is borrowed for the call. `confirmed`: an operator has just
-     * given it, so it is tried even after an earlier one failed. */
+    /* Opens the token with the PIN, which is borrowed for the call. `confirmed`: an operator has
+     * just given it, so it is tried even after an earlier one failed. */
     enum cf_rc (*token_open)(const struct board_settings *s, const struct cf_secret *pin,
                              bool confirmed, struct hal_token **out, struct cf_err *e);
     void (*close)(struct board_parts *p); /* NULL-safe, zeroed input is fine */

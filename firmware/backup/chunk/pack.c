@@ -4,8 +4,8 @@
 
 struct chunk_packer {
     struct chunk_packing how;
-    uint64_t number;  /* of the open block */
-    uint64_t place;   /* of its first byte */
+    uint64_t number; /* of the open block */
+    uint64_t place;  /* of its first byte */
     uint64_t records;
     struct last_name last;
 };
@@ -63,8 +63,11 @@ enum cf_rc chunk_packer_close(struct chunk_packer *p, struct cf_buf *block, bool
     enum cf_rc rc = cf_buf_resize(block, (block->len + chunk - 1) & ~(chunk - 1), e);
     if (rc != CF_OK)
         return rc;
-    *out = (struct flow_block){ .stream = p->how.stream, .chunk_log2 = p->how.chunk_log2, .last = last,
-                                .number = p->number, .place = p->place,
+    *out = (struct flow_block){ .stream = p->how.stream,
+                                .chunk_log2 = p->how.chunk_log2,
+                                .last = last,
+                                .number = p->number,
+                                .place = p->place,
                                 .covered = (uint32_t)block->len };
     p->number++;
     p->place += block->len;

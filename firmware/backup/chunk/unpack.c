@@ -7,14 +7,14 @@ struct chunk_unpacker {
     uint8_t chunk_log2;
     struct chunk_taker taker;
     struct chunk_index *index;
-    uint64_t place;    /* in the stream: of the next byte */
-    uint32_t left;     /* of this block */
-    uint64_t start;    /* where the open record's length field began */
+    uint64_t place; /* in the stream: of the next byte */
+    uint32_t left;  /* of this block */
+    uint64_t start; /* where the open record's length field began */
     uint8_t head[4];
     size_t head_len;
-    uint32_t want;     /* bytes of the open record; 0: in the length field */
+    uint32_t want; /* bytes of the open record; 0: in the length field */
     struct cf_buf body;
-    bool padding;      /* the rest of the block is zeros */
+    bool padding; /* the rest of the block is zeros */
     bool stopped;
     uint64_t records;
     struct last_name last;

@@ -17,8 +17,8 @@ uint64_t manifest_created_ms(const uint8_t *envelope)
 }
 
 enum cf_rc manifest_token_kdf(const struct manifest_domain *d, uint32_t generation,
-                              const char *label, struct crypto_bytes ctx,
-                              uint8_t out[HAL_MAC_SIZE], struct cf_err *e)
+                              const char *label, struct crypto_bytes ctx, uint8_t out[HAL_MAC_SIZE],
+                              struct cf_err *e)
 {
     struct hal_key_name bk = { .role = HAL_ROLE_BK, .generation = generation };
     struct cf_buf msg = { 0 };
@@ -82,8 +82,7 @@ static enum cf_rc draw_data_key(const struct manifest_domain *d, struct hal_entr
 
 /* KE exists for this one message: the envelope's salt is in its context. */
 static enum cf_rc envelope_key(const struct manifest_domain *d, const uint8_t *bytes,
-                               struct crypto_gcm *g, uint8_t ke[CRYPTO_KEY_SIZE],
-                               struct cf_err *e)
+                               struct crypto_gcm *g, uint8_t ke[CRYPTO_KEY_SIZE], struct cf_err *e)
 {
     enum cf_rc rc = manifest_token_kdf(d, manifest_generation(bytes), "coffer.v1.env",
                                        crypto_bytes_of(bytes, 128), ke, e);
@@ -96,8 +95,10 @@ static enum cf_rc envelope_gcm(const struct manifest_domain *d, uint8_t *bytes, 
     static const uint8_t nonce[CRYPTO_NONCE_SIZE];
     uint8_t ke[CRYPTO_KEY_SIZE];
     struct crypto_gcm *g = NULL;
-    struct crypto_gcm_op op = { .nonce = nonce, .aad = crypto_bytes_of(bytes, 128),
-                                .in = seal ? dk : bytes + 128, .len = CRYPTO_KEY_SIZE,
+    struct crypto_gcm_op op = { .nonce = nonce,
+                                .aad = crypto_bytes_of(bytes, 128),
+                                .in = seal ? dk : bytes + 128,
+                                .len = CRYPTO_KEY_SIZE,
                                 .out = seal ? bytes + 128 : dk };
     enum cf_rc rc = crypto_gcm_new(&g, e);
     if (rc == CF_OK)
@@ -156,7 +157,8 @@ static enum cf_rc check_generation(const struct manifest_domain *d, const uint8_
             return CF_OK;
     return CF_FAIL(e, CF_E_DENIED,
                    "this backup needs generation %u of the security domain, which is not loaded: "
-                   "upload a newer security-domain document", g);
+                   "upload a newer security-domain document",
+                   g);
 }
 
 enum cf_rc manifest_head_check(const struct manifest_domain *d,
@@ -172,7 +174,8 @@ enum cf_rc manifest_head_check(const struct manifest_domain *d,
     if (head[8] != 1 || head[9] != 1 || head[10] || head[11])
         return CF_FAIL(e, CF_E_CORRUPT,
                        "this backup is of a newer format (version %u, suite %u): "
-                       "update this appliance's firmware", head[8], head[9]);
+                       "update this appliance's firmware",
+                       head[8], head[9]);
     if (!cf_all_bytes(head + 88, 8, 0))
         return CF_FAIL(e, CF_E_CORRUPT, "reserved bytes of a manifest are not zero");
     enum cf_rc rc = check_generation(d, head, e);

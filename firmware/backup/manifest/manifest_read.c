@@ -4,13 +4,13 @@
 
 /* The parts of the blob, borrowed from it. */
 struct parts {
-    struct crypto_bytes head;   /* up to the end of the public map */
+    struct crypto_bytes head; /* up to the end of the public map */
     struct crypto_bytes pub;
     struct crypto_bytes sealed; /* with its tag */
     struct crypto_bytes macked; /* all before the MAC */
     const uint8_t *mac;
     struct crypto_bytes signed_part;
-    struct crypto_bytes sigs;   /* their number included */
+    struct crypto_bytes sigs; /* their number included */
 };
 
 static enum cf_rc split(const struct cf_buf *bytes, struct parts *p, struct cf_err *e)
@@ -54,8 +54,8 @@ static enum cf_rc read_public(const struct parts *p, const uint8_t *envelope, co
     return rc;
 }
 
-static enum cf_rc open_sealed(const struct parts *p, const struct cf_secret *dk,
-                              struct manifest *m, struct cf_err *e)
+static enum cf_rc open_sealed(const struct parts *p, const struct cf_secret *dk, struct manifest *m,
+                              struct cf_err *e)
 {
     static const uint8_t nonce[CRYPTO_NONCE_SIZE];
     uint8_t km[CRYPTO_KEY_SIZE];
@@ -70,8 +70,9 @@ static enum cf_rc open_sealed(const struct parts *p, const struct cf_secret *dk,
     if (rc == CF_OK)
         rc = crypto_gcm_set_key(g, km, e);
     if (rc == CF_OK) {
-        struct crypto_gcm_op op = { .nonce = nonce, .in = p->sealed.p, .len = len,
-                                    .out = plain.data };
+        struct crypto_gcm_op op = {
+            .nonce = nonce, .in = p->sealed.p, .len = len, .out = plain.data
+        };
         rc = crypto_gcm_open(g, &op, (const uint8_t *)p->sealed.p + len, e);
     }
     if (rc == CF_OK)

@@ -17,8 +17,7 @@ enum cf_rc manifest_mac(const struct cf_secret *dk, struct crypto_bytes bytes,
 {
     uint8_t kh[CRYPTO_KEY_SIZE];
     const uint8_t *backup_id = (const uint8_t *)bytes.p + 64;
-    enum cf_rc rc =
-        crypto_kdf(cf_secret_view(dk), "coffer.v1.mac", backup_id, FLOW_ID_SIZE, kh, e);
+    enum cf_rc rc = crypto_kdf(cf_secret_view(dk), "coffer.v1.mac", backup_id, FLOW_ID_SIZE, kh, e);
     if (rc == CF_OK)
         rc = crypto_hmac(HAL_SHA256, crypto_bytes_of(kh, sizeof kh), bytes, mac, e);
     cf_wipe(kh, sizeof kh);
@@ -75,8 +74,9 @@ static enum cf_rc put_sealed(const struct manifest_domain *d, const struct cf_se
     if (rc == CF_OK)
         rc = crypto_gcm_set_key(g, km, e);
     if (rc == CF_OK) {
-        struct crypto_gcm_op op = { .nonce = nonce, .in = sealed->data, .len = sealed->len,
-                                    .out = out->data + at };
+        struct crypto_gcm_op op = {
+            .nonce = nonce, .in = sealed->data, .len = sealed->len, .out = out->data + at
+        };
         flow_record(d->recorder, km, nonce);
         rc = crypto_gcm_seal(g, &op, out->data + at + sealed->len, e);
     }

@@ -53,7 +53,10 @@ enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest 
     const uint8_t one = 1;
     memcpy(head + 4, m->signers[0].key_id, 32);
     enum cf_rc rc = message_digest(crypto_bytes_of(out->data, out->len), head, digest, e);
-    struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .hash = HAL_SHA256, .in = digest,
+    struct hal_op op = { .use = HAL_SIGN,
+                         .mech = HAL_ECDSA,
+                         .hash = HAL_SHA256,
+                         .in = digest,
                          .in_len = sizeof digest };
     if (rc == CF_OK)
         rc = hal_token_key_use(d->token, &identity, &op, &result, e);
@@ -120,8 +123,7 @@ enum cf_rc manifest_sigs_tile(struct crypto_bytes sigs, struct cf_err *e)
         if (seen_before(sigs, &s))
             return CF_FAIL(e, CF_E_CORRUPT, "two signatures by one key");
     }
-    return cf_rd_done(&rd) ? CF_OK
-                           : CF_FAIL(e, CF_E_CORRUPT, "bytes behind the last signature");
+    return cf_rd_done(&rd) ? CF_OK : CF_FAIL(e, CF_E_CORRUPT, "bytes behind the last signature");
 }
 
 static enum cf_rc verify(const struct sig *s, struct crypto_bytes spki, struct crypto_bytes part,
@@ -206,9 +208,8 @@ static enum cf_rc judge_sig(const struct manifest *m, const struct manifest_judg
 }
 
 enum cf_rc manifest_sigs_judge(const struct manifest_domain *d, const struct manifest *m,
-                               const struct manifest_judge *judge,
-                               struct crypto_bytes signed_part, struct crypto_bytes sigs,
-                               struct cf_err *e)
+                               const struct manifest_judge *judge, struct crypto_bytes signed_part,
+                               struct crypto_bytes sigs, struct cf_err *e)
 {
     uint8_t key_id[32];
     struct cf_rd rd = cf_rd_of(sigs.p, sigs.len);

@@ -7,17 +7,23 @@ void manifest_table_block(const struct manifest *m, size_t number, const uint8_t
 {
     const struct manifest_stream *s = &m->streams[number];
     flow_row_get(rows + i * FLOW_ROW_SIZE, receipt);
-    *block = (struct flow_block){ .stream = (uint32_t)number, .chunk_log2 = s->chunk_log2,
-                                  .last = i + 1 == s->blocks, .mapped = s->kind == FLOW_RAW,
-                                  .number = i, .place = receipt->place,
+    *block = (struct flow_block){ .stream = (uint32_t)number,
+                                  .chunk_log2 = s->chunk_log2,
+                                  .last = i + 1 == s->blocks,
+                                  .mapped = s->kind == FLOW_RAW,
+                                  .number = i,
+                                  .place = receipt->place,
                                   .covered = receipt->covered };
 }
 
 void manifest_meta_block(const struct manifest *m, size_t i, struct flow_block *block)
 {
     const struct flow_receipt *r = &m->meta.blocks[i];
-    *block = (struct flow_block){ .stream = FLOW_META, .chunk_log2 = m->meta.chunk_log2,
-                                  .last = i + 1 == m->meta.count, .number = i, .place = r->place,
+    *block = (struct flow_block){ .stream = FLOW_META,
+                                  .chunk_log2 = m->meta.chunk_log2,
+                                  .last = i + 1 == m->meta.count,
+                                  .number = i,
+                                  .place = r->place,
                                   .covered = r->covered };
 }
 
@@ -49,8 +55,8 @@ enum cf_rc manifest_table_check(const struct manifest *m, size_t number, const u
     const struct manifest_stream *s = &m->streams[number];
     uint64_t place = 0, wire = 0, in_blob = 0, blob_bytes = 0;
     size_t blob = 0;
-    bool digests = s->kind != FLOW_RAW ||
-                   (s->blocks && !cf_all_bytes(rows + 48, FLOW_DIGEST_SIZE, 0));
+    bool digests =
+        s->kind != FLOW_RAW || (s->blocks && !cf_all_bytes(rows + 48, FLOW_DIGEST_SIZE, 0));
     for (uint64_t i = 0; i < s->blocks; i++) {
         struct flow_block b;
         struct flow_receipt r;

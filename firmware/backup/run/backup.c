@@ -49,10 +49,16 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
 enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_reader from, struct cf_err *e)
 {
     char name[MANIFEST_NAME_SIZE], blob[BLOB_NAME_MAX + 1];
-    struct seal_pass pass = { .run = &b->seal, .block = &s->block, .salt = s->salt, .from = from,
+    struct seal_pass pass = { .run = &b->seal,
+                              .block = &s->block,
+                              .salt = s->salt,
+                              .from = from,
                               .digest = !s->block.mapped || b->j->r->o.digest_partitions };
-    struct upload_block up = { .blob = blob, .stream = s->block.stream, .number = s->block.number,
-                               .salt = s->salt, .wire = flow_wire(&s->block),
+    struct upload_block up = { .blob = blob,
+                               .stream = s->block.stream,
+                               .number = s->block.number,
+                               .salt = s->salt,
+                               .wire = flow_wire(&s->block),
                                .pull_ctx = s->sealer };
     up.pull = backup_pull;
     enum cf_rc rc = seal_salts_next(b->salts, s->salt, e);
@@ -122,10 +128,11 @@ enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err
     for (size_t part = 0; rc == CF_OK && part < parts; part++) {
         char name[MANIFEST_NAME_SIZE];
         uint64_t first = (uint64_t)part * FLOW_BLOB_BLOCKS, left = out->blocks - first;
-        struct upload_list list = { .stream = number, .first = first,
+        struct upload_list list = { .stream = number,
+                                    .first = first,
                                     .rows = out->rows.data + first * FLOW_ROW_SIZE,
-                                    .count = left < FLOW_BLOB_BLOCKS ? (size_t)left
-                                                                     : FLOW_BLOB_BLOCKS };
+                                    .count =
+                                        left < FLOW_BLOB_BLOCKS ? (size_t)left : FLOW_BLOB_BLOCKS };
         for (size_t i = 0; i < list.count; i++) {
             struct flow_receipt row;
             flow_row_get(list.rows + i * FLOW_ROW_SIZE, &row);

@@ -8,7 +8,8 @@
 
 struct job;
 
-/* --- transfer threads ---------------------------------------------------------------------------- */
+/* --- transfer threads ----------------------------------------------------------------------------
+ */
 
 struct engine;
 
@@ -34,7 +35,8 @@ struct slot {
 
 /* A stream's blocks. Both calls come from any transfer thread. */
 struct work {
-    /* One attempt at slot->number: prepares and starts the operation, with slot_end() as its end. */
+    /* One attempt at slot->number: prepares and starts the operation, with slot_end() as its end.
+     */
     enum cf_rc (*begin)(void *ctx, struct slot *s, struct cf_err *e);
     /* The far side took, or gave, all of it. */
     enum cf_rc (*end)(void *ctx, struct slot *s, struct cf_err *e);
@@ -67,7 +69,8 @@ CF_CHECK enum cf_rc engine_wait(struct engine *g, struct cf_err *e);
 /* For what begin, end and the coordinator share. */
 void engine_lock(struct engine *g);
 void engine_unlock(struct engine *g);
-/* With the lock: wakes a coordinator in engine_sleep_locked; that one returns the failure, if any. */
+/* With the lock: wakes a coordinator in engine_sleep_locked; that one returns the failure, if any.
+ */
 void engine_notify_locked(struct engine *g);
 CF_CHECK enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e);
 struct blob_end slot_end(struct slot *s);

@@ -24,8 +24,11 @@ static bool given_up(void *ctx)
 
 static struct upload_far far_of(struct job *j)
 {
-    return (struct upload_far){ .lane = j->lane, .writer = j->writer,
-                                .can_read = j->report.can_read, .canceled = given_up, .ctx = j };
+    return (struct upload_far){ .lane = j->lane,
+                                .writer = j->writer,
+                                .can_read = j->report.can_read,
+                                .canceled = given_up,
+                                .ctx = j };
 }
 
 enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e)
@@ -107,7 +110,8 @@ enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len
     return far_repeat(j, try_put, &c, e);
 }
 
-/* --- the probe ------------------------------------------------------------------------------------ */
+/* --- the probe
+ * ------------------------------------------------------------------------------------ */
 
 static const char probe_text[] = "This folder belongs to a backup; readers ignore this blob.\n";
 
@@ -122,21 +126,23 @@ static void try_probe(void *ctx, const struct upload_far *f, struct upload_outco
 {
     struct probe_call *c = ctx;
     struct blob_body body = { .data = probe_text, .len = sizeof probe_text - 1 };
-    struct upload_list list = { .stream = FLOW_META, .rows = c->row, .count = 1,
-                                .bytes = sizeof probe_text - 1 };
+    struct upload_list list = {
+        .stream = FLOW_META, .rows = c->row, .count = 1, .bytes = sizeof probe_text - 1
+    };
     struct blob_block_id id;
     struct blob_wait w = { 0 };
     *out = (struct upload_outcome){ 0 };
     blob_block_id_make(FLOW_META, 0, c->row, &id);
-    upload_wait(f, blob_put_block(f->writer, c->blob, &id, &body, blob_wait_end(&w), &out->err),
-                &w, out);
+    upload_wait(f, blob_put_block(f->writer, c->blob, &id, &body, blob_wait_end(&w), &out->err), &w,
+                out);
     if (out->verdict == UPLOAD_DONE)
         upload_commit(f, c->blob, &list, out);
     c->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
     c->immutable = out->why == BLOB_IMMUTABLE && out->verdict == UPLOAD_FAILED;
 }
 
-enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken, struct cf_err *e)
+enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken,
+                     struct cf_err *e)
 {
     char blob[BLOB_NAME_MAX + 1];
     struct probe_call c = { .blob = blob };
@@ -154,7 +160,8 @@ enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *ta
     return rc;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------- */
 
 struct get_call {
     struct blob_range range;
@@ -191,13 +198,12 @@ static void try_get(void *ctx, const struct upload_far *f, struct upload_outcome
     upload_wait(f, rc, &w, out);
     c->why = out->why;
     c->size = w.r.size;
-    if (out->verdict == UPLOAD_DONE && c->opener &&
-        seal_opener_end(c->opener, &out->err) != CF_OK)
+    if (out->verdict == UPLOAD_DONE && c->opener && seal_opener_end(c->opener, &out->err) != CF_OK)
         out->verdict = UPLOAD_FAILED;
 }
 
-static enum cf_rc get(struct job *j, struct far_range *what, struct get_call *c,
-                      uint64_t *size, struct cf_err *e)
+static enum cf_rc get(struct job *j, struct far_range *what, struct get_call *c, uint64_t *size,
+                      struct cf_err *e)
 {
     char blob[BLOB_NAME_MAX + 1];
     job_blob(j, what->name, blob);

@@ -1,4 +1,5 @@
-/* The coordinator's own operations at the far side, repeated while that is worth it. Private to run. */
+/* The coordinator's own operations at the far side, repeated while that is worth it. Private to
+ * run. */
 #ifndef RUN_FAR_PRIV_H
 #define RUN_FAR_PRIV_H
 
@@ -8,11 +9,11 @@
 
 struct job;
 
-/* --- the coordinator's own operations, repeated while worth it ---------------------------------- */
+/* --- the coordinator's own operations, repeated while worth it ----------------------------------
+ */
 
 typedef void far_attempt_fn(void *ctx, const struct upload_far *f, struct upload_outcome *out);
-CF_CHECK enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx,
-                               struct cf_err *e);
+CF_CHECK enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct cf_err *e);
 /* Asks once for a blob that need not be there: the far side answers, and knows us. */
 CF_CHECK enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e);
 CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list *list,
@@ -20,8 +21,8 @@ CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upl
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,
                             struct cf_err *e);
 /* Claims the folder by writing the blob `probe`, and so tells early whether blobs can be made.
- * `salt` marks it as ours. *taken: somebody's folder already; with an error too, where an immutable container refuses
- * and would say the same of a new folder. */
+ * `salt` marks it as ours. *taken: somebody's folder already; with an error too, where an immutable
+ * container refuses and would say the same of a new folder. */
 CF_CHECK enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken,
                               struct cf_err *e);
 /* A range of a blob into `out` (appended). `*size`: of the whole blob. */
@@ -33,8 +34,7 @@ struct far_range {
 CF_CHECK enum cf_rc far_get(struct job *j, struct far_range *what, struct cf_buf *out,
                             uint64_t *size, struct cf_err *e);
 /* One block through an opener; chunks go to its sink, which must take a repeated chunk. */
-CF_CHECK enum cf_rc far_get_block(struct job *j, struct far_range *what,
-                                  struct seal_opener *o, const struct seal_expect *x,
-                                  uint64_t *size, struct cf_err *e);
+CF_CHECK enum cf_rc far_get_block(struct job *j, struct far_range *what, struct seal_opener *o,
+                                  const struct seal_expect *x, uint64_t *size, struct cf_err *e);
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- `meta` ---------------------------------------------------------------------------------------- */
+/* --- `meta`
+ * ---------------------------------------------------------------------------------------- */
 
 /* One attempt: all blocks of `meta` in one Put Blob, each under a new salt. */
 struct meta_out {
@@ -16,7 +17,7 @@ struct meta_out {
     uint8_t (*salts)[FLOW_SALT_SIZE];
     struct flow_receipt *receipts;
     size_t count;
-    size_t open;   /* block being pulled */
+    size_t open; /* block being pulled */
     char name[MANIFEST_NAME_SIZE];
 };
 
@@ -37,18 +38,23 @@ static enum cf_rc read_meta(void *ctx, uint64_t place, void *dst, size_t len, st
 static void shape(struct meta_out *o, size_t i, struct flow_block *b)
 {
     size_t place = i * FLOW_RECORD_BLOCK, left = o->plain.len - place;
-    *b = (struct flow_block){ .stream = FLOW_META, .chunk_log2 = meta_log2(o->b),
-                              .last = i + 1 == o->count, .number = i, .place = place,
-                              .covered = left < FLOW_RECORD_BLOCK ? (uint32_t)left
-                                                                  : FLOW_RECORD_BLOCK };
+    *b = (struct flow_block){ .stream = FLOW_META,
+                              .chunk_log2 = meta_log2(o->b),
+                              .last = i + 1 == o->count,
+                              .number = i,
+                              .place = place,
+                              .covered =
+                                  left < FLOW_RECORD_BLOCK ? (uint32_t)left : FLOW_RECORD_BLOCK };
 }
 
 static enum cf_rc open_block(struct meta_out *o, struct cf_err *e)
 {
     shape(o, o->open, &o->block);
-    o->pass = (struct seal_pass){ .run = &o->b->seal, .block = &o->block,
+    o->pass = (struct seal_pass){ .run = &o->b->seal,
+                                  .block = &o->block,
                                   .salt = o->salts[o->open],
-                                  .from = { .read = read_meta, .ctx = o }, .digest = true };
+                                  .from = { .read = read_meta, .ctx = o },
+                                  .digest = true };
     return seal_writer_begin(o->sealer, &o->pass, e);
 }
 
@@ -114,7 +120,8 @@ static enum cf_rc put_root(const struct stream_out *out, struct manifest_stream 
     for (size_t i = 0; i < out->index.count; i++) {
         const struct chunk_segment *g = &out->index.segments[i];
         ms->root[i] = (struct manifest_segment){ .offset = ms->index_offset + g->offset,
-                                                 .len = g->len, .chunk = g->chunk };
+                                                 .len = g->len,
+                                                 .chunk = g->chunk };
         memcpy(ms->root[i].name, g->name, sizeof g->name);
     }
     return CF_OK;
@@ -173,16 +180,15 @@ static enum cf_rc send_meta(struct backup *b, struct cf_err *e)
     return rc;
 }
 
-/* --- the manifest ---------------------------------------------------------------------------------- */
+/* --- the manifest
+ * ---------------------------------------------------------------------------------- */
 
 static void fill_streams(struct backup *b)
 {
     for (size_t i = 0; i < b->stream_count; i++) {
         const struct stream_out *out = &b->streams[i];
         struct manifest_stream *ms = &b->m.streams[i];
-        const char *name = i == 0   ? "keys"
-                           : i == 1 ? "policy"
-                                    : b->j->r->o.partitions[i - 2].name;
+        const char *name = i == 0 ? "keys" : i == 1 ? "policy" : b->j->r->o.partitions[i - 2].name;
         snprintf(ms->name, sizeof ms->name, "%s", name);
         ms->kind = i == 0 ? FLOW_KEYS : i == 1 ? FLOW_POLICY : FLOW_RAW;
         ms->chunk_log2 = run_chunk_log2(&b->j->r->o);

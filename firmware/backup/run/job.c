@@ -10,14 +10,14 @@
 typedef enum cf_rc job_main_fn(struct job *j, struct cf_err *e);
 
 static job_main_fn *const mains[] = {
-    [JOBS_BACKUP] = backup_main,         [JOBS_RESTORE] = restore_main,
-    [JOBS_SELECTIVE] = selective_main,   [JOBS_PRE_BACKUP] = prebackup_main,
+    [JOBS_BACKUP] = backup_main,          [JOBS_RESTORE] = restore_main,
+    [JOBS_SELECTIVE] = selective_main,    [JOBS_PRE_BACKUP] = prebackup_main,
     [JOBS_PRE_RESTORE] = prerestore_main,
 };
 
 static const char *const operations[] = {
-    [JOBS_BACKUP] = "BackupEnd",         [JOBS_RESTORE] = "RestoreEnd",
-    [JOBS_SELECTIVE] = "KeyRestoreEnd",  [JOBS_PRE_BACKUP] = "PreBackupEnd",
+    [JOBS_BACKUP] = "BackupEnd",          [JOBS_RESTORE] = "RestoreEnd",
+    [JOBS_SELECTIVE] = "KeyRestoreEnd",   [JOBS_PRE_BACKUP] = "PreBackupEnd",
     [JOBS_PRE_RESTORE] = "PreRestoreEnd",
 };
 
@@ -64,7 +64,8 @@ void job_free(struct job *j)
 /* The whole truth, for the log that only auditors read. */
 static void audit_end(struct job *j, const struct cf_err *err)
 {
-    struct audit_record rec = { .operation = operations[j->kind], .principal = j->record.who,
+    struct audit_record rec = { .operation = operations[j->kind],
+                                .principal = j->record.who,
                                 .resource = j->record.id,
                                 .detail = err->rc == CF_OK ? j->details : err->text };
     struct cf_err ignored = { 0 };
@@ -76,7 +77,8 @@ static void audit_end(struct job *j, const struct cf_err *err)
            err->where ? err->where : "-"); /* not the text: it may name a key */
 }
 
-/* The mode turns new requests away; the hold those that were let in before and have not written yet. */
+/* The mode turns new requests away; the hold those that were let in before and have not written
+ * yet. */
 static enum cf_rc restore_mode(struct run *r, bool on, struct cf_err *e)
 {
     enum cf_rc rc = jobs_set_restore_mode(r->o.jobs, on, e);
@@ -90,7 +92,8 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
     char code[JOBS_CODE_SIZE], text[JOBS_TEXT_SIZE];
     struct jobs *jobs = j->r->o.jobs;
     struct cf_err ignored = { 0 };
-    struct jobs_end end = { .event = JOBS_EV_DONE, .bytes = atomic_load(&j->wire_bytes),
+    struct jobs_end end = { .event = JOBS_EV_DONE,
+                            .bytes = atomic_load(&j->wire_bytes),
                             .elapsed_ms = hal_clock_monotonic_ms(j->r->o.clock) - j->started_ms };
     if (j->details[0])
         end.details = j->details;
@@ -159,7 +162,8 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
         return CF_OK;
     }
     r->busy = false;
-    struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "InternalError",
+    struct jobs_end end = { .event = JOBS_EV_ERROR,
+                            .error_code = "InternalError",
                             .error = "the job could not be started" };
     if (j->kind == JOBS_RESTORE)
         (void)!restore_mode(r, false, &ignored);

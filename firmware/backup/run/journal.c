@@ -60,7 +60,8 @@ static bool next_record(struct cf_rd *rd, uint8_t *type, struct cf_rd *payload)
     return true;
 }
 
-/* --- what outlives a backup ---------------------------------------------------------------------- */
+/* --- what outlives a backup ----------------------------------------------------------------------
+ */
 
 static enum cf_rc write_checked(const char *dir, const char *name, const struct cf_buf *content,
                                 struct cf_err *e)
@@ -169,7 +170,8 @@ enum cf_rc journal_recover(const char *dir, struct journal_last *last, char done
     return rc == CF_OK ? cf_file_sync_dir(path, e) : rc;
 }
 
-/* --- of one backup --------------------------------------------------------------------------------- */
+/* --- of one backup
+ * --------------------------------------------------------------------------------- */
 
 static enum cf_rc write_all(struct journal *j, struct cf_err *e)
 {
@@ -278,7 +280,8 @@ void journal_close(struct journal *j)
     free(j);
 }
 
-/* --- a restore's flip ------------------------------------------------------------------------------ */
+/* --- a restore's flip
+ * ------------------------------------------------------------------------------ */
 
 enum cf_rc journal_flip_write(const char *dir, const struct journal_flip *f, struct cf_err *e)
 {

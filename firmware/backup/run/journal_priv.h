@@ -10,8 +10,8 @@ struct journal;
 
 /* What is remembered from backup to backup. */
 struct journal_last {
-    uint64_t seq;                    /* of the newest manifest that may be out there */
-    uint8_t mac[MANIFEST_MAC_SIZE];  /* of the newest one that surely is; zeros: none */
+    uint64_t seq;                   /* of the newest manifest that may be out there */
+    uint8_t mac[MANIFEST_MAC_SIZE]; /* of the newest one that surely is; zeros: none */
 };
 
 /* Reads the last state and clears a journal that a crash left: its sequence number counts as used.

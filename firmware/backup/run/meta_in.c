@@ -20,7 +20,8 @@ static uint64_t meta_wire(const struct manifest *m)
     return wire;
 }
 
-/* --- the whole of it --------------------------------------------------------------------------------- */
+/* --- the whole of it
+ * --------------------------------------------------------------------------------- */
 
 static enum cf_rc put_meta(void *ctx, uint64_t place, const void *data, size_t len,
                            struct cf_err *e)
@@ -31,8 +32,7 @@ static enum cf_rc put_meta(void *ctx, uint64_t place, const void *data, size_t l
     return CF_OK;
 }
 
-static enum cf_rc fill_meta(void *ctx, uint64_t place, size_t len, uint8_t value,
-                            struct cf_err *e)
+static enum cf_rc fill_meta(void *ctx, uint64_t place, size_t len, uint8_t value, struct cf_err *e)
 {
     (void)ctx, (void)place, (void)len, (void)value;
     return CF_FAIL(e, CF_E_CORRUPT, "`meta` leaves nothing out");
@@ -43,7 +43,9 @@ static enum cf_rc get_meta_block(struct backup_in *b, size_t i, uint64_t offset,
 {
     struct flow_block block;
     const struct flow_receipt *r = &b->m.meta.blocks[i];
-    struct seal_expect x = { .run = &b->seal, .block = &block, .receipt = r,
+    struct seal_expect x = { .run = &b->seal,
+                             .block = &block,
+                             .receipt = r,
                              .to = { .put = put_meta, .fill = fill_meta, .ctx = &b->meta } };
     struct far_range what = { .name = b->m.meta.blob, .first = offset, .count = r->wire };
     uint64_t size = 0;
@@ -72,7 +74,8 @@ enum cf_rc backup_in_meta(struct backup_in *b, struct cf_err *e)
     return rc;
 }
 
-/* --- a few chunks of it ------------------------------------------------------------------------------ */
+/* --- a few chunks of it
+ * ------------------------------------------------------------------------------ */
 
 /* Opens the chunk of `meta` that holds plain byte `at`, and appends what of it lies below `end`. */
 static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, uint64_t end, struct cf_buf *out,
@@ -87,7 +90,8 @@ static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, uint64_t end, stru
     manifest_meta_block(&b->m, i, &block);
     uint32_t c = (uint32_t)((at - block.place) >> block.chunk_log2);
     struct seal_expect x = { .run = &b->seal, .block = &block, .receipt = &b->m.meta.blocks[i] };
-    struct far_range what = { .name = b->m.meta.blob, .first = offset + seal_chunk_offset(&block, c),
+    struct far_range what = { .name = b->m.meta.blob,
+                              .first = offset + seal_chunk_offset(&block, c),
                               .count = seal_chunk_wire(&block, c) };
     uint64_t size = 0, begins = block.place + ((uint64_t)c << block.chunk_log2);
     enum cf_rc rc = far_get(b->j, &what, &wire, &size, e);
@@ -97,8 +101,8 @@ static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, uint64_t end, stru
         rc = seal_chunk_open(&x, c, wire.data, e);
     uint64_t ends = begins + flow_chunk_len(&block, c);
     if (rc == CF_OK)
-        rc = cf_buf_put(out, wire.data + (at - begins), (size_t)((ends < end ? ends : end) - at),
-                        e);
+        rc =
+            cf_buf_put(out, wire.data + (at - begins), (size_t)((ends < end ? ends : end) - at), e);
     atomic_fetch_add(&b->j->wire_bytes, what.count);
     cf_buf_clear(&wire);
     return rc;
@@ -116,7 +120,8 @@ enum cf_rc backup_in_meta_range(struct backup_in *b, uint64_t offset, uint64_t l
     return rc;
 }
 
-/* --- where blocks lie -------------------------------------------------------------------------------- */
+/* --- where blocks lie
+ * -------------------------------------------------------------------------------- */
 
 void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *rows, uint64_t i,
                      struct block_place *out)

@@ -55,8 +55,7 @@ static enum cf_rc end_backup(struct run *r, struct cf_err *e)
     char done[JOBS_ID_SIZE];
     struct cf_err err = { 0 };
     enum cf_rc rc = journal_recover(r->o.dir, &r->last, done, e);
-    if (rc == CF_OK && done[0] &&
-        jobs_correct_interrupted(r->o.jobs, done, &err) != CF_OK)
+    if (rc == CF_OK && done[0] && jobs_correct_interrupted(r->o.jobs, done, &err) != CF_OK)
         cf_log(CF_LOG_WARN, "run", "job-not-corrected", "job=%s rc=%s", done, cf_rc_name(err.rc));
     return rc;
 }

@@ -8,7 +8,7 @@
 struct part_in {
     const struct run_partition *partition;
     struct hal_partition *twin; /* NULL: look at everything, keep nothing */
-    pthread_mutex_t lock; /* hal/partition.h: one writer at a time */
+    pthread_mutex_t lock;       /* hal/partition.h: one writer at a time */
     uint32_t stream;
     const uint8_t *rows;
     uint64_t *offsets; /* of each block in its blob */
@@ -41,8 +41,7 @@ static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t 
     return rc;
 }
 
-static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value,
-                             struct cf_err *e)
+static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value, struct cf_err *e)
 {
     struct part_in *p = ctx;
     if (!p->twin)
@@ -83,7 +82,9 @@ static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
     manifest_table_block(&in->b->m, p->stream, p->rows, i, &s->block, &s->receipt);
     place_of(in, p, i, &at);
     s->blob_bytes = at.blob_bytes;
-    struct seal_expect x = { .run = &in->b->seal, .block = &s->block, .receipt = &s->receipt,
+    struct seal_expect x = { .run = &in->b->seal,
+                             .block = &s->block,
+                             .receipt = &s->receipt,
                              .to = { .put = put_chunk, .fill = fill_chunk, .ctx = p } };
     struct blob_range range = { .name = blob, .first = at.offset, .count = s->receipt.wire };
     job_blob(in->b->j, at.name, blob);

@@ -5,10 +5,10 @@
 
 #include "access/policy.h"
 
-#define BATCH_ROWS  2000 /* records in one transaction of the stage */
-#define CHECK_ALL   64   /* so many keys at most: every one is tried in the token */
-#define CHECK_SOME  64   /* else about so many */
-#define BATCH_KEYS  64   /* verified together: the token answers several at once */
+#define BATCH_ROWS 2000 /* records in one transaction of the stage */
+#define CHECK_ALL  64   /* so many keys at most: every one is tried in the token */
+#define CHECK_SOME 64   /* else about so many */
+#define BATCH_KEYS 64   /* verified together: the token answers several at once */
 
 /* One record stream on its way into the stage. */
 struct records_in {
@@ -96,8 +96,7 @@ static enum cf_rc end_batch(struct records_in *in, struct cf_err *e)
     return rc;
 }
 
-static enum cf_rc take_key(struct records_in *in, const void *record, size_t len,
-                           struct cf_err *e)
+static enum cf_rc take_key(struct records_in *in, const void *record, size_t len, struct cf_err *e)
 {
     struct keystore_record *r = NULL;
     enum cf_rc rc = backup_in_key(in->b, record, len, &r, e);
@@ -131,8 +130,7 @@ static enum cf_rc take(void *ctx, struct cf_rd name, const void *record, size_t 
     (void)stop;
     if (job_canceled(in->b->j))
         return CF_FAIL(e, CF_E_CANCEL, "canceled");
-    return in->stream == 0 ? take_key(in, record, len, e)
-                           : take_policy(in, name, record, len, e);
+    return in->stream == 0 ? take_key(in, record, len, e) : take_policy(in, name, record, len, e);
 }
 
 static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t len,
@@ -145,8 +143,7 @@ static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t 
     return chunk_unpacker_push(in->unpacker, data, len, e);
 }
 
-static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value,
-                             struct cf_err *e)
+static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value, struct cf_err *e)
 {
     (void)ctx, (void)place, (void)len, (void)value;
     return CF_FAIL(e, CF_E_CORRUPT, "a record stream leaves nothing out");
@@ -161,7 +158,9 @@ static enum cf_rc get_block(struct records_in *in, const uint8_t *rows, uint64_t
     uint64_t size = 0;
     manifest_table_block(&in->b->m, in->stream, rows, i, &block, &row);
     backup_in_place(in->b, in->stream, rows, i, &at);
-    struct seal_expect x = { .run = &in->b->seal, .block = &block, .receipt = &row,
+    struct seal_expect x = { .run = &in->b->seal,
+                             .block = &block,
+                             .receipt = &row,
                              .to = { .put = put_chunk, .fill = fill_chunk, .ctx = in } };
     struct far_range what = { .name = at.name, .first = at.offset, .count = row.wire };
     enum cf_rc rc = chunk_unpacker_block(in->unpacker, row.covered, e);
@@ -237,9 +236,9 @@ enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage, struc
     enum cf_rc rc = restore_stream(&keys, e);
     if (rc == CF_OK)
         rc = restore_stream(&policy, e);
-    if (rc == CF_OK && (keys.counts.keys != b->m.keys || keys.counts.versions != b->m.versions ||
-                        keys.counts.deleted != b->m.deleted ||
-                        policy.assignments != b->m.assignments))
+    if (rc == CF_OK &&
+        (keys.counts.keys != b->m.keys || keys.counts.versions != b->m.versions ||
+         keys.counts.deleted != b->m.deleted || policy.assignments != b->m.assignments))
         rc = CF_FAIL(e, CF_E_CORRUPT, "the counts of the manifest are not true");
     return rc;
 }

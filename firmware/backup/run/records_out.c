@@ -76,8 +76,7 @@ static struct cf_buf *building(struct pump *p)
 static enum cf_rc pack(struct pump *p, const struct cf_buf *record, struct cf_err *e)
 {
     bool fits = false;
-    enum cf_rc rc =
-        chunk_packer_put(p->packer, building(p), record->data, record->len, &fits, e);
+    enum cf_rc rc = chunk_packer_put(p->packer, building(p), record->data, record->len, &fits, e);
     if (rc != CF_OK || fits)
         return rc;
     rc = hand_over(p, false, e);
@@ -115,9 +114,9 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
     const struct run_options *o = &b->j->r->o;
     struct pump p = { .b = b };
     struct stream_out *out = &b->streams[stream];
-    struct chunk_packing how = { .stream = stream, .chunk_log2 = run_chunk_log2(o),
-                                 .block_max = o->record_block ? o->record_block
-                                                              : FLOW_RECORD_BLOCK,
+    struct chunk_packing how = { .stream = stream,
+                                 .chunk_log2 = run_chunk_log2(o),
+                                 .block_max = o->record_block ? o->record_block : FLOW_RECORD_BLOCK,
                                  .index = &out->index };
     enum cf_rc rc = chunk_packer_new(&how, &p.packer, e);
     if (rc == CF_OK)

@@ -83,8 +83,9 @@ static enum cf_rc flip(struct job *j, struct store_stage *stage, const struct st
     if (rc == CF_OK && r->o.access)
         rc = access_refresh(r->o.access, e);
     return rc == CF_OK ? rc
-                       : cf_err_ctx(e, rc, "the restore has taken effect; restart the appliance "
-                                           "to complete it");
+                       : cf_err_ctx(e, rc,
+                                    "the restore has taken effect; restart the appliance "
+                                    "to complete it");
 }
 
 enum cf_rc restore_main(struct job *j, struct cf_err *e)

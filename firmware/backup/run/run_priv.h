@@ -15,7 +15,8 @@
 #define RUN_NICE        10
 #define RUN_POLL_MS     500 /* how soon a cancellation is noticed */
 
-/* --- one job ------------------------------------------------------------------------------------ */
+/* --- one job ------------------------------------------------------------------------------------
+ */
 
 struct run {
     struct run_options o;
@@ -44,7 +45,7 @@ struct job {
     struct blob_writer *writer;
     struct engine *engine;
     uint64_t started_ms;
-    atomic_uint_fast64_t done_bytes; /* plain */
+    atomic_uint_fast64_t done_bytes;  /* plain */
     atomic_uint_fast64_t total_bytes; /* plain, as far as known */
     atomic_uint_fast64_t wire_bytes;
     bool past_domain; /* the backup is of our domain: what fails from here on is not told */
@@ -81,7 +82,8 @@ void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]
 void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_CODE_SIZE],
                char text[JOBS_TEXT_SIZE]);
 
-/* --- backup --------------------------------------------------------------------------------------- */
+/* --- backup
+ * --------------------------------------------------------------------------------------- */
 
 /* One stream on its way out: what becomes its part of the manifest and of `meta`. */
 struct stream_out {
@@ -116,10 +118,10 @@ CF_CHECK enum cf_rc backup_partitions(struct backup *b, struct cf_err *e);
 /* `meta`, manifest, its copy: the commit. */
 CF_CHECK enum cf_rc backup_finish(struct backup *b, struct cf_err *e);
 /* A blob_pull_fn over a seal_writer. */
-CF_CHECK enum cf_rc backup_pull(void *sealer, void *buf, size_t cap, size_t *len,
-                                struct cf_err *e);
+CF_CHECK enum cf_rc backup_pull(void *sealer, void *buf, size_t cap, size_t *len, struct cf_err *e);
 
-/* --- restore --------------------------------------------------------------------------------------- */
+/* --- restore
+ * --------------------------------------------------------------------------------------- */
 
 /* An opened backup. Zero-initialise; clear with backup_in_clear. */
 struct backup_in {

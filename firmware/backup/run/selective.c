@@ -59,8 +59,8 @@ static bool chunk_place(const struct search *s, uint64_t c, uint64_t *block, str
 }
 
 /* Reads one chunk and feeds it, from `offset` on, to the unpacker. */
-static enum cf_rc feed_chunk(struct search *s, uint64_t c, uint32_t offset, bool fresh,
-                             bool *more, struct cf_err *e)
+static enum cf_rc feed_chunk(struct search *s, uint64_t c, uint32_t offset, bool fresh, bool *more,
+                             struct cf_err *e)
 {
     struct flow_block fb;
     struct flow_receipt row;
@@ -73,7 +73,8 @@ static enum cf_rc feed_chunk(struct search *s, uint64_t c, uint32_t offset, bool
     uint32_t i = (uint32_t)(c - (fb.place >> fb.chunk_log2));
     struct seal_expect x = { .run = &s->b.seal, .block = &fb, .receipt = &row };
     backup_in_place(&s->b, 0, s->rows.data, block, &at);
-    struct far_range what = { .name = at.name, .first = at.offset + seal_chunk_offset(&fb, i),
+    struct far_range what = { .name = at.name,
+                              .first = at.offset + seal_chunk_offset(&fb, i),
                               .count = seal_chunk_wire(&fb, i) };
     enum cf_rc rc = far_get(s->b.j, &what, &wire, &size, e);
     atomic_fetch_add(&s->b.j->wire_bytes, what.count);
@@ -156,8 +157,9 @@ enum cf_rc selective_main(struct job *j, struct cf_err *e)
     if (rc == CF_OK)
         rc = walk(&s, e);
     if (rc == CF_OK && s.found.len == 0)
-        rc = cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "there is no key %s in backup %s", j->key,
-                                    j->folder), "KeyNotFound");
+        rc = cf_err_code(
+            e, CF_FAIL(e, CF_E_ABSENT, "there is no key %s in backup %s", j->key, j->folder),
+            "KeyNotFound");
     if (rc == CF_OK)
         rc = put_key(&s, e);
     cf_buf_clear(&s.found);

@@ -93,20 +93,20 @@ enum cf_rc run_restore_start(struct run *r, const struct run_request *q, struct 
     return start(r, JOBS_RESTORE, q, out, e);
 }
 
-enum cf_rc run_selective_start(struct run *r, const struct run_request *q,
-                               struct jobs_record *out, struct cf_err *e)
+enum cf_rc run_selective_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                               struct cf_err *e)
 {
     return start(r, JOBS_SELECTIVE, q, out, e);
 }
 
-enum cf_rc run_prebackup_start(struct run *r, const struct run_request *q,
-                               struct jobs_record *out, struct cf_err *e)
+enum cf_rc run_prebackup_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                               struct cf_err *e)
 {
     return start(r, JOBS_PRE_BACKUP, q, out, e);
 }
 
-enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q,
-                                struct jobs_record *out, struct cf_err *e)
+enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                                struct cf_err *e)
 {
     return start(r, JOBS_PRE_RESTORE, q, out, e);
 }

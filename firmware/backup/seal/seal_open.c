@@ -7,10 +7,10 @@ struct seal_opener {
     struct crypto_gcm *gcm;
     struct crypto_hash *hash;
     struct seal_expect x;
-    struct flow_block block;  /* with the map that came */
+    struct flow_block block; /* with the map that came */
     uint8_t head[SEAL_HEAD_MAX + FLOW_TAG_SIZE];
-    size_t head_len;          /* of the whole header with tag */
-    size_t have;              /* bytes of the header, then of the chunk */
+    size_t head_len; /* of the whole header with tag */
+    size_t have;     /* bytes of the header, then of the chunk */
     bool head_done;
     bool broken;
     bool digest;
@@ -234,8 +234,7 @@ uint32_t seal_chunk_wire(const struct flow_block *b, uint32_t i)
     return flow_chunk_len(b, i) + FLOW_TAG_SIZE;
 }
 
-enum cf_rc seal_chunk_open(const struct seal_expect *x, uint32_t i, uint8_t *wire,
-                           struct cf_err *e)
+enum cf_rc seal_chunk_open(const struct seal_expect *x, uint32_t i, uint8_t *wire, struct cf_err *e)
 {
     uint8_t head[SEAL_HEAD_MAX], kb[CRYPTO_KEY_SIZE], nonce[CRYPTO_NONCE_SIZE];
     struct crypto_gcm *g = NULL;

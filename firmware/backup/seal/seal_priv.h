@@ -11,7 +11,8 @@
 size_t seal_header_build(const struct seal_run *run, const struct flow_block *b,
                          const uint8_t salt[FLOW_SALT_SIZE], uint8_t out[SEAL_HEAD_MAX]);
 
-/* KB = KDF(DK, "coffer.v1.block", header) set into `g`. `kb` is for the recorder; the caller wipes. */
+/* KB = KDF(DK, "coffer.v1.block", header) set into `g`. `kb` is for the recorder; the caller wipes.
+ */
 CF_CHECK enum cf_rc seal_block_key(const struct seal_run *run, struct crypto_gcm *g,
                                    const uint8_t *header, size_t len, uint8_t kb[CRYPTO_KEY_SIZE],
                                    struct cf_err *e);

@@ -10,11 +10,11 @@ struct seal_writer {
     uint8_t head[SEAL_HEAD_MAX + FLOW_TAG_SIZE];
     size_t head_len;
     bool head_done;
-    uint32_t next;      /* chunk */
+    uint32_t next; /* chunk */
     uint32_t chunks;
     uint32_t last_sent;
-    uint32_t wire;      /* bytes given so far */
-    bool broken;        /* begin or a pull failed */
+    uint32_t wire;               /* bytes given so far */
+    bool broken;                 /* begin or a pull failed */
     uint8_t kb[CRYPTO_KEY_SIZE]; /* for the recorder */
 };
 

@@ -8,8 +8,7 @@ enum cf_rc source_raw_begin(struct source_raw *s, struct hal_partition *p, const
     return rc == CF_OK ? rc : cf_err_ctx(e, rc, "partition %s", name);
 }
 
-static enum cf_rc read_partition(void *ctx, uint64_t place, void *dst, size_t len,
-                                 struct cf_err *e)
+static enum cf_rc read_partition(void *ctx, uint64_t place, void *dst, size_t len, struct cf_err *e)
 {
     struct source_raw *s = ctx;
     enum cf_rc rc = hal_partition_read(s->partition, place, dst, len, e);

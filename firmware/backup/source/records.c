@@ -35,8 +35,8 @@ void source_records_close(struct source_records *s)
     free(s);
 }
 
-enum cf_rc source_records_next(struct source_records *s, enum flow_kind kind,
-                               struct cf_buf *record, bool *more, struct cf_err *e)
+enum cf_rc source_records_next(struct source_records *s, enum flow_kind kind, struct cf_buf *record,
+                               bool *more, struct cf_err *e)
 {
     bool done = false;
     enum cf_rc rc = cf_buf_resize(record, 0, e);

@@ -122,9 +122,8 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
         return;
     }
     *out = (struct upload_outcome){ 0 };
-    upload_wait(f,
-                blob_commit(f->writer, blob, ids, list->count, blob_wait_end(&w), &out->err),
-                &w, out);
+    upload_wait(f, blob_commit(f->writer, blob, ids, list->count, blob_wait_end(&w), &out->err), &w,
+                out);
     if (out->why == BLOB_EXISTS && f->can_read)
         judge_existing(f, blob, list, ids, out);
     if (out->verdict == UPLOAD_DONE && f->can_read)

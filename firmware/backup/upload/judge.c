@@ -2,7 +2,9 @@
 
 void upload_judge(const struct blob_result *r, struct upload_outcome *out)
 {
-    *out = (struct upload_outcome){ .why = r->why, .retry_after_ms = r->retry_after_ms, .err = r->err };
+    *out = (struct upload_outcome){ .why = r->why,
+                                    .retry_after_ms = r->retry_after_ms,
+                                    .err = r->err };
     if (r->why == BLOB_OK)
         out->verdict = UPLOAD_DONE;
     else if (blob_worth_retry(r->why))

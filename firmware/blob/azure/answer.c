@@ -58,7 +58,8 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
     return CF_OK;
 }
 
-/* A body that tells no length of its own ("chunked") may be longer or shorter than the head says. */
+/* A body that tells no length of its own ("chunked") may be longer or shorter than the head says.
+ */
 static enum cf_rc take_range(struct azure_op *o, const void *data, size_t len, struct cf_err *e)
 {
     if (len > o->left)

@@ -28,8 +28,7 @@ static bool add(struct gathering *g, const char *name, uint64_t size)
 {
     if (g->count == g->cap) {
         size_t cap = g->cap == 0 ? 256 : 2 * g->cap;
-        struct entry *grown =
-            cap > NAMES_MAX ? NULL : reallocarray(g->entries, cap, sizeof *grown);
+        struct entry *grown = cap > NAMES_MAX ? NULL : reallocarray(g->entries, cap, sizeof *grown);
         if (grown == NULL)
             return dir_refuse(g->j->o, BLOB_FULL, CF_E_LIMIT, "too many names to list");
         g->entries = grown;

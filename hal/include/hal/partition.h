@@ -40,8 +40,8 @@ struct hal_partition {
 };
 
 /* Fills all of `dst`, or fails and leaves it undefined. */
-CF_CHECK enum cf_rc hal_partition_read(struct hal_partition *p, uint64_t off, void *dst,
-                                       size_t len, struct cf_err *e);
+CF_CHECK enum cf_rc hal_partition_read(struct hal_partition *p, uint64_t off, void *dst, size_t len,
+                                       struct cf_err *e);
 
 /* After a power cut each write unit is old or new, never torn.
  * CF_E_ARG: outside the partition, or not whole write units (a last short unit that ends at the
@@ -60,8 +60,7 @@ CF_CHECK enum cf_rc hal_partition_fill(struct hal_partition *p, uint64_t off, ui
 
 /* A durable number that differs whenever the content may have changed since it was last asked:
  * two equal answers mean nobody wrote in between, also across a restart. */
-CF_CHECK enum cf_rc hal_partition_changes(struct hal_partition *p, uint64_t *out,
-                                          struct cf_err *e);
+CF_CHECK enum cf_rc hal_partition_changes(struct hal_partition *p, uint64_t *out, struct cf_err *e);
 
 /* Returns once every earlier write is on the medium. */
 CF_CHECK enum cf_rc hal_partition_sync(struct hal_partition *p, struct cf_err *e);

@@ -1,8 +1,9 @@
 /*
  * The token: the one place where keys are used. A dozen keys of the appliance live in it by name;
  * user keys come as wrapped blobs, are opened into it for use, and never leave it in the clear.
- * Implementers: pkcs11/client (any PKCS#11 module, in its worker process); tests/contract/token_contract.c
- * states what each must do. Types of keys and operations: hal/token_types.h.
+ * Implementers: pkcs11/client (any PKCS#11 module, in its worker process);
+ * tests/contract/token_contract.c states what each must do. Types of keys and operations:
+ * hal/token_types.h.
  *
  * Errors of every call: CF_E_TOKEN the token is gone or hangs; the implementer has already tried
  * to reopen it, and a later call tries again. CF_E_DENIED the PIN or a key's policy refuses.
@@ -33,8 +34,8 @@ struct hal_token_ops {
     enum cf_rc (*key_import)(struct hal_token *t, const struct hal_key_name *k,
                              const struct cf_secret *value, struct cf_err *e);
     enum cf_rc (*key_make)(struct hal_token *t, const struct hal_key_name *k, struct cf_err *e);
-    enum cf_rc (*key_public)(struct hal_token *t, const struct hal_key_name *k,
-                             struct cf_buf *spki, struct cf_err *e);
+    enum cf_rc (*key_public)(struct hal_token *t, const struct hal_key_name *k, struct cf_buf *spki,
+                             struct cf_err *e);
     enum cf_rc (*key_destroy)(struct hal_token *t, const struct hal_key_name *k, struct cf_err *e);
     enum cf_rc (*mac)(struct hal_token *t, const struct hal_key_name *k, const void *msg,
                       size_t len, uint8_t out[HAL_MAC_SIZE], struct cf_err *e);
@@ -48,8 +49,7 @@ struct hal_token_ops {
                               struct hal_wrapped *out, struct cf_err *e);
     enum cf_rc (*user_use)(struct hal_token *t, const struct hal_user_key *key,
                            const struct hal_op *op, struct hal_result *out, struct cf_err *e);
-    enum cf_rc (*user_check)(struct hal_token *t, const struct hal_user_key *key,
-                             struct cf_err *e);
+    enum cf_rc (*user_check)(struct hal_token *t, const struct hal_user_key *key, struct cf_err *e);
     void (*close)(struct hal_token *t);
 };
 
@@ -103,7 +103,8 @@ CF_CHECK enum cf_rc hal_token_key_use(struct hal_token *t, const struct hal_key_
 
 /* --- user keys: blobs outside, used inside ------------------------------------------------- */
 
-/* Generates in the token, wraps under the KEK (RFC 5649), destroys the object. `out` starts zeroed. */
+/* Generates in the token, wraps under the KEK (RFC 5649), destroys the object. `out` starts zeroed.
+ */
 CF_CHECK enum cf_rc hal_token_user_make(struct hal_token *t, const struct hal_key_name *kek,
                                         const struct hal_key_spec *spec, struct hal_wrapped *out,
                                         struct cf_err *e);
@@ -112,8 +113,8 @@ CF_CHECK enum cf_rc hal_token_user_make(struct hal_token *t, const struct hal_ke
  * that carries a user key's plaintext, towards the token only. */
 CF_CHECK enum cf_rc hal_token_user_import(struct hal_token *t, const struct hal_key_name *kek,
                                           const struct hal_key_spec *spec,
-                                          const struct cf_secret *material,
-                                          struct hal_wrapped *out, struct cf_err *e);
+                                          const struct cf_secret *material, struct hal_wrapped *out,
+                                          struct cf_err *e);
 
 /* Private-key and secret-key operations. The blob's MAC is verified in the token before it is
  * unwrapped; the opened key may stay cached there. `out` starts zeroed; the caller clears it. */
@@ -121,7 +122,8 @@ CF_CHECK enum cf_rc hal_token_user_use(struct hal_token *t, const struct hal_use
                                        const struct hal_op *op, struct hal_result *out,
                                        struct cf_err *e);
 
-/* Verifies the MAC, unwraps, compares KCV or public half with `key`, destroys. For restore and verify. */
+/* Verifies the MAC, unwraps, compares KCV or public half with `key`, destroys. For restore and
+ * verify. */
 CF_CHECK enum cf_rc hal_token_user_check(struct hal_token *t, const struct hal_user_key *key,
                                          struct cf_err *e);
 

@@ -9,12 +9,12 @@
 
 #include "base/buf.h"
 
-#define HAL_MAC_SIZE     32
-#define HAL_SECRET_SIZE  32
-#define HAL_KCV_SIZE     8
-#define HAL_RANDOM_MAX   65536
-#define HAL_IN_MAX       65536 /* bytes into one operation */
-#define HAL_WRAPPED_MAX  8192  /* RSA-8192 in RFC 5649 fits (tokens document 2.1) */
+#define HAL_MAC_SIZE       32
+#define HAL_SECRET_SIZE    32
+#define HAL_KCV_SIZE       8
+#define HAL_RANDOM_MAX     65536
+#define HAL_IN_MAX         65536 /* bytes into one operation */
+#define HAL_WRAPPED_MAX    8192  /* RSA-8192 in RFC 5649 fits (tokens document 2.1) */
 #define HAL_DOMAIN_ID_SIZE 16
 
 /* What a key of the appliance is for. Each role has one fixed template; nothing else may be done
@@ -78,17 +78,17 @@ enum hal_use { HAL_SIGN, HAL_VERIFY, HAL_ENCRYPT, HAL_DECRYPT, HAL_WRAP, HAL_UNW
 /* Wrap and unwrap act on bytes that the caller brings or gets, as the REST interface has it. */
 enum hal_mech {
     HAL_RSA_PKCS1_SIGN, /* in: digest of `hash`; the DigestInfo is made here (RFC 8017 9.2) */
-    HAL_RSA_PSS,        /* in: digest of `hash`; MGF1 of the same hash, salt as long as the digest */
-    HAL_RSA_RAW_PKCS1,  /* RSNULL: type-1 padding of the bytes given, no DigestInfo */
-    HAL_ECDSA,          /* in: digest; out: r || s, each as wide as the curve's order */
-    HAL_RSA_OAEP,       /* `hash` for label (empty) and MGF1 */
-    HAL_RSA_PKCS1,      /* encryption padding, RFC 8017 7.2 */
-    HAL_AES_KW,         /* RFC 3394 */
-    HAL_AES_KWP,        /* RFC 5649 */
-    HAL_AES_GCM,        /* 12-byte iv, 16-byte tag; on encrypt the token makes the iv */
-    HAL_AES_CBC,        /* whole blocks; iv given */
-    HAL_AES_CBC_PAD,    /* PKCS#7; iv given */
-    HAL_HMAC,           /* in: message; out: full-length MAC of `hash` */
+    HAL_RSA_PSS,       /* in: digest of `hash`; MGF1 of the same hash, salt as long as the digest */
+    HAL_RSA_RAW_PKCS1, /* RSNULL: type-1 padding of the bytes given, no DigestInfo */
+    HAL_ECDSA,         /* in: digest; out: r || s, each as wide as the curve's order */
+    HAL_RSA_OAEP,      /* `hash` for label (empty) and MGF1 */
+    HAL_RSA_PKCS1,     /* encryption padding, RFC 8017 7.2 */
+    HAL_AES_KW,        /* RFC 3394 */
+    HAL_AES_KWP,       /* RFC 5649 */
+    HAL_AES_GCM,       /* 12-byte iv, 16-byte tag; on encrypt the token makes the iv */
+    HAL_AES_CBC,       /* whole blocks; iv given */
+    HAL_AES_CBC_PAD,   /* PKCS#7; iv given */
+    HAL_HMAC,          /* in: message; out: full-length MAC of `hash` */
 };
 
 enum hal_hash { HAL_NO_HASH, HAL_SHA1, HAL_SHA256, HAL_SHA384, HAL_SHA512 };
@@ -122,11 +122,12 @@ struct hal_token_info {
     char manufacturer[33];
     char model[17];
     char serial[17];
-    char module[256];        /* path, library description and version */
-    char kwp_mechanism[48];  /* the RFC 5649 mechanism that passed its known answer, or why none did */
-    char oaep256[48];        /* "CKM_RSA_PKCS_OAEP", "CKM_RSA_X_509 and own unpadding", or why not */
-    char template_rung[48];  /* which template the token accepted */
-    uint32_t sessions;       /* in the pool */
+    char module[256];       /* path, library description and version */
+    char kwp_mechanism[48]; /* the RFC 5649 mechanism that passed its known answer, or why none did
+                             */
+    char oaep256[48];       /* "CKM_RSA_PKCS_OAEP", "CKM_RSA_X_509 and own unpadding", or why not */
+    char template_rung[48]; /* which template the token accepted */
+    uint32_t sessions;      /* in the pool */
     uint32_t hmac_min_bytes; /* shortest HMAC-SHA-256 key the token takes */
     int worker_pid;
     uint32_t worker_restarts;

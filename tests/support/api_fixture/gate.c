@@ -19,9 +19,8 @@ static enum cf_rc authenticate(void *ctx, const char *token, size_t len,
     return CF_OK;
 }
 
-static enum cf_rc require(void *ctx, const struct access_principal *who,
-                          enum access_action action, const struct access_scope *scope,
-                          struct cf_err *e)
+static enum cf_rc require(void *ctx, const struct access_principal *who, enum access_action action,
+                          const struct access_scope *scope, struct cf_err *e)
 {
     struct fake_gate *g = ctx;
     bool good = strcmp(who->oid, FAKE_OID) == 0;
@@ -64,6 +63,10 @@ void fake_gate_init(struct fake_gate *g)
 {
     memset(g, 0, sizeof *g);
     g->state = API_ACTIVE;
-    g->gate = (struct api_gate){ .ctx = g, .authenticate = authenticate, .require = require,
-                                 .started = started, .state = state, .record = record };
+    g->gate = (struct api_gate){ .ctx = g,
+                                 .authenticate = authenticate,
+                                 .require = require,
+                                 .started = started,
+                                 .state = state,
+                                 .record = record };
 }

@@ -18,7 +18,8 @@ static void must(enum cf_rc rc, const struct cf_err *e)
     abort();
 }
 
-/* --- partitions on pairs of files ----------------------------------------------------------------- */
+/* --- partitions on pairs of files
+ * ----------------------------------------------------------------- */
 
 static enum cf_rc open_live(void *ctx, unsigned side, struct hal_partition **out, struct cf_err *e)
 {
@@ -26,8 +27,7 @@ static enum cf_rc open_live(void *ctx, unsigned side, struct hal_partition **out
     return hal_linux_partition_open(ctx, false, out, e);
 }
 
-static enum cf_rc open_other(void *ctx, unsigned side, struct hal_partition **out,
-                             struct cf_err *e)
+static enum cf_rc open_other(void *ctx, unsigned side, struct hal_partition **out, struct cf_err *e)
 {
     (void)side;
     return hal_linux_pair_open_twin(ctx, out, e);
@@ -47,9 +47,12 @@ static void make_partitions(struct run_bench *b)
         else
             snprintf(b->names[i], sizeof b->names[i], "part%zu", i);
         snprintf(b->paths[i], sizeof b->paths[i], "%s/%s", b->dir, b->names[i]);
-        b->parts[i] = (struct run_partition){ .name = b->names[i], .index = (unsigned)i,
-                                              .open_live = open_live, .open_other = open_other,
-                                              .settle = settle, .ctx = b->paths[i] };
+        b->parts[i] = (struct run_partition){ .name = b->names[i],
+                                              .index = (unsigned)i,
+                                              .open_live = open_live,
+                                              .open_other = open_other,
+                                              .settle = settle,
+                                              .ctx = b->paths[i] };
         if (access(b->paths[i], F_OK) == 0)
             continue;
         FILE *f = fopen(b->paths[i], "w");
@@ -58,7 +61,8 @@ static void make_partitions(struct run_bench *b)
     }
 }
 
-/* --- the rest of the appliance ---------------------------------------------------------------------- */
+/* --- the rest of the appliance
+ * ---------------------------------------------------------------------- */
 
 static void open_appliance(struct run_bench *b)
 {
@@ -165,14 +169,16 @@ void run_bench_close(struct run_bench *b)
         nftw(b->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- jobs -------------------------------------------------------------------------------------------- */
+/* --- jobs
+ * -------------------------------------------------------------------------------------------- */
 
 struct run_request run_bench_request(struct run_bench *b, const char *folder, const char *key)
 {
-    return (struct run_request){ .who = "6f6f6f6f-0000-0000-0000-000000000001",
-                                 .place = { .uri = b->o.uri ? b->o.uri : b->uri,
-                                            .token = b->o.token },
-                                 .folder = folder, .key = key };
+    return (
+        struct run_request){ .who = "6f6f6f6f-0000-0000-0000-000000000001",
+                             .place = { .uri = b->o.uri ? b->o.uri : b->uri, .token = b->o.token },
+                             .folder = folder,
+                             .key = key };
 }
 
 typedef enum cf_rc start_fn(struct run *r, const struct run_request *q, struct jobs_record *out,

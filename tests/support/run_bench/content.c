@@ -45,8 +45,8 @@ void run_bench_fill(struct run_bench *b)
         must(keystore_bench_make(&b->kb, names[i], i % 2 ? &p256 : &aes, NULL, &e), &e);
     must(keystore_bench_make(&b->kb, "alpha", &aes, NULL, &e), &e); /* a second version */
     must(keystore_delete(b->kb.ks, "delta", NULL, &e), &e);
-    must(access_grant(b->access, "6f6f6f6f-0000-0000-0000-000000000001", ACCESS_ADMINISTRATOR,
-                      &e), &e);
+    must(access_grant(b->access, "6f6f6f6f-0000-0000-0000-000000000001", ACCESS_ADMINISTRATOR, &e),
+         &e);
     for (size_t i = 0; i < b->o.partitions; i++)
         fill_partition(b->paths[i], b->o.bytes, (unsigned)i);
 }

@@ -63,8 +63,8 @@ static void report(const char *what, uint64_t mib, double wall, double cpu,
                    const struct jobs_record *r)
 {
     printf("%-8s %-9s %6.3f s %7.2f GiB/s %6.2f cpu-s/GiB  peak %ld MiB  %s\n", what,
-           jobs_state_name(r->state), wall, (double)mib / 1024 / wall,
-           cpu / ((double)mib / 1024), resident_kib() / 1024, r->error);
+           jobs_state_name(r->state), wall, (double)mib / 1024 / wall, cpu / ((double)mib / 1024),
+           resident_kib() / 1024, r->error);
     fflush(stdout);
 }
 
@@ -113,8 +113,11 @@ int main(int argc, char **argv)
     if (argc < 6)
         return 2;
     uint64_t mib = strtoull(argv[3], NULL, 10);
-    struct run_bench_options o = { .partitions = 1, .bytes = mib << 20, .uri = argv[1],
-                                   .token = argv[2], .own_clock = true,
+    struct run_bench_options o = { .partitions = 1,
+                                   .bytes = mib << 20,
+                                   .uri = argv[1],
+                                   .token = argv[2],
+                                   .own_clock = true,
                                    .run = { .threads = (unsigned)atol(argv[4]),
                                             .connections = (unsigned)atol(argv[5]) } };
     struct run_bench b;

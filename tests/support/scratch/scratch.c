@@ -51,8 +51,8 @@ bool scratch_lacks(const char *dir, const void *bytes, size_t len)
     for (struct dirent *f = readdir(d); f; f = readdir(d)) {
         struct cf_buf b = { 0 };
         if (f->d_type == DT_REG &&
-            cf_file_read(scratch_path(dir, f->d_name), FILE_MAX, &b, NULL) == CF_OK &&
-            b.len && memmem(b.data, b.len, bytes, len))
+            cf_file_read(scratch_path(dir, f->d_name), FILE_MAX, &b, NULL) == CF_OK && b.len &&
+            memmem(b.data, b.len, bytes, len))
             lacks = false;
         cf_buf_clear(&b);
     }

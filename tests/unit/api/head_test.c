@@ -18,10 +18,9 @@ static void cut_line(struct cut *c, char *line)
         return;
     *colon++ = 0;
     colon += strspn(colon, " \t");
-    c->head.field[c->head.count++] = (struct api_field){ .name = line,
-                                                         .name_len = strlen(line),
-                                                         .value = colon,
-                                                         .value_len = strlen(colon) };
+    c->head.field[c->head.count++] = (struct api_field){
+        .name = line, .name_len = strlen(line), .value = colon, .value_len = strlen(colon)
+    };
 }
 
 static void cut(struct cut *c, const char *text)
@@ -94,7 +93,8 @@ static void heads_that_rfc_9112_forbids_are_refused(void **state)
         "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
         "Transfer-Encoding: chunked\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nX: \x80\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX: a\x01" "b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: a\x01"
+        "b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

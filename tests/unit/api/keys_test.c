@@ -46,8 +46,8 @@ static void every_type_and_curve_can_be_made(void **state)
         { "{\"kty\":\"EC-HSM\",\"crv\":\"P-384\"}", "EC-HSM", "key.crv", "P-384" },
         { "{\"kty\":\"EC-HSM\",\"crv\":\"P-521\"}", "EC-HSM", "key.crv", "P-521" },
         { "{\"kty\":\"oct-HSM\"}", "oct-HSM", "key.k", "" },
-        { "{\"kty\":\"oct\",\"key_size\":128,\"key_ops\":[\"wrapKey\"]}", "oct-HSM", "key.key_ops.0",
-          "wrapKey" },
+        { "{\"kty\":\"oct\",\"key_size\":128,\"key_ops\":[\"wrapKey\"]}", "oct-HSM",
+          "key.key_ops.0", "wrapKey" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char ask_for[64];
@@ -62,12 +62,22 @@ static void bodies_that_make_no_key_are_refused(void **state)
 {
     struct world *w = *state;
     static const char *const bad[] = {
-        "", "[]", "{", "{}", "{\"kty\":\"DSA\"}", "{\"kty\":1}",
-        "{\"kty\":\"RSA\",\"key_size\":1024}", "{\"kty\":\"RSA\",\"key_size\":\"2048\"}",
-        "{\"kty\":\"RSA\",\"public_exponent\":4}", "{\"kty\":\"EC\",\"crv\":\"P-224\"}",
-        "{\"kty\":\"oct\",\"key_size\":64}", "{\"kty\":\"RSA\",\"key_ops\":[\"fly\"]}",
-        "{\"kty\":\"RSA\",\"key_ops\":[1]}", "{\"kty\":\"RSA\",\"attributes\":{\"exp\":-1}}",
-        "{\"kty\":\"RSA\",\"attributes\":{\"enabled\":\"yes\"}}", "{\"kty\":\"RSA\",\"tags\":{\"a\":1}}",
+        "",
+        "[]",
+        "{",
+        "{}",
+        "{\"kty\":\"DSA\"}",
+        "{\"kty\":1}",
+        "{\"kty\":\"RSA\",\"key_size\":1024}",
+        "{\"kty\":\"RSA\",\"key_size\":\"2048\"}",
+        "{\"kty\":\"RSA\",\"public_exponent\":4}",
+        "{\"kty\":\"EC\",\"crv\":\"P-224\"}",
+        "{\"kty\":\"oct\",\"key_size\":64}",
+        "{\"kty\":\"RSA\",\"key_ops\":[\"fly\"]}",
+        "{\"kty\":\"RSA\",\"key_ops\":[1]}",
+        "{\"kty\":\"RSA\",\"attributes\":{\"exp\":-1}}",
+        "{\"kty\":\"RSA\",\"attributes\":{\"enabled\":\"yes\"}}",
+        "{\"kty\":\"RSA\",\"tags\":{\"a\":1}}",
         "{\"kty\":\"RSA\",\"kty\":\"EC\"}",
         "{\"kty\":\"RSA\",\"release_policy\":{\"data\":\"e30\"}}",
     };
@@ -92,7 +102,8 @@ static void get_update_and_versions(void **state)
     assert_int_equal(json_count(answer_at(w, "value")), 2);
     assert_string_equal(version_of(answer_text(w, "value.0.kid")), first);
     snprintf(path, sizeof path, "PATCH /keys/k/%s", first);
-    assert_int_equal(ask(w, path, "{\"attributes\":{\"enabled\":false},\"tags\":{\"x\":\"y\"}}"), 200);
+    assert_int_equal(ask(w, path, "{\"attributes\":{\"enabled\":false},\"tags\":{\"x\":\"y\"}}"),
+                     200);
     assert_string_equal(answer_text(w, "tags.x"), "y");
     snprintf(path, sizeof path, "GET /keys/k/%s", first);
     assert_int_equal(ask(w, path, NULL), 200);
@@ -191,10 +202,14 @@ static void what_is_signed_verifies_and_nothing_else_does(void **state)
         const char *alg, *key;
         size_t digest;
     } rows[] = {
-        { "RS256", "{\"kty\":\"RSA\"}", 32 },  { "RS384", "{\"kty\":\"RSA\"}", 48 },
-        { "RS512", "{\"kty\":\"RSA\"}", 64 },  { "PS256", "{\"kty\":\"RSA\"}", 32 },
-        { "PS384", "{\"kty\":\"RSA\"}", 48 },  { "PS512", "{\"kty\":\"RSA\"}", 64 },
-        { "RSNULL", "{\"kty\":\"RSA\"}", 36 }, { "ES256", "{\"kty\":\"EC\"}", 32 },
+        { "RS256", "{\"kty\":\"RSA\"}", 32 },
+        { "RS384", "{\"kty\":\"RSA\"}", 48 },
+        { "RS512", "{\"kty\":\"RSA\"}", 64 },
+        { "PS256", "{\"kty\":\"RSA\"}", 32 },
+        { "PS384", "{\"kty\":\"RSA\"}", 48 },
+        { "PS512", "{\"kty\":\"RSA\"}", 64 },
+        { "RSNULL", "{\"kty\":\"RSA\"}", 36 },
+        { "ES256", "{\"kty\":\"EC\"}", 32 },
         { "ES256K", "{\"kty\":\"EC\",\"crv\":\"P-256K\"}", 32 },
         { "ES384", "{\"kty\":\"EC\",\"crv\":\"P-384\"}", 48 },
         { "ES512", "{\"kty\":\"EC\",\"crv\":\"P-521\"}", 64 },
@@ -266,8 +281,8 @@ static void what_is_encrypted_or_wrapped_comes_back(void **state)
         int n = snprintf(body, sizeof body, "{\"alg\":\"%s\",\"value\":\"%s\"", rows[i].alg,
                          answer_text(w, "value"));
         if (*answer_text(w, "iv"))
-            n += snprintf(body + n, sizeof body - (size_t)n, ",\"iv\":\"%s\"",
-                          answer_text(w, "iv"));
+            n +=
+                snprintf(body + n, sizeof body - (size_t)n, ",\"iv\":\"%s\"", answer_text(w, "iv"));
         if (*answer_text(w, "tag"))
             n += snprintf(body + n, sizeof body - (size_t)n, ",\"tag\":\"%s\"",
                           answer_text(w, "tag"));
@@ -287,19 +302,24 @@ static void uses_that_do_not_fit_are_refused_with_their_reason(void **state)
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"ES256\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"A256KW\",\"value\":\"" B64_32 "\"}"), 400);
     assert_int_equal(use(w, rsa, "sign", "{\"alg\":\"RS256\",\"value\":\"$$$$\"}"), 400);
-    static const char *const ops[] = { "sign", "verify", "encrypt", "decrypt", "wrapkey", "unwrapkey" };
+    static const char *const ops[] = { "sign",    "verify",  "encrypt",
+                                       "decrypt", "wrapkey", "unwrapkey" };
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         assert_int_equal(use(w, oct, ops[i], "{}"), 400); /* no algorithm */
         assert_int_equal(use(w, oct, ops[i], "{\"alg\":\"none\",\"value\":\"AAAA\"}"), 400);
     }
     assert_int_equal(use(w, oct, "wrapkey", "{\"alg\":\"A128KW\",\"value\":\"" B64_32 "\"}"), 400);
-    assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256CBC\",\"iv\":\"AAAA\",\"value\":\""
-                                            B64_32 "\"}"), 400);
+    assert_int_equal(
+        use(w, oct, "encrypt", "{\"alg\":\"A256CBC\",\"iv\":\"AAAA\",\"value\":\"" B64_32 "\"}"),
+        400);
     assert_int_equal(use(w, oct, "decrypt", "{\"alg\":\"A256CBC\",\"value\":\"" B64_32 "\"}"), 400);
-    assert_int_equal(use(w, oct, "encrypt", "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
-                                            "\"value\":\"" B64_32 "\"}"), 400);
-    assert_int_equal(use(w, oct, "decrypt", "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
-                                            "\"tag\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"value\":\"AAAA\"}"),
+    assert_int_equal(use(w, oct, "encrypt",
+                         "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
+                         "\"value\":\"" B64_32 "\"}"),
+                     400);
+    assert_int_equal(use(w, oct, "decrypt",
+                         "{\"alg\":\"A256GCM\",\"iv\":\"AAAAAAAAAAAAAAAA\","
+                         "\"tag\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"value\":\"AAAA\"}"),
                      400);
     assert_string_equal(answer_text(w, "error.code"), "BadParameter");
     assert_int_equal(use(w, rsa, "decrypt", "{\"alg\":\"RSA-OAEP-256\",\"value\":\"AAAA\"}"), 403);
@@ -324,8 +344,9 @@ static void a_brought_key_is_imported_and_never_shown(void **state)
     assert_string_equal(answer_text(w, "key.x"), "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4");
     assert_string_equal(answer_text(w, "key.key_ops.0"), "sign");
     assert_null(strstr(w->text, "870MB6gf"));
-    assert_int_equal(ask(w, "PUT /keys/restore", "{\"key\":{\"kty\":\"oct\",\"k\":\"" B64_32 "\"}}"),
-                     200); /* a key may be called restore */
+    assert_int_equal(
+        ask(w, "PUT /keys/restore", "{\"key\":{\"kty\":\"oct\",\"k\":\"" B64_32 "\"}}"),
+        200); /* a key may be called restore */
     assert_null(answer_at(w, "key.k"));
     char wrong[sizeof ec];
     memcpy(wrong, ec, sizeof ec);
@@ -373,7 +394,8 @@ static void a_release_is_always_refused(void **state)
     char key[256];
     snprintf(key, sizeof key, "%s", make(w, "k", "{\"kty\":\"EC\"}"));
     assert_int_equal(use(w, key, "release", "{\"target\":\"x\"}"), 403);
-    assert_non_null(strstr(w->text, "Target environment attestation statement cannot be verified."));
+    assert_non_null(
+        strstr(w->text, "Target environment attestation statement cannot be verified."));
 }
 
 static void without_a_key_store_clients_are_told_to_come_back(void **state)

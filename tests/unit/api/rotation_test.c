@@ -1,14 +1,15 @@
-/* Rotation: the policy's rules, when it asks for a new version, and its routes on the real key store. */
+/* Rotation: the policy's rules, when it asks for a new version, and its routes on the real key
+ * store. */
 #include "world.h"
 
 #include "api/rotation.h"
 
 #define POLICY(action, attributes)                                                                 \
     "{\"lifetimeActions\":[" action "],\"attributes\":{" attributes "}}"
-#define ROTATE(trigger)     "{\"trigger\":{" trigger "},\"action\":{\"type\":\"rotate\"}}"
-#define AFTER(d)            "\"timeAfterCreate\":\"" d "\""
-#define BEFORE(d)           "\"timeBeforeExpiry\":\"" d "\""
-#define EXPIRY(d)           "\"expiryTime\":\"" d "\""
+#define ROTATE(trigger) "{\"trigger\":{" trigger "},\"action\":{\"type\":\"rotate\"}}"
+#define AFTER(d)        "\"timeAfterCreate\":\"" d "\""
+#define BEFORE(d)       "\"timeBeforeExpiry\":\"" d "\""
+#define EXPIRY(d)       "\"expiryTime\":\"" d "\""
 
 static enum cf_rc read_policy(const char *text, struct api_rotation *out, struct cf_err *e)
 {
@@ -57,7 +58,8 @@ static void others_are_refused(void **state)
         POLICY(ROTATE(BEFORE("P30D")), ""),
         POLICY(ROTATE(BEFORE("P30D")), EXPIRY("P57D")),
         POLICY(ROTATE(AFTER("P90D")) "," ROTATE(AFTER("P91D")), ""),
-        POLICY("{\"trigger\":{" BEFORE("P30D") "},\"action\":{\"type\":\"Notify\"}}", EXPIRY("P2Y")),
+        POLICY("{\"trigger\":{" BEFORE("P30D") "},\"action\":{\"type\":\"Notify\"}}",
+               EXPIRY("P2Y")),
         POLICY("{\"trigger\":{" AFTER("P30D") "},\"action\":{\"type\":\"Dance\"}}", ""),
         POLICY("", EXPIRY("P27D")),
         POLICY("1", ""),
@@ -79,7 +81,8 @@ static void a_version_is_due_when_its_time_has_come(void **state)
     struct api_rotation p;
     const int64_t made = 1704067200; /* 2024-01-01 */
     EXPECT_OK(read_policy(POLICY(ROTATE(AFTER("P3M")), EXPIRY("P1Y")), &p, &err));
-    assert_false(api_rotation_due(&p, (uint64_t)made, 0, made + 91 * DAY - 1)); /* April 1st: a leap year */
+    assert_false(
+        api_rotation_due(&p, (uint64_t)made, 0, made + 91 * DAY - 1)); /* April 1st: a leap year */
     assert_true(api_rotation_due(&p, (uint64_t)made, 0, made + 91 * DAY));
     assert_int_equal(api_rotation_expiry(&p, made), made + 366 * DAY);
     EXPECT_OK(read_policy(POLICY(ROTATE(BEFORE("P30D")), EXPIRY("P1Y")), &p, &err));
@@ -99,9 +102,11 @@ static void a_policy_is_set_shown_and_removed(void **state)
     assert_int_equal(ask(w, "PUT /keys/none/rotationpolicy", POLICY("", EXPIRY("P90D"))), 404);
     assert_int_equal(ask(w, "POST /keys/k/create", "{\"kty\":\"EC\"}"), 200);
     assert_int_equal(ask(w, "GET /keys/k/rotationpolicy", NULL), 200);
-    assert_string_equal(w->text, "{\"id\":\"" BASE "/keys/k/rotationpolicy\",\"lifetimeActions\":[],"
-                                 "\"attributes\":{}}");
-    assert_int_equal(ask(w, "PUT /keys/k/rotationpolicy", POLICY(ROTATE(AFTER("P90D")), EXPIRY("P2Y"))), 200);
+    assert_string_equal(w->text,
+                        "{\"id\":\"" BASE "/keys/k/rotationpolicy\",\"lifetimeActions\":[],"
+                        "\"attributes\":{}}");
+    assert_int_equal(
+        ask(w, "PUT /keys/k/rotationpolicy", POLICY(ROTATE(AFTER("P90D")), EXPIRY("P2Y"))), 200);
     assert_string_equal(answer_text(w, "lifetimeActions.0.action.type"), "Rotate");
     assert_string_equal(answer_text(w, "lifetimeActions.0.trigger.timeAfterCreate"), "P90D");
     assert_string_equal(answer_text(w, "attributes.expiryTime"), "P2Y");
@@ -114,7 +119,8 @@ static void a_policy_is_set_shown_and_removed(void **state)
     assert_string_equal(answer_text(w, "error.code"), "BadParameter");
     assert_int_equal(ask(w, "GET /keys/k/rotationpolicy", NULL), 200);
     assert_string_equal(answer_text(w, "lifetimeActions.0.trigger.timeAfterCreate"), "P91D");
-    assert_int_equal(ask(w, "PUT /keys/k/rotationpolicy", "{\"lifetimeActions\":[],\"attributes\":{}}"), 200);
+    assert_int_equal(
+        ask(w, "PUT /keys/k/rotationpolicy", "{\"lifetimeActions\":[],\"attributes\":{}}"), 200);
     assert_int_equal(ask(w, "POST /keys/k/rotate", NULL), 409);
 }
 
@@ -122,7 +128,9 @@ static void rotation_makes_a_version_that_expires_as_the_policy_says(void **stat
 {
     struct world *w = *state;
     char first[256];
-    assert_int_equal(ask(w, "POST /keys/k/create", "{\"kty\":\"EC\",\"crv\":\"P-384\",\"tags\":{\"a\":\"b\"}}"), 200);
+    assert_int_equal(
+        ask(w, "POST /keys/k/create", "{\"kty\":\"EC\",\"crv\":\"P-384\",\"tags\":{\"a\":\"b\"}}"),
+        200);
     snprintf(first, sizeof first, "%s", answer_text(w, "key.kid"));
     assert_int_equal(ask(w, "POST /keys/k/rotate", NULL), 409); /* a policy must be there */
     assert_int_equal(ask(w, "PUT /keys/k/rotationpolicy", POLICY("", EXPIRY("P90D"))), 200);
@@ -141,8 +149,8 @@ int main(void)
         cmocka_unit_test(others_are_refused),
         cmocka_unit_test(a_version_is_due_when_its_time_has_come),
         cmocka_unit_test_setup_teardown(a_policy_is_set_shown_and_removed, world_up, world_down),
-        cmocka_unit_test_setup_teardown(rotation_makes_a_version_that_expires_as_the_policy_says, world_up,
-                                        world_down),
+        cmocka_unit_test_setup_teardown(rotation_makes_a_version_that_expires_as_the_policy_says,
+                                        world_up, world_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

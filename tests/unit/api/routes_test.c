@@ -6,10 +6,10 @@
 #include "support/api_fixture.h"
 #include "support/test.h"
 
-#define V "0123456789abcdef0123456789abcdef"
+#define V   "0123456789abcdef0123456789abcdef"
 #define DEF "/providers/Microsoft.Authorization/roleDefinitions"
 #define ASG "/providers/Microsoft.Authorization/roleAssignments"
-#define G "11111111-2222-4333-8444-555555555555"
+#define G   "11111111-2222-4333-8444-555555555555"
 
 /* Azure's data plane as far as it is served (API document 2). */
 static const struct {
@@ -150,8 +150,11 @@ static enum cf_rc no_record(void *ctx, const struct audit_record *r, struct cf_e
 
 static struct api_gate gate_of(struct asked *a)
 {
-    return (struct api_gate){ .ctx = a, .authenticate = let_in, .require = note,
-                              .started = nobody_started, .state = state_of,
+    return (struct api_gate){ .ctx = a,
+                              .authenticate = let_in,
+                              .require = note,
+                              .started = nobody_started,
+                              .state = state_of,
                               .record = no_record };
 }
 
@@ -183,7 +186,7 @@ static void concrete(const char *pattern, char out[256])
     static const struct {
         const char *mark, *text;
     } marks[] = { { "{scope}", "" }, { "{key}", "k1" }, { "{version}", V }, { "{guid}", G },
-                  { "{job}", V }, { "{name}", "n" }, { "{tenant}", G } };
+                  { "{job}", V },    { "{name}", "n" }, { "{tenant}", G } };
     size_t n = 0;
     while (*pattern) {
         size_t i = 0;
@@ -248,7 +251,7 @@ static void each_row_is_whole_and_none_is_open_but_those_listed(void **state)
 static void what_changes_something_is_recorded(void **state)
 {
     (void)state;
-    static const char *const uses[] = { "KeySign", "KeyVerify", "KeyEncrypt", "KeyDecrypt",
+    static const char *const uses[] = { "KeySign", "KeyVerify", "KeyEncrypt",     "KeyDecrypt",
                                         "KeyWrap", "KeyUnwrap", "RandomBytesGet", "LocalAudit" };
     size_t n = 0;
     const struct api_route *r = api_routes(&n);
@@ -345,9 +348,14 @@ static void unknown_paths_and_methods_are_told_apart(void **state)
     struct asked a = { .allow = true, .state = API_ACTIVE };
     struct api_gate gate = gate_of(&a);
     struct shot s;
-    static const char *const unknown[] = { "/", "/nothing", "/Keys", "/keys/k/create/more",
-                                           "/keys/k/0123", "/keys/k/" V "/create",
-                                           "/backup/x/y/pending", "/local/status",
+    static const char *const unknown[] = { "/",
+                                           "/nothing",
+                                           "/Keys",
+                                           "/keys/k/create/more",
+                                           "/keys/k/0123",
+                                           "/keys/k/" V "/create",
+                                           "/backup/x/y/pending",
+                                           "/local/status",
                                            "/deletedkeys/k/versions" };
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
         print_message("  %s\n", unknown[i]);

@@ -3,8 +3,7 @@
 
 static char text[256];
 
-static enum cf_rc parse(const char *uri, struct api_path *p, struct api_params *q,
-                        struct cf_err *e)
+static enum cf_rc parse(const char *uri, struct api_path *p, struct api_params *q, struct cf_err *e)
 {
     snprintf(text, sizeof text, "%s", uri);
     return api_uri_parse(text, p, q, e);
@@ -29,9 +28,10 @@ static void a_path_with_an_escape_or_a_strange_byte_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "/keys/a%00b", "/keys/%61", "/keys/a b", "/keys/a;b", "/keys/a\\b", "/keys/../x",
-        "/keys/./x", "keys", "http://evil/keys", "*", "/keys/a#b", "/keys/\x80", "/a/b/c/d/e/f/g/h/i",
-        "/keys/a%2Fb", "/keys/a:b",
+        "/keys/a%00b",        "/keys/%61",   "/keys/a b", "/keys/a;b",
+        "/keys/a\\b",         "/keys/../x",  "/keys/./x", "keys",
+        "http://evil/keys",   "*",           "/keys/a#b", "/keys/\x80",
+        "/a/b/c/d/e/f/g/h/i", "/keys/a%2Fb", "/keys/a:b",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct cf_err err;
@@ -61,9 +61,12 @@ static void a_query_that_could_be_read_in_two_ways_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "/k?a", "/k?=b", "/k?a=1&a=2", "/k?a=%00", "/k?a=%0a", "/k?a=%e4", "/k?a=%4", "/k?a=%zz",
-        "/k?a=1&&b=2", "/k?a=1&", "/k?a=1&%61=2",
-        "/k?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&q=1",
+        "/k?a",         "/k?=b",
+        "/k?a=1&a=2",   "/k?a=%00",
+        "/k?a=%0a",     "/k?a=%e4",
+        "/k?a=%4",      "/k?a=%zz",
+        "/k?a=1&&b=2",  "/k?a=1&",
+        "/k?a=1&%61=2", "/k?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&q=1",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct cf_err err;

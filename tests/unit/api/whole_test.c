@@ -8,9 +8,10 @@
 #include "crypto/cert.h"
 #include "crypto/crypto.h"
 
-#define SAS_BODY(more) \
-    "{\"storageResourceUri\":\"https://acct.blob.core.windows.net/cont/\",\"token\":\"?sv=1&sig=x\"" more "}"
-#define RESTORE_BODY(member) \
+#define SAS_BODY(more)                                                                                    \
+    "{\"storageResourceUri\":\"https://acct.blob.core.windows.net/cont/\",\"token\":\"?sv=1&sig=x\"" more \
+    "}"
+#define RESTORE_BODY(member)                                                                       \
     "{\"sasTokenParameters\":" SAS_BODY("") ",\"" member "\":\"mhsm-hsm1-20270115080000\"}"
 
 static void a_started_job_answers_what_every_client_waits_for(void **state)
@@ -63,8 +64,8 @@ static void a_started_job_answers_what_every_client_waits_for(void **state)
         assert_int_equal(answer_int(w, "coffer.bytes"), 5);
         assert_string_equal(answer_text(w, "azureStorageBlobContainerUri"),
                             rows[i].kind == JOBS_BACKUP ? "https://acct.blob.core.windows.net/"
-                                                          "cont/mhsm-hsm1-20270115080000" :
-                                                          "");
+                                                          "cont/mhsm-hsm1-20270115080000"
+                                                        : "");
         hal_sim_clock_step(w->clock, -3000);
         snprintf(poll, sizeof poll, "GET %s/%s/pending",
                  rows[i].root[1] == 'b' ? "/restore" : "/backup", id);
@@ -82,7 +83,8 @@ static void a_failed_job_says_why_in_its_body(void **state)
     char poll[128], id[JOBS_ID_SIZE];
     assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 202);
     snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
-    struct jobs_end end = { .event = JOBS_EV_ERROR, .error_code = "BadRequest",
+    struct jobs_end end = { .event = JOBS_EV_ERROR,
+                            .error_code = "BadRequest",
                             .error = "The container does not exist" };
     assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
     snprintf(poll, sizeof poll, "GET /backup/%s/pending", id);
@@ -115,8 +117,9 @@ static void orders_that_lack_something_are_refused_before_they_start(void **stat
     assert_int_equal(ask(w, "GET /backup/0123456789abcdef0123456789abcdef/pending", NULL), 404);
 }
 
-#define FOLDER_BODY(uri, folder) \
-    "{\"sasTokenParameters\":{\"storageResourceUri\":\"" uri "\"},\"folderToRestore\":\"" folder "\"}"
+#define FOLDER_BODY(uri, folder)                                                                   \
+    "{\"sasTokenParameters\":{\"storageResourceUri\":\"" uri "\"},\"folderToRestore\":\"" folder   \
+    "\"}"
 
 static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **state)
 {
@@ -127,7 +130,8 @@ static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **sta
         { FOLDER_BODY("https://a.b/cont", "f"), "https://a.b/cont", "f" },
         { FOLDER_BODY("https://a.b/cont/", "/f"), "https://a.b/cont", "/f" },
         { FOLDER_BODY("https://a.b/cont", "x/y/f"), "https://a.b/cont/x/y", "f" },
-        { FOLDER_BODY("http://127.0.0.1:1/account", "cont/f"), "http://127.0.0.1:1/account/cont", "f" },
+        { FOLDER_BODY("http://127.0.0.1:1/account", "cont/f"), "http://127.0.0.1:1/account/cont",
+          "f" },
         { FOLDER_BODY("dir:///mnt", "x/f/"), "dir:///mnt/x", "f/" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -183,12 +187,13 @@ static void role_definitions_are_made_listed_and_deleted(void **state)
     assert_int_equal(ask(w, "PUT /keys" DEF "/" G1, "{\"properties\":{}}"), 400);
     assert_int_equal(ask(w, "PUT " DEF "/x", "{\"properties\":{}}"), 400);
     assert_string_equal(answer_text(w, "error.code"), "BadParameter");
-    assert_int_equal(ask(w, "PUT " DEF "/a290e904-7015-4bba-90c8-60543313cdb4",
-                         "{\"properties\":{}}"),
-                     400);
-    assert_non_null(strstr(w->text, "Cannot re-use the name/GUID matching that of a built-in role."));
-    assert_int_equal(ask(w, "PUT " DEF "/" G1, "{\"properties\":{\"permissions\":[{\"dataActions\":"
-                                               "[\"Microsoft.KeyVault/managedHsm/fly\"]}]}}"),
+    assert_int_equal(
+        ask(w, "PUT " DEF "/a290e904-7015-4bba-90c8-60543313cdb4", "{\"properties\":{}}"), 400);
+    assert_non_null(
+        strstr(w->text, "Cannot re-use the name/GUID matching that of a built-in role."));
+    assert_int_equal(ask(w, "PUT " DEF "/" G1,
+                         "{\"properties\":{\"permissions\":[{\"dataActions\":"
+                         "[\"Microsoft.KeyVault/managedHsm/fly\"]}]}}"),
                      400);
     assert_int_equal(ask(w, "DELETE " DEF "/" G1, NULL), 200);
     assert_string_equal(answer_text(w, "name"), G1);
@@ -239,15 +244,15 @@ static void settings_are_text_in_lower_case(void **state)
     assert_int_equal(ask(w, "GET /settings", NULL), 200);
     assert_string_equal(w->text, "{\"settings\":[{\"name\":\"AllowKeyManagementOperationsThroughARM"
                                  "\",\"value\":\"false\",\"type\":\"boolean\"}]}");
-    assert_int_equal(ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM",
-                         "{\"value\":\"True\"}"),
-                     200);
+    assert_int_equal(
+        ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM", "{\"value\":\"True\"}"),
+        200);
     assert_string_equal(answer_text(w, "value"), "true");
     assert_int_equal(ask(w, "GET /settings/AllowKeyManagementOperationsThroughARM", NULL), 200);
     assert_string_equal(answer_text(w, "value"), "true");
-    assert_int_equal(ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM",
-                         "{\"value\":\"maybe\"}"),
-                     400);
+    assert_int_equal(
+        ask(w, "PATCH /settings/AllowKeyManagementOperationsThroughARM", "{\"value\":\"maybe\"}"),
+        400);
     assert_int_equal(ask(w, "GET /settings/None", NULL), 404);
 }
 
@@ -260,9 +265,11 @@ static void officer(char *out, size_t size, const struct cf_buf *der)
     cf_base64(der->data, der->len, x5c);
     cf_base64url(c.pub.n, c.pub.n_len, n);
     cf_base64url(c.sha256, 32, x5t);
-    snprintf(out, size, "{\"kty\":\"RSA\",\"key_ops\":[\"verify\",\"encrypt\",\"wrapKey\"],"
-                        "\"n\":\"%s\",\"e\":\"AQAB\",\"x5c\":[\"%s\"],\"x5t#S256\":\"%s\","
-                        "\"alg\":\"RSA-OAEP-256\"}", n, x5c, x5t);
+    snprintf(out, size,
+             "{\"kty\":\"RSA\",\"key_ops\":[\"verify\",\"encrypt\",\"wrapKey\"],"
+             "\"n\":\"%s\",\"e\":\"AQAB\",\"x5c\":[\"%s\"],\"x5t#S256\":\"%s\","
+             "\"alg\":\"RSA-OAEP-256\"}",
+             n, x5c, x5t);
 }
 
 #define OFFICERS 3
@@ -270,13 +277,14 @@ static void officer(char *out, size_t size, const struct cf_buf *der)
 static void make_officers(char entry[OFFICERS][8192])
 {
     for (size_t i = 0; i < OFFICERS; i++) {
-        struct crypto_cert_order o = { .kind = CRYPTO_CERT_OFFICER, .common_name = "officer",
-                                       .now = START_S, .days = 10 };
+        struct crypto_cert_order o = {
+            .kind = CRYPTO_CERT_OFFICER, .common_name = "officer", .now = START_S, .days = 10
+        };
         struct crypto_cert_pair pair = { 0 };
         struct cf_buf der = { 0 };
         assert_int_equal(crypto_cert_make(&o, NULL, &pair, NULL), CF_OK);
-        assert_int_equal(crypto_cert_from_pem(crypto_bytes_of(pair.cert_pem.data,
-                                                              pair.cert_pem.len), &der, NULL),
+        assert_int_equal(crypto_cert_from_pem(
+                             crypto_bytes_of(pair.cert_pem.data, pair.cert_pem.len), &der, NULL),
                          CF_OK);
         officer(entry[i], 8192, &der);
         cf_buf_clear(&der);
@@ -291,8 +299,8 @@ static void a_download_gives_the_document_as_a_string(void **state)
     static char body[4 * 8192];
     make_officers(entry);
     w->state = API_PROVISIONED;
-    snprintf(body, sizeof body, "{\"certificates\":[%s,{\"value\":%s},%s],\"required\":2}", entry[0],
-             entry[1], entry[2]); /* both shapes of an entry */
+    snprintf(body, sizeof body, "{\"certificates\":[%s,{\"value\":%s},%s],\"required\":2}",
+             entry[0], entry[1], entry[2]); /* both shapes of an entry */
     assert_int_equal(ask(w, "POST /securitydomain/download?api-version=7.2", body), 202);
     assert_string_equal(answer_text(w, "value"), "{\"SharedKeys\":\"\\n\"}");
     assert_string_equal(w->reply.async_path, "/securitydomain/download/pending");
@@ -400,8 +408,7 @@ static void the_authority_publishes_itself(void **state)
     assert_int_equal(ask(w, "GET /adfs/discovery/keys", NULL), 404);
 }
 
-static enum cf_rc create(void *ctx, const struct json *body, struct cf_buf *reply,
-                         struct cf_err *e)
+static enum cf_rc create(void *ctx, const struct json *body, struct cf_buf *reply, struct cf_err *e)
 {
     const char *name = NULL;
     (void)ctx;

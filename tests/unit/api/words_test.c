@@ -1,4 +1,5 @@
-/* What the server says in fixed words: versions, hosts, challenge, errors, algorithms, skip tokens. */
+/* What the server says in fixed words: versions, hosts, challenge, errors, algorithms, skip tokens.
+ */
 #include "alg_priv.h"
 #include "server_priv.h"
 #include "support/test.h"
@@ -18,8 +19,8 @@ static void listed_api_versions_pass_and_others_are_named(void **state)
 {
     (void)state;
     struct cf_err err;
-    static const char *const fine[] = { "7.0", "7.2", "7.4-preview.1", "7.6", "2025-07-01",
-                                        "2026-01-01-preview" };
+    static const char *const fine[] = { "7.0", "7.2",        "7.4-preview.1",
+                                        "7.6", "2025-07-01", "2026-01-01-preview" };
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
         EXPECT_OK(api_version_check(fine[i], &err));
     EXPECT_RC(CF_E_INPUT, api_version_check("2016-10-01", &err));
@@ -42,10 +43,12 @@ static void only_configured_host_names_are_answered(void **state)
     assert_string_equal(out, "pub.example.org");
     EXPECT_OK(api_host_check(&a, "pub.example.org:443", out, &err));
     assert_string_equal(out, "pub.example.org");
-    static const char *const bad[] = { "evil.test:8443", "hsm1.coffer.test", "hsm1.coffer.test:1",
-                                       "pub.example.org:8443", "hsm1.coffer.test.:8443", "",
-                                       "hsm1.coffer.test:8443:1", "hsm1.coffer.test:", ":8443",
-                                       "a@hsm1.coffer.test:8443", "hsm1.coffer.test:08443x" };
+    static const char *const bad[] = {
+        "evil.test:8443",          "hsm1.coffer.test",       "hsm1.coffer.test:1",
+        "pub.example.org:8443",    "hsm1.coffer.test.:8443", "",
+        "hsm1.coffer.test:8443:1", "hsm1.coffer.test:",      ":8443",
+        "a@hsm1.coffer.test:8443", "hsm1.coffer.test:08443x"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         print_message("  %s\n", bad[i]);
         EXPECT_RC(CF_E_INPUT, api_host_check(&a, bad[i], out, &err));
@@ -86,7 +89,8 @@ static void each_cause_has_its_status_and_codes(void **state)
         { CF_E_DENIED, "Unauthorized", { 401, "Unauthorized", NULL } },
         { CF_E_DENIED, "KeyDisabled", { 403, "Forbidden", "KeyDisabled" } },
         { CF_E_DENIED, NULL, { 403, "Forbidden", NULL } },
-        { CF_E_STATE, "ObjectIsDeletedButRecoverable",
+        { CF_E_STATE,
+          "ObjectIsDeletedButRecoverable",
           { 409, "Conflict", "ObjectIsDeletedButRecoverable" } },
         { CF_E_STATE, NULL, { 409, "Conflict", NULL } },
         { CF_E_ABSENT, "KeyNotFound", { 404, "KeyNotFound", NULL } },
@@ -179,8 +183,9 @@ static void the_algorithm_table_names_each_once_and_fits_its_key(void **state)
         if (strncmp(a->name, "ES", 2) == 0)
             assert_int_not_equal(a->wants.curve, 0);
         if (a->wants.type != HAL_OCT && (a->uses & API_ALG_SIGN) && a->hash != HAL_NO_HASH)
-            assert_int_equal(a->digest_len, a->hash == HAL_SHA256 ? 32 :
-                                            a->hash == HAL_SHA384 ? 48 : 64);
+            assert_int_equal(a->digest_len, a->hash == HAL_SHA256   ? 32
+                                            : a->hash == HAL_SHA384 ? 48
+                                                                    : 64);
         assert_int_not_equal(a->wants.type, 0);
     }
     assert_non_null(api_alg_find("RS256", API_ALG_SIGN));

@@ -17,7 +17,8 @@ static enum cf_rc derive(void *arg, const uint8_t epoch[STORE_EPOCH_SIZE], unsig
     return rc == CF_OK ? cf_secret_copy(key, 32, &out->row, e) : rc;
 }
 
-/* --- the gate: any token is ADMIN, the decision is real ---------------------------------------- */
+/* --- the gate: any token is ADMIN, the decision is real ----------------------------------------
+ */
 
 static enum cf_rc authenticate(void *ctx, const char *token, size_t len,
                                struct access_principal *out, struct cf_err *e)
@@ -32,9 +33,8 @@ static enum cf_rc authenticate(void *ctx, const char *token, size_t len,
     return CF_OK;
 }
 
-static enum cf_rc require(void *ctx, const struct access_principal *who,
-                          enum access_action action, const struct access_scope *scope,
-                          struct cf_err *e)
+static enum cf_rc require(void *ctx, const struct access_principal *who, enum access_action action,
+                          const struct access_scope *scope, struct cf_err *e)
 {
     return access_require(((struct world *)ctx)->access, who, action, scope, e);
 }
@@ -60,7 +60,8 @@ static enum cf_rc record(void *ctx, const struct audit_record *r, struct cf_err 
     return CF_OK;
 }
 
-/* --- the services: they note and answer ---------------------------------------------------------- */
+/* --- the services: they note and answer ----------------------------------------------------------
+ */
 
 static void facts(void *ctx, struct api_hsm_facts *out)
 {
@@ -121,7 +122,8 @@ static void status(void *ctx, struct api_domain_status *out)
     *out = ((struct world *)ctx)->status;
 }
 
-/* --- up and down ------------------------------------------------------------------------------------ */
+/* --- up and down
+ * ------------------------------------------------------------------------------------ */
 
 static void open_modules(struct world *w)
 {
@@ -130,21 +132,30 @@ static void open_modules(struct world *w)
     struct store_live_options live = { .dir = w->dir, .derive = derive };
     assert_int_equal(store_live_create(&live, &w->live, NULL), CF_OK);
     assert_int_equal(cf_secret_copy(key, sizeof key, &w->key, NULL), CF_OK);
-    struct store_options o = { .path = scratch_path(w->dir, "appliance.db"), .page_key = w->key,
+    struct store_options o = { .path = scratch_path(w->dir, "appliance.db"),
+                               .page_key = w->key,
                                .row_key = w->key };
     assert_int_equal(store_create(&o, &w->appliance, NULL), CF_OK);
     w->token = fake_token_in_domain(domain, 1, 7);
-    struct keystore_options k = { .live = w->live, .token = w->token, .clock = w->clock,
-                                  .generation = { 1 }, .generations = 1, .retention_days = 7 };
+    struct keystore_options k = { .live = w->live,
+                                  .token = w->token,
+                                  .clock = w->clock,
+                                  .generation = { 1 },
+                                  .generations = 1,
+                                  .retention_days = 7 };
     memcpy(k.domain_id, domain, sizeof domain);
     assert_int_equal(keystore_open(&k, &w->ks, NULL), CF_OK);
     assert_int_equal(access_open(w->live, w->clock, &w->access, NULL), CF_OK);
     assert_int_equal(jobs_open(w->appliance, w->clock, hal_linux_entropy(), &w->jobs, NULL), CF_OK);
     static const char *const audiences[] = { AUDIENCE };
-    struct access_authority_config a = { .store = w->appliance, .token = w->token,
-                                         .clock = w->clock, .entropy = hal_linux_entropy(),
-                                         .base_url = BASE, .tenant = TENANT,
-                                         .audiences = audiences, .audience_count = 1 };
+    struct access_authority_config a = { .store = w->appliance,
+                                         .token = w->token,
+                                         .clock = w->clock,
+                                         .entropy = hal_linux_entropy(),
+                                         .base_url = BASE,
+                                         .tenant = TENANT,
+                                         .audiences = audiences,
+                                         .audience_count = 1 };
     assert_int_equal(access_authority_open(&a, &w->authority, NULL), CF_OK);
     static const enum access_builtin roles[] = { ACCESS_ADMINISTRATOR, ACCESS_CRYPTO_USER,
                                                  ACCESS_CRYPTO_OFFICER };
@@ -159,16 +170,27 @@ int world_up(void **state)
     w->clock = hal_sim_clock_new(START_S * 1000);
     open_modules(w);
     w->state = API_ACTIVE;
-    w->gate = (struct api_gate){ .ctx = w, .authenticate = authenticate, .require = require,
-                                 .started = started, .state = state_of, .record = record };
-    w->services = (struct api_services){ .ctx = w, .facts = facts, .start = start,
+    w->gate = (struct api_gate){ .ctx = w,
+                                 .authenticate = authenticate,
+                                 .require = require,
+                                 .started = started,
+                                 .state = state_of,
+                                 .record = record };
+    w->services = (struct api_services){ .ctx = w,
+                                         .facts = facts,
+                                         .start = start,
                                          .domain_download = download,
                                          .domain_transfer_key = transfer_key,
-                                         .domain_upload = upload, .domain_status = status };
-    w->api.cfg = (struct api_config){ .clock = w->clock, .entropy = hal_linux_entropy(),
-                                      .gate = &w->gate, .access = w->access, .jobs = w->jobs,
+                                         .domain_upload = upload,
+                                         .domain_status = status };
+    w->api.cfg = (struct api_config){ .clock = w->clock,
+                                      .entropy = hal_linux_entropy(),
+                                      .gate = &w->gate,
+                                      .access = w->access,
+                                      .jobs = w->jobs,
                                       .authority = w->authority,
-                                      .token = w->token, .services = &w->services,
+                                      .token = w->token,
+                                      .services = &w->services,
                                       .authority_url = BASE "/adfs" };
     atomic_store(&w->api.keystore, w->ks);
     *state = w;
@@ -194,7 +216,8 @@ int world_down(void **state)
     return 0;
 }
 
-/* --- asking --------------------------------------------------------------------------------------------- */
+/* --- asking
+ * --------------------------------------------------------------------------------------------- */
 
 static enum api_method method_of(const char *name)
 {

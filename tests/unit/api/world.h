@@ -8,10 +8,10 @@
 #include "store/live.h"
 #include "support/test.h"
 
-#define START_S INT64_C(1800000000)
-#define ADMIN   "00000000-0000-4000-8000-000000000001"
-#define BASE    "https://hsm1.coffer.test:8443"
-#define TENANT  "11111111-2222-4333-8444-555555555555"
+#define START_S  INT64_C(1800000000)
+#define ADMIN    "00000000-0000-4000-8000-000000000001"
+#define BASE     "https://hsm1.coffer.test:8443"
+#define TENANT   "11111111-2222-4333-8444-555555555555"
 #define AUDIENCE "https://coffer.test:8443"
 
 struct world {

@@ -10,9 +10,9 @@ static struct cf_err err;
 static char path[64];
 static struct app_config config;
 
-#define WHOLE                                                                        \
-    "server: { certificate = \"/c\"; key = \"/k\"; socket = \"/s\"; port = 9443; };\n" \
-    "token: { module = \"/m.so\"; uri = \"pkcs11:token=t\"; };\n"                      \
+#define WHOLE                                                                                      \
+    "server: { certificate = \"/c\"; key = \"/k\"; socket = \"/s\"; port = 9443; };\n"             \
+    "token: { module = \"/m.so\"; uri = \"pkcs11:token=t\"; };\n"                                  \
     "partition: { config = \"/cfg\"; keystore = \"/ks\"; audit = \"/a\"; };\n"
 
 static enum cf_rc load(const char *text, const char *set)
@@ -38,9 +38,10 @@ static int teardown(void **state)
 static void a_whole_file_gives_its_values_and_the_defaults(void **state)
 {
     (void)state;
-    EXPECT_OK(load(WHOLE "storage: { dir_roots = [\"/media\"]; };\n"
-                         "raw = ( { name = \"data\"; file = \"/d\"; }, { name = \"x2\"; file = \"/e\"; } );\n",
-                   NULL));
+    EXPECT_OK(load(
+        WHOLE "storage: { dir_roots = [\"/media\"]; };\n"
+              "raw = ( { name = \"data\"; file = \"/d\"; }, { name = \"x2\"; file = \"/e\"; } );\n",
+        NULL));
     assert_int_equal(config.port, 9443);
     assert_string_equal(config.token_module, "/m.so");
     assert_string_equal(config.domain, "coffer.test");
@@ -78,7 +79,8 @@ static void whatever_is_wrong_is_named(void **state)
         { WHOLE, "serverport", "serverport" },
         { WHOLE "identity: { tenant = \"me\"; };", NULL, "identity.tenant" },
         { WHOLE "raw = ( { name = \"UPPER\"; file = \"/d\"; } );", NULL, "line 4" },
-        { WHOLE "raw = ( { name = \"d\"; file = \"/d\"; }, { name = \"d\"; file = \"/e\"; } );", NULL, "twice" },
+        { WHOLE "raw = ( { name = \"d\"; file = \"/d\"; }, { name = \"d\"; file = \"/e\"; } );",
+          NULL, "twice" },
         { WHOLE "storage: { dir_roots = [\"relative\"]; };", NULL, "absolute" },
         { "token: { module = \"/m\"; };", NULL, "server.certificate is not set" },
         { "server: { port = ", NULL, "line 1" },

@@ -105,8 +105,8 @@ static void runs_of_one_byte_are_found_and_broken_runs_are_not(void **state)
 static void base64_matches_rfc_4648_and_refuses_what_is_not(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = { { "", "" },         { "f", "Zg" },
-                                            { "fo", "Zm8" },    { "foo", "Zm9v" },
+    static const char *const pairs[][2] = { { "", "" },           { "f", "Zg" },
+                                            { "fo", "Zm8" },      { "foo", "Zm9v" },
                                             { "foob", "Zm9vYg" }, { "fooba", "Zm9vYmE" } };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char out[CF_BASE64_SIZE(8)];
@@ -121,7 +121,8 @@ static void base64_matches_rfc_4648_and_refuses_what_is_not(void **state)
         assert_int_equal(back.len, 2 * strlen(pairs[i][0]));
         cf_buf_clear(&back);
     }
-    static const char *const bad[] = { "A", "Zg=", "Zm9v=", "Z===", "Zh", "Zm9", "Zm 9", "Zg==Zg==", "=" };
+    static const char *const bad[] = { "A",   "Zg=",  "Zm9v=",    "Z===", "Zh",
+                                       "Zm9", "Zm 9", "Zg==Zg==", "=" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct cf_buf out = { 0 };
         print_message("  %s\n", bad[i]);
@@ -283,12 +284,29 @@ static void a_text_is_made_fit_without_cutting_a_character(void **state)
 static void utf8_is_taken_in_its_one_form(void **state)
 {
     (void)state;
-    static const char *const good[] = { "", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
-                                        "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+    static const char *const good[] = { "",
+                                        "a",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
                                         "\xf4\x8f\xbf\xbf" };
-    static const char *const bad[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41",
-                                       "\xe0\x9f\x80", "\xed\xa0\x80", "\xe2\x82", "\xf0\x8f\xbf\xbf",
-                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xfe" };
+    static const char *const bad[] = { "\x80",
+                                       "\xbf",
+                                       "\xc0\x80",
+                                       "\xc1\xbf",
+                                       "\xc2",
+                                       "\xc2\x41",
+                                       "\xe0\x9f\x80",
+                                       "\xed\xa0\x80",
+                                       "\xe2\x82",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "\xff",
+                                       "a\xfe" };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(cf_utf8_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

@@ -100,8 +100,9 @@ static void no_byte_behind_the_range_is_handed_on(void **state)
     static const char *const want[] = { "Content-Range" };
     static const uint8_t bytes[64];
     uint64_t taken = 0;
-    struct azure_op o = { .op = { .verb = BLOB_DO_GET, .first = 10, .count = 50, .push = count,
-                                  .ctx = &taken } };
+    struct azure_op o = {
+        .op = { .verb = BLOB_DO_GET, .first = 10, .count = 50, .push = count, .ctx = &taken }
+    };
     struct net_result r = { .status = 206, .want = want, .nwant = 1, .present = { true } };
     struct cf_err e = { 0 };
     snprintf(r.values[0], sizeof r.values[0], "bytes 10-59/500");

@@ -8,7 +8,8 @@
 
 #define CHUNK (1U << FLOW_CHUNK_LOG2)
 
-/* --- raw ------------------------------------------------------------------------------------------ */
+/* --- raw
+ * ------------------------------------------------------------------------------------------ */
 
 static void block_size_doubles_so_that_one_blob_holds_the_stream(void **state)
 {
@@ -63,14 +64,14 @@ static void erased_and_zeroed_chunks_are_left_out_and_little_is_read_for_it(void
     struct flow_reader from = { read_medium, &m };
     struct flow_block b = { .stream = 2, .chunk_log2 = FLOW_CHUNK_LOG2 };
     chunk_raw_shape(6 * CHUNK - 10, &b);
-    memset(m.bytes + CHUNK, 0xff, CHUNK);           /* erased */
-    memset(m.bytes + 2 * CHUNK, 0x55, CHUNK);       /* data */
-    m.bytes[4 * CHUNK - 1] = 1;                     /* zeros but for its last byte */
+    memset(m.bytes + CHUNK, 0xff, CHUNK);     /* erased */
+    memset(m.bytes + 2 * CHUNK, 0x55, CHUNK); /* data */
+    m.bytes[4 * CHUNK - 1] = 1;               /* zeros but for its last byte */
     memset(m.bytes + 4 * CHUNK, 0xff, CHUNK);
-    m.bytes[4 * CHUNK + CHUNK_PROBE] = 0x00;        /* erased but for one byte */
+    m.bytes[4 * CHUNK + CHUNK_PROBE] = 0x00; /* erased but for one byte */
     EXPECT_OK(chunk_raw_probe(&b, &from, scratch, &err));
-    static const enum flow_fill want[] = { FLOW_ZEROS, FLOW_ONES, FLOW_SENT, FLOW_SENT, FLOW_SENT,
-                                           FLOW_ZEROS };
+    static const enum flow_fill want[] = { FLOW_ZEROS, FLOW_ONES, FLOW_SENT,
+                                           FLOW_SENT,  FLOW_SENT, FLOW_ZEROS };
     for (uint32_t i = 0; i < 6; i++)
         assert_int_equal(flow_map_get(&b, i), want[i]);
     EXPECT_OK(flow_map_check(&b, &err));
@@ -96,7 +97,8 @@ static void a_chunk_of_one_value_alone_is_no_reason_to_leave_it_out(void **state
     free(m.bytes);
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records
+ * -------------------------------------------------------------------------------------- */
 
 static void make_record(struct cf_buf *out, const char *name, size_t pad)
 {
@@ -141,7 +143,8 @@ static void name_of(size_t i, char out[32])
 
 static struct chunk_packing packing(struct chunk_index *index, uint32_t block_max)
 {
-    return (struct chunk_packing){ .chunk_log2 = FLOW_CHUNK_LOG2, .block_max = block_max,
+    return (struct chunk_packing){ .chunk_log2 = FLOW_CHUNK_LOG2,
+                                   .block_max = block_max,
                                    .index = index };
 }
 
@@ -308,8 +311,8 @@ static void long_indexes_are_cut_into_segments_that_begin_with_a_name(void **sta
         uint32_t offset = 1;
         assert_int_equal(g->offset, at);
         assert_true(g->len <= CHUNK_SEGMENT_CUT);
-        EXPECT_OK(chunk_index_find(g, s.index.bytes.data + g->offset, g->name, &chunk, &offset,
-                                   &err));
+        EXPECT_OK(
+            chunk_index_find(g, s.index.bytes.data + g->offset, g->name, &chunk, &offset, &err));
         assert_int_equal(chunk, g->chunk);
         assert_int_equal(offset, 0);
         at += g->len;
@@ -390,8 +393,13 @@ static void malformed_indexes_are_refused(void **state)
     static const uint8_t empty_only[] = { 0, 0, 0xff, 0xff, 0xff, 0xff };
     static const uint8_t no_offset[] = { 1, 0, 'a', 0xff, 0xff, 0xff, 0xff };
     static const uint8_t doubled[] = { 1, 0, 'a', 0, 0, 0, 0, 1, 0, 'a', 0, 0, 0, 0 };
-    struct { const void *p; uint32_t len; } cases[] = {
-        { cut, sizeof cut }, { empty_only, sizeof empty_only }, { no_offset, sizeof no_offset },
+    struct {
+        const void *p;
+        uint32_t len;
+    } cases[] = {
+        { cut, sizeof cut },
+        { empty_only, sizeof empty_only },
+        { no_offset, sizeof no_offset },
         { doubled, sizeof doubled },
     };
     for (size_t i = 0; i < 4; i++) {

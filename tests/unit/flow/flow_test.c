@@ -5,8 +5,9 @@
 
 static struct flow_block raw(uint8_t log2, uint32_t covered)
 {
-    return (struct flow_block){ .stream = 2, .chunk_log2 = log2, .mapped = true, .last = true,
-                                .covered = covered };
+    return (struct flow_block){
+        .stream = 2, .chunk_log2 = log2, .mapped = true, .last = true, .covered = covered
+    };
 }
 
 static void a_block_of_records_costs_a_header_and_a_tag_a_chunk(void **state)
@@ -86,8 +87,12 @@ static void a_row_reads_as_it_was_written(void **state)
 {
     (void)state;
     uint8_t row[FLOW_ROW_SIZE];
-    struct flow_receipt in = { .salt = { 1 }, .place = 1ULL << 40, .covered = 7, .wire = 9,
-                               .digest = { [31] = 2 } }, out;
+    struct flow_receipt in = { .salt = { 1 },
+                               .place = 1ULL << 40,
+                               .covered = 7,
+                               .wire = 9,
+                               .digest = { [31] = 2 } },
+                        out;
     flow_row_put(&in, row);
     flow_row_get(row, &out);
     assert_memory_equal(&in, &out, sizeof in);

@@ -134,7 +134,9 @@ static enum cf_rc make_large(struct fixture *f, const char *name, const char *ch
     struct keystore_new n = { .spec = aes,
                               .attrs = { .given = KEYSTORE_GIVEN_TAGS | KEYSTORE_GIVEN_POLICY |
                                                   KEYSTORE_GIVEN_EXPORTABLE,
-                                         .exportable = true, .tags = &tags, .policy = &policy } };
+                                         .exportable = true,
+                                         .tags = &tags,
+                                         .policy = &policy } };
     enum cf_rc rc = keystore_create(f->b.ks, name, &n, NULL, &err);
     keystore_tags_clear(&tags);
     keystore_policy_clear(&policy);

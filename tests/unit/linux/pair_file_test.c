@@ -58,7 +58,8 @@ static void expect_live(const char *bytes)
 static void the_names_trade_when_the_slot_flips_and_only_then(void **state)
 {
     (void)state;
-    EXPECT_OK(hal_linux_pair_settle(path, 0, &err)); /* nothing restored yet: no twin, no note needed */
+    EXPECT_OK(
+        hal_linux_pair_settle(path, 0, &err)); /* nothing restored yet: no twin, no note needed */
     expect_live("AAAA");
     make_twin("BBBB");
     EXPECT_OK(hal_linux_pair_settle(path, 0, &err)); /* built but not flipped */

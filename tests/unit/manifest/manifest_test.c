@@ -42,8 +42,8 @@ static int set_up(void **state)
     f->entropy = hal_sim_entropy_new(3, 0);
     f->generations[0] = 2;
     f->generations[1] = 1;
-    f->domain = (struct manifest_domain){ .token = f->token, .generations = f->generations,
-                                          .count = 2 };
+    f->domain =
+        (struct manifest_domain){ .token = f->token, .generations = f->generations, .count = 2 };
     vectors_fixed(&v, "domain_id", f->domain.domain_id, HAL_DOMAIN_ID_SIZE);
     for (uint32_t g = 1; g <= 2; g++) {
         import(f, &v, HAL_ROLE_BK, "bk", g);
@@ -244,8 +244,8 @@ static void two_builds_share_no_key_and_nonce(void **state)
     struct cf_buf a = { 0 }, b = { 0 };
     build(f, &a);
     build(f, &b);
-    assert_memory_not_equal(a.data + 64, b.data + 64, 16);  /* backup id */
-    assert_memory_not_equal(a.data + 96, b.data + 96, 32);  /* envelope salt: KE */
+    assert_memory_not_equal(a.data + 64, b.data + 64, 16);   /* backup id */
+    assert_memory_not_equal(a.data + 96, b.data + 96, 32);   /* envelope salt: KE */
     assert_memory_not_equal(a.data + 184, b.data + 184, 24); /* random: KM */
     cf_buf_clear(&a);
     cf_buf_clear(&b);
@@ -306,8 +306,7 @@ static void a_token_that_fails_makes_no_manifest(void **state)
     struct manifest_envelope env;
     struct cf_secret *dk = NULL;
     fake_token_fail(f->token, CF_E_TOKEN, 1);
-    EXPECT_RC(CF_E_TOKEN,
-              manifest_envelope_make(&f->domain, f->entropy, 1, &env, &dk, &err));
+    EXPECT_RC(CF_E_TOKEN, manifest_envelope_make(&f->domain, f->entropy, 1, &env, &dk, &err));
     assert_null(dk);
     fake_token_fail(f->token, CF_OK, 0);
 }

@@ -15,9 +15,12 @@
 #include "support/fake_token.h"
 #include "support/run_bench.h"
 
-static const struct run_bench_options small = { .partitions = 2, .bytes = 50000,
-                                                .run = { .chunk_log2 = 12, .record_block = 16384,
-                                                         .attempts = 3, .threads = 2,
+static const struct run_bench_options small = { .partitions = 2,
+                                                .bytes = 50000,
+                                                .run = { .chunk_log2 = 12,
+                                                         .record_block = 16384,
+                                                         .attempts = 3,
+                                                         .threads = 2,
                                                          .connections = 4 } };
 
 static int set_up_with(void **state, const struct run_bench_options *o)
@@ -90,7 +93,6 @@ static void a_full_restore_brings_everything_back_and_takes_later_things_away(vo
     assert_memory_equal(before, after, 32);
 }
 
-
 /* A request that was let in before the restore began: it is refused, or what it made stays. */
 static void a_key_made_while_a_restore_runs_is_refused_or_stays(void **state)
 {
@@ -151,7 +153,8 @@ static void an_empty_appliance_is_backed_up_and_restored(void **state)
     run_bench_close(&b);
 }
 
-/* --- what is refused at once -------------------------------------------------------------------- */
+/* --- what is refused at once --------------------------------------------------------------------
+ */
 
 static void only_one_job_runs_at_a_time(void **state)
 {
@@ -206,7 +209,8 @@ static void a_place_that_cannot_be_is_refused_before_there_is_a_job(void **state
     EXPECT_RC(CF_E_ABSENT, jobs_last(b->jobs, JOBS_BACKUP, &r, &err));
 }
 
-/* --- what is refused of a folder ------------------------------------------------------------------ */
+/* --- what is refused of a folder
+ * ------------------------------------------------------------------ */
 
 static void expect_failure(struct jobs_record *r, const char *code, const char *words)
 {
@@ -330,7 +334,8 @@ static void a_partition_that_this_appliance_lacks_stops_the_restore_before_it_be
     assert_memory_equal(before, after, 32);
 }
 
-/* --- selective restore ------------------------------------------------------------------------------- */
+/* --- selective restore
+ * ------------------------------------------------------------------------------- */
 
 static void a_partition_that_the_backup_lacks_stays_and_is_named(void **state)
 {
@@ -417,12 +422,13 @@ static void every_key_of_many_is_found_through_the_index(void **state)
     }
 }
 
-/* --- secrecy and freshness ----------------------------------------------------------------------------- */
+/* --- secrecy and freshness
+ * ----------------------------------------------------------------------------- */
 
 static void no_name_is_readable_in_any_blob(void **state)
 {
-    static const char *const secrets[] = { "alpha", "bravo", "Bravo", "charlie-7", "zulu", "part0",
-                                           "6f6f6f6f" };
+    static const char *const secrets[] = { "alpha", "bravo", "Bravo",   "charlie-7",
+                                           "zulu",  "part0", "6f6f6f6f" };
     struct run_bench *b = *state;
     struct jobs_record r;
     run_bench_backup(b, &r);
@@ -492,7 +498,8 @@ static void no_key_meets_a_nonce_twice_though_the_random_source_is_stuck(void **
     free(s.pairs);
 }
 
-/* --- a source that changes ------------------------------------------------------------------------------- */
+/* --- a source that changes
+ * ------------------------------------------------------------------------------- */
 
 /* A partition whose change counter moves, as if somebody wrote during the backup. */
 struct restless {
@@ -554,7 +561,8 @@ static void a_partition_written_during_the_backup_fails_it_by_name(void **state)
     expect_state(&r, JOBS_SUCCEEDED);
 }
 
-/* --- a twin that finds no room --------------------------------------------------------------------------- */
+/* --- a twin that finds no room
+ * --------------------------------------------------------------------------- */
 
 struct cramped {
     struct hal_partition base;
@@ -584,7 +592,8 @@ static void cramped_close(struct hal_partition *p)
 static enum cf_rc open_cramped(void *ctx, unsigned side, struct hal_partition **out,
                                struct cf_err *e)
 {
-    static const struct hal_partition_ops ops = { .write = cramped_write, .fill = cramped_fill,
+    static const struct hal_partition_ops ops = { .write = cramped_write,
+                                                  .fill = cramped_fill,
                                                   .close = cramped_close };
     struct cramped *p = calloc(1, sizeof *p);
     enum cf_rc rc = open_quiet(ctx, side, &p->inner, e);

@@ -38,11 +38,13 @@ static void load(struct block_case *c, const char *name)
     c->run.dk = c->dk;
     vectors_fixed(&v, "backup_id", c->run.backup_id, FLOW_ID_SIZE);
     vectors_fixed(&v, "salt", c->salt, sizeof c->salt);
-    c->block = (struct flow_block){
-        .stream = (uint32_t)vectors_uint(&v, "stream"), .number = vectors_uint(&v, "block"),
-        .place = vectors_uint(&v, "place"), .chunk_log2 = (uint8_t)vectors_uint(&v, "log2"),
-        .last = vectors_uint(&v, "last"), .mapped = vectors_uint(&v, "raw"),
-        .covered = (uint32_t)vectors_uint(&v, "plain_bytes") };
+    c->block = (struct flow_block){ .stream = (uint32_t)vectors_uint(&v, "stream"),
+                                    .number = vectors_uint(&v, "block"),
+                                    .place = vectors_uint(&v, "place"),
+                                    .chunk_log2 = (uint8_t)vectors_uint(&v, "log2"),
+                                    .last = vectors_uint(&v, "last"),
+                                    .mapped = vectors_uint(&v, "raw"),
+                                    .covered = (uint32_t)vectors_uint(&v, "plain_bytes") };
     vectors_bytes(&v, "plain", &c->plain);
     assert_int_equal(cf_buf_resize(&c->plain, c->block.covered, NULL), CF_OK); /* zeros */
     vectors_bytes(&v, "wire", &c->wire);
@@ -74,8 +76,11 @@ static void blocks_are_sealed_as_the_vectors_say(void **state)
         print_message("  %s\n", names[n]);
         load(&c, names[n]);
         uint8_t *out = calloc(1, c.wire.len + 8192);
-        struct seal_pass p = { .run = &c.run, .block = &c.block, .salt = c.salt,
-                               .from = { read_plain, &c }, .digest = true };
+        struct seal_pass p = { .run = &c.run,
+                               .block = &c.block,
+                               .salt = c.salt,
+                               .from = { read_plain, &c },
+                               .digest = true };
         EXPECT_OK(seal_writer_begin(w, &p, &err));
         assert_int_equal(flow_wire(&c.block), c.wire.len);
         for (; got; len += got) /* room for one piece at a time */
@@ -122,10 +127,12 @@ static enum cf_rc open_as(struct block_case *c, const uint8_t *wire, size_t len,
                           struct sunk *s)
 {
     struct seal_opener *o = NULL;
-    struct flow_receipt row = { .place = c->block.place, .covered = c->block.covered,
+    struct flow_receipt row = { .place = c->block.place,
+                                .covered = c->block.covered,
                                 .wire = (uint32_t)c->wire.len };
-    struct seal_expect x = { .run = &c->run, .block = &c->block, .receipt = &row,
-                             .to = { sink_put, sink_fill, s } };
+    struct seal_expect x = {
+        .run = &c->run, .block = &c->block, .receipt = &row, .to = { sink_put, sink_fill, s }
+    };
     memcpy(row.salt, c->salt, sizeof row.salt);
     s->c = c;
     s->bytes = 0;
@@ -233,8 +240,9 @@ static void one_chunk_opens_alone_and_only_as_itself(void **state)
     memcpy(row.salt, c.salt, sizeof row.salt);
     c.block.mapped = false; /* as in a record stream: seal it anew */
     struct seal_writer *w = NULL;
-    struct seal_pass p = { .run = &c.run, .block = &c.block, .salt = c.salt,
-                           .from = { read_plain, &c } };
+    struct seal_pass p = {
+        .run = &c.run, .block = &c.block, .salt = c.salt, .from = { read_plain, &c }
+    };
     uint8_t wire[FLOW_HEADER_SIZE + FLOW_TAG_SIZE + 4 * SEAL_PIECE(12)];
     size_t got = 0;
     EXPECT_OK(seal_writer_new(&w, &err));
@@ -272,8 +280,9 @@ static void a_failed_read_ends_the_attempt_and_shows_no_plaintext(void **state)
     struct flow_receipt row;
     uint8_t out[8192];
     size_t got = 0;
-    struct seal_pass p = { .run = &c.run, .block = &c.block, .salt = c.salt,
-                           .from = { read_fails, NULL } };
+    struct seal_pass p = {
+        .run = &c.run, .block = &c.block, .salt = c.salt, .from = { read_fails, NULL }
+    };
     EXPECT_OK(seal_writer_new(&w, &err));
     EXPECT_OK(seal_writer_begin(w, &p, &err));
     EXPECT_RC(CF_E_IO, seal_writer_pull(w, out, sizeof out, &got, &err));
@@ -293,8 +302,9 @@ static void a_pull_without_room_for_a_chunk_is_the_callers_fault(void **state)
     struct seal_writer *w = NULL;
     uint8_t out[1024];
     size_t got = 0;
-    struct seal_pass p = { .run = &c.run, .block = &c.block, .salt = c.salt,
-                           .from = { read_plain, &c } };
+    struct seal_pass p = {
+        .run = &c.run, .block = &c.block, .salt = c.salt, .from = { read_plain, &c }
+    };
     EXPECT_OK(seal_writer_new(&w, &err));
     EXPECT_OK(seal_writer_begin(w, &p, &err));
     EXPECT_OK(seal_writer_pull(w, out, sizeof out, &got, &err)); /* the header fits */

@@ -58,8 +58,12 @@ static void send_block(struct fixture *f, uint64_t number, uint8_t salt, char le
     struct upload_outcome out = { .verdict = UPLOAD_FAILED };
     uint8_t bytes[FLOW_SALT_SIZE] = { salt };
     struct blob_wait w;
-    struct upload_block b = { .blob = "s0.0", .number = number, .salt = bytes, .wire = 10,
-                              .pull = pull_letters, .pull_ctx = &letter };
+    struct upload_block b = { .blob = "s0.0",
+                              .number = number,
+                              .salt = bytes,
+                              .wire = 10,
+                              .pull = pull_letters,
+                              .pull_ctx = &letter };
     EXPECT_OK(upload_block_start(f->far.writer, &b, blob_wait_end(&w), &err));
     upload_wait(&f->far, CF_OK, &w, &out);
     assert_int_equal(out.verdict, UPLOAD_DONE);

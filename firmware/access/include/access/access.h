@@ -47,9 +47,9 @@ CF_CHECK enum cf_rc access_open(struct store_live *live, struct hal_clock *clock
                                 struct access **out, struct cf_err *e);
 void access_close(struct access *a); /* NULL is a no-op */
 
-/* Rebuilds the index from the live store. Call it after what changed these rows without going through
- * here: a switch of the live store (restore), and the purge of keys, which takes their assignments
- * along; until then a purged key's assignments could reach a new key of that name. */
+/* Rebuilds the index from the live store. Call it after what changed these rows without going
+ * through here: a switch of the live store (restore), and the purge of keys, which takes their
+ * assignments along; until then a purged key's assignments could reach a new key of that name. */
 CF_CHECK enum cf_rc access_refresh(struct access *a, struct cf_err *e);
 
 /* --- the decision -------------------------------------------------------------------------- */
@@ -154,12 +154,10 @@ CF_CHECK enum cf_rc access_filter_parse(const char *text, struct access_filter *
                                         struct cf_err *e);
 
 /* By scope, then name. `each` as for access_definitions. */
-CF_CHECK enum cf_rc access_assignments(struct access *a, const struct access_scope *scope,
-                                       const struct access_filter *filter,
-                                       enum cf_rc (*each)(void *ctx,
-                                                          const struct access_assignment *s,
-                                                          struct cf_err *e),
-                                       void *ctx, struct cf_err *e);
+CF_CHECK enum cf_rc access_assignments(
+    struct access *a, const struct access_scope *scope, const struct access_filter *filter,
+    enum cf_rc (*each)(void *ctx, const struct access_assignment *s, struct cf_err *e), void *ctx,
+    struct cf_err *e);
 
 /* CF_E_ABSENT "RoleAssignmentNotFound"; CF_E_INPUT "BadParameter": not a GUID. */
 CF_CHECK enum cf_rc access_assignment_get(struct access *a, const struct access_scope *scope,
@@ -185,7 +183,7 @@ CF_CHECK enum cf_rc access_role_parse(const char *text, char out[ACCESS_GUID_SIZ
 
 /* Gives a built-in role at "/" to a principal; CF_OK too when it has it. For first administrators,
  * the bench and the break-glass command. */
-CF_CHECK enum cf_rc access_grant(struct access *a, const char *principal,
-                                 enum access_builtin role, struct cf_err *e);
+CF_CHECK enum cf_rc access_grant(struct access *a, const char *principal, enum access_builtin role,
+                                 struct cf_err *e);
 
 #endif

@@ -66,16 +66,15 @@ CF_CHECK enum cf_rc access_client_make(struct access_authority *a, const char *n
                                        struct cf_err *e);
 
 /* Registers (or, NULL, removes) the public key that verifies a principal's client_assertion, as PEM
- * (a certificate) or as JWK text. CF_E_ABSENT: no such name; CF_E_INPUT: neither RSA of 2048 bits up
- * nor P-256. */
+ * (a certificate) or as JWK text. CF_E_ABSENT: no such name; CF_E_INPUT: neither RSA of 2048 bits
+ * up nor P-256. */
 CF_CHECK enum cf_rc access_client_key(struct access_authority *a, const char *name,
                                       const char *public_key, struct cf_err *e);
 
 /* The `groups` claim of its tokens from now on, as GUIDs. CF_E_ABSENT; CF_E_INPUT: not a GUID, or
  * more than ACCESS_GROUPS_MAX. */
 CF_CHECK enum cf_rc access_client_groups(struct access_authority *a, const char *name,
-                                         const char *const *groups, size_t count,
-                                         struct cf_err *e);
+                                         const char *const *groups, size_t count, struct cf_err *e);
 
 /* CF_E_ABSENT: no such name. Tokens already given live until they expire. */
 CF_CHECK enum cf_rc access_client_delete(struct access_authority *a, const char *name,

@@ -81,8 +81,7 @@ struct access_scope access_scope_all(void);  /* "/" */
 struct access_scope access_scope_keys(void); /* "/keys" */
 
 /* The scope of one key; `name` in any letter case. CF_E_INPUT: not a key name. */
-CF_CHECK enum cf_rc access_scope_key(const char *name, struct access_scope *out,
-                                     struct cf_err *e);
+CF_CHECK enum cf_rc access_scope_key(const char *name, struct access_scope *out, struct cf_err *e);
 
 /* Where an action on something at `asked` is judged (3.4): at "/" for what concerns the whole HSM,
  * at "/keys" for what makes a new name (create, import, restore of one key), else where asked. */

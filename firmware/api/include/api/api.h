@@ -32,7 +32,7 @@ enum api_state {
     API_PROVISIONED = 2, /* created, no security domain */
     API_RECOVERING = 4,  /* an exchange key waits for a security domain */
     API_ACTIVE = 8,
-    API_RESTORING = 16,  /* only the status of the restore is answered */
+    API_RESTORING = 16, /* only the status of the restore is answered */
 };
 
 /* What stands at the door of every request. All set. The product's is made by api_gate_of;
@@ -43,9 +43,8 @@ struct api_gate {
     enum cf_rc (*authenticate)(void *ctx, const char *token, size_t len,
                                struct access_principal *out, struct cf_err *e);
     /* As access_require. */
-    enum cf_rc (*require)(void *ctx, const struct access_principal *who,
-                          enum access_action action, const struct access_scope *scope,
-                          struct cf_err *e);
+    enum cf_rc (*require)(void *ctx, const struct access_principal *who, enum access_action action,
+                          const struct access_scope *scope, struct cf_err *e);
     /* True when `oid` started the job `id`: it may read that job's status to the end, whatever
      * the restored assignments say (API document 2.4). */
     bool (*started)(void *ctx, const char *id, const char *oid);
@@ -68,18 +67,19 @@ struct hal_token;
 
 /* Borrowed for the life of the server except where said. */
 struct api_config {
-    const char *address;       /* numeric; NULL: 127.0.0.1 */
-    uint16_t port;             /* 0: any free one, see api_port */
-    const char *cert_pem;      /* chain, server first; read during api_start. NULL: no TLS listener */
-    const char *key_pem;       /* read during api_start */
-    const char *local_path;    /* Unix socket, made 0600; NULL: none */
-    const char *const *hosts;  /* names a Host header may have; with ":port" where it is not `port` */
+    const char *address;    /* numeric; NULL: 127.0.0.1 */
+    uint16_t port;          /* 0: any free one, see api_port */
+    const char *cert_pem;   /* chain, server first; read during api_start. NULL: no TLS listener */
+    const char *key_pem;    /* read during api_start */
+    const char *local_path; /* Unix socket, made 0600; NULL: none */
+    const char *const
+        *hosts; /* names a Host header may have; with ":port" where it is not `port` */
     size_t host_count;
     const char *authority_url; /* "https://name:port/{tenant}", goes into the challenge */
     const char *resource;      /* NULL: derived from the host name (API document 1.3) */
     const char *region;        /* NULL: the header is left out */
     struct api_limits limits;
-    bool audit_all;            /* also successful reads and key operations */
+    bool audit_all; /* also successful reads and key operations */
 
     struct hal_clock *clock;
     struct hal_entropy *entropy;
@@ -90,16 +90,16 @@ struct api_config {
     struct hal_token *token;
     const struct api_services *services;
     const struct api_local_ops *local; /* with local_path */
-    const uint8_t *skip_key;   /* 32 bytes that MAC the tokens of list pages, copied; the same after
-                                  a restart lets a client go on. NULL: random */
+    const uint8_t *skip_key; /* 32 bytes that MAC the tokens of list pages, copied; the same after
+                                a restart lets a client go on. NULL: random */
 };
 
 /* Starts the listeners. CF_E_INPUT: a configured value, certificate or key is not usable.
  * CF_E_IO: the address or the path cannot be bound. */
 CF_CHECK enum cf_rc api_start(const struct api_config *cfg, struct api **out, struct cf_err *e);
 
-/* Takes no new connection or request (503), waits until those that run are answered, ends the rest. NULL is
- * a no-op. */
+/* Takes no new connection or request (503), waits until those that run are answered, ends the rest.
+ * NULL is a no-op. */
 void api_stop(struct api *a);
 
 uint16_t api_port(const struct api *a); /* where it listens; 0 without a TLS listener */

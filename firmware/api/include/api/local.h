@@ -18,17 +18,17 @@ typedef enum cf_rc api_local_fn(void *ctx, const struct json *body, struct cf_bu
 /* A NULL command answers 404. Threads: called from any number. */
 struct api_local_ops {
     void *ctx;
-    api_local_fn *status;             /* GET  /local/status */
-    api_local_fn *create;             /* POST /local/create {name, retention, administrators, ...} */
-    api_local_fn *update;             /* POST /local/update {…} */
-    api_local_fn *pin;                /* POST /local/pin {pin} */
-    api_local_fn *add_administrator;  /* POST /local/owner/administrators {principal} */
-    api_local_fn *recovery;           /* POST /local/recovery {on}: opens or ends recovery mode */
-    api_local_fn *token;              /* POST /local/token {name, audience, lifetime} */
-    api_local_fn *client;             /* POST /local/client {name}: a principal, with a new secret */
-    api_local_fn *undo;               /* POST /local/undo: back to the state before the restore */
-    api_local_fn *cancel;             /* POST /local/cancel {jobId} */
-    api_local_fn *audit;              /* POST /local/audit {from, count} */
+    api_local_fn *status;            /* GET  /local/status */
+    api_local_fn *create;            /* POST /local/create {name, retention, administrators, ...} */
+    api_local_fn *update;            /* POST /local/update {…} */
+    api_local_fn *pin;               /* POST /local/pin {pin} */
+    api_local_fn *add_administrator; /* POST /local/owner/administrators {principal} */
+    api_local_fn *recovery;          /* POST /local/recovery {on}: opens or ends recovery mode */
+    api_local_fn *token;             /* POST /local/token {name, audience, lifetime} */
+    api_local_fn *client;            /* POST /local/client {name}: a principal, with a new secret */
+    api_local_fn *undo;              /* POST /local/undo: back to the state before the restore */
+    api_local_fn *cancel;            /* POST /local/cancel {jobId} */
+    api_local_fn *audit;             /* POST /local/audit {from, count} */
 };
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * Rotation policies (API document 2.1): the JSON as it travels and as the key store keeps it, and when it
- * asks for a new version.
- * Threads: pure functions over the caller's memory.
+ * Rotation policies (API document 2.1): the JSON as it travels and as the key store keeps it, and
+ * when it asks for a new version. Threads: pure functions over the caller's memory.
  */
 #ifndef API_ROTATION_H
 #define API_ROTATION_H
@@ -32,14 +31,15 @@ struct api_rotation {
 
 struct json;
 
-/* Reads what a client sent. CF_E_INPUT "BadParameter": not a policy, or against the rules of a Managed HSM: 28
- * days at least, rotation 28 days before the expiry at the latest, no Notify. */
+/* Reads what a client sent. CF_E_INPUT "BadParameter": not a policy, or against the rules of a
+ * Managed HSM: 28 days at least, rotation 28 days before the expiry at the latest, no Notify. */
 CF_CHECK enum cf_rc api_rotation_read(const struct json *body, struct api_rotation *out,
                                       struct cf_err *e);
 /* Nothing in it: such a policy removes the one that is there. */
 bool api_rotation_blank(const struct api_rotation *p);
 
-/* The stored text to the policy and back; an empty text is the blank policy. CF_E_CORRUPT: it is none. */
+/* The stored text to the policy and back; an empty text is the blank policy. CF_E_CORRUPT: it is
+ * none. */
 CF_CHECK enum cf_rc api_rotation_load(const void *json, size_t len, struct api_rotation *out,
                                       struct cf_err *e);
 CF_CHECK enum cf_rc api_rotation_store(const struct api_rotation *p, struct cf_buf *json,
@@ -48,7 +48,8 @@ CF_CHECK enum cf_rc api_rotation_store(const struct api_rotation *p, struct cf_b
 /* The `exp` of a version that rotation makes at `now_s`; 0: none. */
 uint64_t api_rotation_expiry(const struct api_rotation *p, int64_t now_s);
 
-/* True when the current version, with these dates (`exp` 0: none), is to be followed by a new one. */
+/* True when the current version, with these dates (`exp` 0: none), is to be followed by a new one.
+ */
 bool api_rotation_due(const struct api_rotation *p, uint64_t created, uint64_t exp, int64_t now_s);
 
 #endif

@@ -17,7 +17,7 @@
 struct api_hsm_facts {
     unsigned retention_days; /* 7..90 */
     bool purge_protection;
-    char platform[64];       /* hsmPlatform; "" leaves it out */
+    char platform[64]; /* hsmPlatform; "" leaves it out */
 };
 
 /* A start request, as its body had it: a "?" before the SAS and a "/" behind the URI are gone. */
@@ -27,8 +27,8 @@ struct api_job_order {
     const char *storage_uri; /* NULL: not given (pre-checks only) */
     const char *sas;         /* NULL: none. A secret */
     bool managed_identity;
-    const char *folder;      /* restores; may have slashes. NULL: not given */
-    const char *key;         /* selective restore */
+    const char *folder; /* restores; may have slashes. NULL: not given */
+    const char *key;    /* selective restore */
 };
 
 /* Certificates of a security-domain download, DER, in the order of the request. */

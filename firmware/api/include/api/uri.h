@@ -14,7 +14,8 @@
 #define API_SEGMENTS_MAX 8
 #define API_PARAMS_MAX   16
 
-/* The segments of a path, in the caller's text; empty ones (doubled and trailing slashes) are gone. */
+/* The segments of a path, in the caller's text; empty ones (doubled and trailing slashes) are gone.
+ */
 struct api_path {
     size_t count;
     const char *segment[API_SEGMENTS_MAX];

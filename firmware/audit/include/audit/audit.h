@@ -43,8 +43,8 @@ struct audit_head {
 /* Finds the head: reads the newest segment, so it costs the same whatever the size; audit_read
  * checks everything kept. A blank partition begins a new log. Partition and clock are borrowed.
  * CF_E_CORRUPT: a committed record is damaged, the text says which. CF_E_LIMIT: too small. */
-CF_CHECK enum cf_rc audit_open(struct hal_partition *p, struct hal_clock *clock,
-                               struct audit **out, struct cf_err *e);
+CF_CHECK enum cf_rc audit_open(struct hal_partition *p, struct hal_clock *clock, struct audit **out,
+                               struct cf_err *e);
 void audit_close(struct audit *a); /* NULL is a no-op; the partition stays open */
 
 /* Appends and syncs. Texts past their limits are cut, with a mark. CF_E_IO: not recorded. */

@@ -25,8 +25,9 @@
 #define BLOB_SEGMENT_MAX  255   /* characters between two '/' */
 #define BLOB_BLOCKS_MAX   50000 /* blocks in one committed blob */
 #define BLOB_BLOCK_ID_LEN 48
-#define BLOB_PIECE_BYTES  ((size_t)260 * 1024) /* a pull's room: a sealed chunk of 256 KiB in one piece */
-#define BLOB_ETAG_MAX     63
+#define BLOB_PIECE_BYTES                                                                           \
+    ((size_t)260 * 1024) /* a pull's room: a sealed chunk of 256 KiB in one piece */
+#define BLOB_ETAG_MAX 63
 
 struct blob_store;
 struct blob_lane;

@@ -49,8 +49,8 @@ const char *jobs_state_name(enum jobs_state s);
 const char *jobs_kind_name(enum jobs_kind k);
 
 /* The state that `event` leads to from `s`. CF_E_STATE: none, a finished job stays as it is. */
-CF_CHECK enum cf_rc jobs_next_state(enum jobs_state s, enum jobs_event event,
-                                    enum jobs_state *out, struct cf_err *e);
+CF_CHECK enum cf_rc jobs_next_state(enum jobs_state s, enum jobs_event event, enum jobs_state *out,
+                                    struct cf_err *e);
 
 /* One operation, all texts NUL-terminated, "" where there is nothing. No secret is in it. */
 struct jobs_record {
@@ -100,7 +100,8 @@ CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct job
                                 struct cf_err *e);
 
 /* A job that jobs_open found interrupted had reached its end all the same (a restore whose flip had
- * happened, a backup whose manifest was taken): it becomes Succeeded. CF_OK and no change for any other. */
+ * happened, a backup whose manifest was taken): it becomes Succeeded. CF_OK and no change for any
+ * other. */
 CF_CHECK enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_err *e);
 
 /* CF_E_ABSENT "NotFound", text "The given jobId is not found". */

@@ -1,10 +1,10 @@
 /*
  * JSON (RFC 8259), read strictly and written compactly. Owner of cJSON.
- * The reader refuses: text over the limits of size, depth and number, doubled members, bytes behind the value,
- * NUL (raw or \u0000), invalid UTF-8, lone surrogates, and whatever the grammar does not allow.
- * Members that nobody asks for are ignored; json_only lists and refuses them.
- * Errors: CF_E_INPUT, with the member's name in the text; CF_E_LIMIT no memory.
- * Threads: a document may be read by several; a writer belongs to one.
+ * The reader refuses: text over the limits of size, depth and number, doubled members, bytes behind
+ * the value, NUL (raw or \u0000), invalid UTF-8, lone surrogates, and whatever the grammar does not
+ * allow. Members that nobody asks for are ignored; json_only lists and refuses them. Errors:
+ * CF_E_INPUT, with the member's name in the text; CF_E_LIMIT no memory. Threads: a document may be
+ * read by several; a writer belongs to one.
  */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H
@@ -27,8 +27,8 @@ struct json; /* a value; borrowed from its document, except the root */
 struct json_limits {
     size_t bytes;   /* longest text */
     unsigned depth; /* arrays and objects inside each other, 1..JSON_DEPTH_MAX */
-    size_t values;  /* of any kind, in all; 0: JSON_VALUES. One costs some 64 bytes once it is read, so
-                       a megabyte of "1," would become 32 */
+    size_t values;  /* of any kind, in all; 0: JSON_VALUES. One costs some 64 bytes once it is read,
+                       so  a megabyte of "1," would become 32 */
 };
 
 /* What request bodies, tokens and security domains need: 1 MiB, 16 deep. */

@@ -1,15 +1,17 @@
 /*
  * Keys as records of a backup (firmware/backup/FORMAT.md, 3.7), out of one snapshot and back in.
- * The way in is cut where time is spent: parse (strict, CPU), verify (a MAC a version, token), check
- * (a trial unwrap a version, token), then one put, without a token call, in a short transaction.
- * Threads: a snapshot or record belongs to one; several records may be worked on at once.
+ * The way in is cut where time is spent: parse (strict, CPU), verify (a MAC a version, token),
+ * check (a trial unwrap a version, token), then one put, without a token call, in a short
+ * transaction. Threads: a snapshot or record belongs to one; several records may be worked on at
+ * once.
  */
 #ifndef KEYSTORE_EXPORT_H
 #define KEYSTORE_EXPORT_H
 
 #include "keystore/keystore.h"
 
-/* --- out ----------------------------------------------------------------------------------------- */
+/* --- out -----------------------------------------------------------------------------------------
+ */
 
 struct keystore_snapshot;
 
@@ -28,7 +30,8 @@ CF_CHECK enum cf_rc keystore_snapshot_next(struct keystore_snapshot *s, struct c
 void keystore_snapshot_counts(const struct keystore_snapshot *s, struct keystore_counts *out);
 void keystore_snapshot_close(struct keystore_snapshot *s); /* NULL is a no-op */
 
-/* --- in ------------------------------------------------------------------------------------------ */
+/* --- in ------------------------------------------------------------------------------------------
+ */
 
 struct keystore_record;
 

@@ -1,8 +1,8 @@
 /*
- * Keys of the users: versions, attributes, tags, soft delete, use. Material exists outside the token
- * only wrapped, in key blobs (FORMAT.md, 3.1); rules are those of Azure Managed HSM (API document 4).
- * Errors carry the API's (inner) code in `code`: CF_E_ABSENT KeyNotFound; CF_E_STATE Conflict,
- * ObjectIsDeletedButRecoverable; CF_E_DENIED KeyDisabled, KeyNotYetValid, KeyExpired,
+ * Keys of the users: versions, attributes, tags, soft delete, use. Material exists outside the
+ * token only wrapped, in key blobs (FORMAT.md, 3.1); rules are those of Azure Managed HSM (API
+ * document 4). Errors carry the API's (inner) code in `code`: CF_E_ABSENT KeyNotFound; CF_E_STATE
+ * Conflict, ObjectIsDeletedButRecoverable; CF_E_DENIED KeyDisabled, KeyNotYetValid, KeyExpired,
  * KeyOperationForbidden, Forbidden; CF_E_INPUT BadParameter; CF_E_LIMIT too many versions.
  * Texts are meant for the client. Beyond: CF_E_TOKEN, CF_E_IO, CF_E_AUTH of token and store.
  * Names are taken in any case, compared in lower case, answered as spelt at first creation.
@@ -85,7 +85,8 @@ CF_CHECK enum cf_rc keystore_purge(struct keystore *ks, const char *name, struct
 CF_CHECK enum cf_rc keystore_expire(struct keystore *ks, size_t max, size_t *purged,
                                     struct cf_err *e);
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 /* version NULL: the current one, else 32 hex digits. Deleted keys are absent. */
 CF_CHECK enum cf_rc keystore_get(struct keystore *ks, const char *name, const char *version,
@@ -95,9 +96,8 @@ CF_CHECK enum cf_rc keystore_get_deleted(struct keystore *ks, const char *name,
 
 /* Up to `limit` (1..KEYSTORE_PAGE_MAX) keys with names after `after` (NULL: from the first), each
  * with its current version. `page` starts zeroed; keystore_page_clear frees it. */
-CF_CHECK enum cf_rc keystore_list(struct keystore *ks, enum keystore_which which,
-                                  const char *after, size_t limit, struct keystore_page *page,
-                                  struct cf_err *e);
+CF_CHECK enum cf_rc keystore_list(struct keystore *ks, enum keystore_which which, const char *after,
+                                  size_t limit, struct keystore_page *page, struct cf_err *e);
 /* Versions in order of creation, after the one with id `after`. No such key, or deleted: empty. */
 struct keystore_versions_from {
     const char *name;
@@ -118,13 +118,14 @@ CF_CHECK enum cf_rc keystore_rotation_get(struct keystore *ks, const char *name,
 CF_CHECK enum cf_rc keystore_rotation_set(struct keystore *ks, const char *name, const char *json,
                                           struct cf_err *e);
 
-/* --- use ---------------------------------------------------------------------------------------- */
+/* --- use ----------------------------------------------------------------------------------------
+ */
 
 struct keystore_use {
     const char *name;
     const char *version; /* NULL: the current one */
-    /* What the algorithm's name demands of the key: type, and bits (oct) or curve (EC); zero demands
-     * nothing. Otherwise CF_E_INPUT BadParameter. */
+    /* What the algorithm's name demands of the key: type, and bits (oct) or curve (EC); zero
+     * demands nothing. Otherwise CF_E_INPUT BadParameter. */
     struct hal_key_spec wants;
 };
 
@@ -150,7 +151,8 @@ CF_CHECK enum cf_rc keystore_open_transfer(struct keystore *ks, const struct key
                                            struct crypto_bytes ciphertext,
                                            struct cf_secret **material, struct cf_err *e);
 
-/* --- one key as a blob (API document 2.3, FORMAT.md 3.5) ----------------------------------------- */
+/* --- one key as a blob (API document 2.3, FORMAT.md 3.5) -----------------------------------------
+ */
 
 /* Appends the compact JWE with all versions. */
 CF_CHECK enum cf_rc keystore_backup(struct keystore *ks, const char *name, struct cf_buf *jwe,

@@ -34,7 +34,8 @@ enum keystore_op {
     KEYSTORE_EXPORT = 128,
 };
 
-/* Names ascend by bytes and are unique; texts are UTF-8 without control characters. Zero-initialise. */
+/* Names ascend by bytes and are unique; texts are UTF-8 without control characters.
+ * Zero-initialise. */
 struct keystore_tags {
     size_t count;
     struct keystore_tag {

@@ -19,10 +19,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Most a pull is asked for (performance notes, section 5), and what it is asked for while so much is
- * left: 256 KiB, with room for the tag and header that go with them. */
+/* Most a pull is asked for (performance notes, section 5), and what it is asked for while so much
+ * is left: 256 KiB, with room for the tag and header that go with them. */
 #define NET_PIECE_BYTES (260u * 1024)
-#define NET_KEPT_MAX    ((size_t)64 * 1024)  /* of an answer that is not 2xx */
+#define NET_KEPT_MAX    ((size_t)64 * 1024) /* of an answer that is not 2xx */
 #define NET_WANT_MAX    8
 #define NET_VALUE_MAX   255
 #define NET_HEADERS_MAX 24
@@ -35,7 +35,8 @@ struct net_options {
     const char *client_key_file;
     const char *proxy;   /* URL [none, whatever the environment says] */
     const char *resolve; /* "HOST:PORT:ADDRESS": that name is there [DNS] */
-    const char *unix_socket; /* path: every connection goes there instead of to the URL's host [none] */
+    const char
+        *unix_socket; /* path: every connection goes there instead of to the URL's host [none] */
     const char *user_agent;
     unsigned connections;        /* kept and at most open [16] */
     uint32_t connect_timeout_ms; /* [10,000] name, TCP and TLS */

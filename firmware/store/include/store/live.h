@@ -36,7 +36,7 @@ typedef enum cf_rc store_derive_fn(void *arg, const uint8_t epoch[STORE_EPOCH_SI
 struct store_live_options {
     const char *dir; /* the keystore partition; copied */
     store_derive_fn *derive;
-    void *derive_arg; /* borrowed for the store's life */
+    void *derive_arg;                  /* borrowed for the store's life */
     const struct store_anchor *anchor; /* as in store_options */
     unsigned readers;
 };
@@ -49,7 +49,8 @@ CF_CHECK enum cf_rc store_live_create(const struct store_live_options *o, struct
                                       struct cf_err *e);
 
 /* Opens what the selector names, verified; removes half-built stages and stores older than the
- * former one. CF_E_ABSENT: no selector, the appliance has no store yet. CF_E_CORRUPT: torn selector. */
+ * former one. CF_E_ABSENT: no selector, the appliance has no store yet. CF_E_CORRUPT: torn
+ * selector. */
 CF_CHECK enum cf_rc store_live_open(const struct store_live_options *o, struct store_live **out,
                                     struct cf_err *e);
 
@@ -62,9 +63,9 @@ CF_CHECK enum cf_rc store_live_read(struct store_live *l, struct store_view **ou
 CF_CHECK enum cf_rc store_live_write(struct store_live *l, struct store_txn **out,
                                      struct cf_err *e);
 
-/* On: from now on store_live_write is refused (CF_E_STATE "Conflict", in the words of a restore), and no
- * transaction is open when this returns. What would be written between a restore's start and its flip
- * would be acknowledged and then gone. Off: as usual. Not kept over a restart. */
+/* On: from now on store_live_write is refused (CF_E_STATE "Conflict", in the words of a restore),
+ * and no transaction is open when this returns. What would be written between a restore's start and
+ * its flip would be acknowledged and then gone. Off: as usual. Not kept over a restart. */
 void store_live_hold(struct store_live *l, bool on);
 
 void store_live_selector(struct store_live *l, struct store_selector *out);

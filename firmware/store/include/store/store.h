@@ -39,8 +39,8 @@ enum store_table {
 };
 
 struct store;
-struct store_view;   /* the whole content at one moment */
-struct store_txn;    /* changes that happen all or not at all */
+struct store_view; /* the whole content at one moment */
+struct store_txn;  /* changes that happen all or not at all */
 struct store_cursor;
 
 /* The board's monotonic counter, which outlives every file (FORMAT.md 6.3). */
@@ -74,8 +74,7 @@ CF_CHECK enum cf_rc store_create(const struct store_options *o, struct store **o
 
 /* Opens and verifies: root, anchor, tag of every row, their number and sum; memory stays flat.
  * CF_E_ABSENT: no file. CF_E_AUTH: the text names the table that differs, or says "older". */
-CF_CHECK enum cf_rc store_open(const struct store_options *o, struct store **out,
-                               struct cf_err *e);
+CF_CHECK enum cf_rc store_open(const struct store_options *o, struct store **out, struct cf_err *e);
 
 /* Waits for open views and transactions, then closes; the log is folded into the file.
  * NULL is a no-op. */
@@ -136,7 +135,8 @@ struct store_put {
     struct crypto_bytes blob;  /* 0..STORE_BLOB_MAX */
 };
 
-/* New row or new content of the one with that key. After any failure the transaction can only end. */
+/* New row or new content of the one with that key. After any failure the transaction can only end.
+ */
 CF_CHECK enum cf_rc store_put(struct store_txn *t, enum store_table tbl, const struct store_put *p,
                               struct cf_err *e);
 
@@ -153,7 +153,8 @@ CF_CHECK enum cf_rc store_del_prefix(struct store_txn *t, enum store_table tbl,
 void store_step_anchor(struct store_txn *t);
 
 /* CF_OK: on the medium, whatever happens next. Else nothing has changed. End it afterwards.
- * CF_E_IO with a stepped anchor: committed, but the board's counter did not step; the next open does. */
+ * CF_E_IO with a stepped anchor: committed, but the board's counter did not step; the next open
+ * does. */
 CF_CHECK enum cf_rc store_commit(struct store_txn *t, struct cf_err *e);
 
 /* Rolls back unless committed; frees. NULL is a no-op. */

@@ -25,7 +25,8 @@ struct cf_buf {
 /* Wipes and frees; the buffer may be used again. */
 void cf_buf_clear(struct cf_buf *b);
 
-/* Sets len; new bytes are zero, dropped ones are wiped. CF_E_LIMIT past CF_BUF_MAX or without memory. */
+/* Sets len; new bytes are zero, dropped ones are wiped. CF_E_LIMIT past CF_BUF_MAX or without
+ * memory. */
 CF_CHECK enum cf_rc cf_buf_resize(struct cf_buf *b, size_t len, struct cf_err *e);
 
 /* Appends; `src` may be NULL when len is 0, and must not point into the buffer. */

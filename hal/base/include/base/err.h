@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define CF_CHECK __attribute__((warn_unused_result))
+#define CF_CHECK   __attribute__((warn_unused_result))
 #define CF_STR_(x) #x
 #define CF_STR(x)  CF_STR_(x)
 #define CF_HERE    __FILE__ ":" CF_STR(__LINE__)
@@ -64,18 +64,18 @@ static inline enum cf_rc cf_err_code(struct cf_err *e, enum cf_rc rc, const char
 /* The class's name for logs: "CF_E_IO" is "io". Never NULL. */
 const char *cf_rc_name(enum cf_rc rc);
 
-/* What was recorded as a failure never reads as success. In the header, so that analysers see it too. */
+/* What was recorded as a failure never reads as success. In the header, so that analysers see it
+ * too. */
 static inline enum cf_rc cf_err_failed(enum cf_rc rc)
 {
     return rc == CF_OK ? CF_E_ARG : rc;
 }
 
-#define CF_FAIL(e, rc, ...) \
+#define CF_FAIL(e, rc, ...)                                                                        \
     cf_err_failed(cf_err_set((e), (rc), CF_SRC_NONE, 0, CF_HERE, __VA_ARGS__))
 
 /* For a failed system call: keeps errno and appends its text. */
-#define CF_FAIL_ERRNO(e, rc, ...) \
-    cf_err_failed(cf_err_set_errno((e), (rc), CF_HERE, __VA_ARGS__))
+#define CF_FAIL_ERRNO(e, rc, ...) cf_err_failed(cf_err_set_errno((e), (rc), CF_HERE, __VA_ARGS__))
 enum cf_rc cf_err_set_errno(struct cf_err *e, enum cf_rc rc, const char *where, const char *fmt,
                             ...) __attribute__((format(printf, 4, 5)));
 

@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 /* Appends the whole file to `out`. CF_E_ABSENT: no such file; CF_E_LIMIT: longer than `max`. */
-CF_CHECK enum cf_rc cf_file_read(const char *path, size_t max, struct cf_buf *out, struct cf_err *e);
+CF_CHECK enum cf_rc cf_file_read(const char *path, size_t max, struct cf_buf *out,
+                                 struct cf_err *e);
 
 /* Writes beside the path, syncs, renames over it and syncs the directory: after a power cut the
  * old file or the new one is there. `mode` as in open(2). */

@@ -8,7 +8,8 @@
 
 enum cf_log_level { CF_LOG_ERROR, CF_LOG_WARN, CF_LOG_INFO, CF_LOG_DEBUG };
 
-/* Lines above `level` are dropped; `fd` is borrowed. Before the first call: CF_LOG_INFO to stderr. */
+/* Lines above `level` are dropped; `fd` is borrowed. Before the first call: CF_LOG_INFO to stderr.
+ */
 void cf_log_setup(enum cf_log_level level, int fd);
 
 /* `subject` is the module, `event` a fixed word; `fmt` gives the key=value pairs, or is "". */

@@ -31,8 +31,8 @@ size_t cf_secret_len(const struct cf_secret *s);
 /* Zeroes memory in a way no compiler removes; NULL with 0 is a no-op. */
 void cf_wipe(void *p, size_t len);
 
-/* free(3) and realloc(3) that zero what they give up, for libraries that leave plaintext in freed memory. Only for
- * memory of malloc(3); a length of 0 frees. */
+/* free(3) and realloc(3) that zero what they give up, for libraries that leave plaintext in freed
+ * memory. Only for memory of malloc(3); a length of 0 frees. */
 void cf_wipe_free(void *p);
 void *cf_wipe_realloc(void *p, size_t len);
 

@@ -31,12 +31,13 @@ void cf_base64url(const void *data, size_t len, char *out);
  * refuses (CF_E_INPUT) any other byte, a length of 1 mod 4, and bits set behind the last byte. */
 CF_CHECK enum cf_rc cf_unbase64(const char *text, size_t len, struct cf_buf *out, struct cf_err *e);
 
-/* Well-formed UTF-8 (RFC 3629): shortest forms, no surrogates, up to U+10FFFF. NUL is a character. */
+/* Well-formed UTF-8 (RFC 3629): shortest forms, no surrogates, up to U+10FFFF. NUL is a character.
+ */
 bool cf_utf8_valid(const void *text, size_t len);
 
-/* A text from outside, fit for logs, rows and JSON: copies what fits into `size` bytes (at least 1, NUL
- * included) without cutting a character; bytes that are not UTF-8 and control characters become '?'.
- * True: it did not all fit. */
+/* A text from outside, fit for logs, rows and JSON: copies what fits into `size` bytes (at least 1,
+ * NUL included) without cutting a character; bytes that are not UTF-8 and control characters become
+ * '?'. True: it did not all fit. */
 bool cf_utf8_clean(const char *text, char *out, size_t size);
 
 /* Decimal digits only, no sign, at most `max`. CF_E_INPUT otherwise. */

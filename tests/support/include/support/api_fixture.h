@@ -1,6 +1,6 @@
 /*
- * For tests of the REST server: a gate that does as it is told, a certificate, and a TLS client that
- * sends whatever bytes it is given.
+ * For tests of the REST server: a gate that does as it is told, a certificate, and a TLS client
+ * that sends whatever bytes it is given.
  */
 #ifndef SUPPORT_API_FIXTURE_H
 #define SUPPORT_API_FIXTURE_H
@@ -13,14 +13,14 @@
 /* Set the fields between requests. Tokens: "good" is the principal below, "other" another one. */
 struct fake_gate {
     struct api_gate gate;
-    _Atomic int state;           /* enum api_state; starts API_ACTIVE */
-    _Atomic uint64_t denied;     /* bit 1 << action: refused */
+    _Atomic int state;       /* enum api_state; starts API_ACTIVE */
+    _Atomic uint64_t denied; /* bit 1 << action: refused */
     _Atomic int record_fails;
-    _Atomic int record_waits;    /* a record is written only once this is 0 again */
-    _Atomic unsigned recording;  /* how many are being written */
+    _Atomic int record_waits;   /* a record is written only once this is 0 again */
+    _Atomic unsigned recording; /* how many are being written */
     _Atomic unsigned records;
     _Atomic unsigned last_status; /* of the last record */
-    char started_by[37];         /* oid that started every job; "" nobody */
+    char started_by[37];          /* oid that started every job; "" nobody */
 };
 
 #define FAKE_OID "00000000-0000-4000-8000-000000000001"

@@ -12,14 +12,14 @@
 #define RUN_BENCH_PARTITIONS 4
 
 struct run_bench_options {
-    const char *dir;       /* an existing bench goes on there; NULL: a fresh one, removed at close */
-    size_t partitions;     /* raw ones */
-    uint64_t bytes;        /* of each */
+    const char *dir;   /* an existing bench goes on there; NULL: a fresh one, removed at close */
+    size_t partitions; /* raw ones */
+    uint64_t bytes;    /* of each */
     const char *const *names; /* NULL: part0, part1, .. */
     const uint64_t *sizes;    /* NULL: all `bytes` */
-    const char *uri;       /* storage; NULL: directory "blobs" of the bench */
+    const char *uri;          /* storage; NULL: directory "blobs" of the bench */
     const char *token;
-    bool own_clock;        /* the real clock instead of one that stands */
+    bool own_clock;         /* the real clock instead of one that stands */
     struct run_options run; /* what is set here is kept: threads, attempts, chunk_log2, .. */
 };
 
@@ -45,7 +45,8 @@ void run_bench_open(struct run_bench *b, const struct run_bench_options *o);
 void run_bench_restart(struct run_bench *b);
 void run_bench_close(struct run_bench *b);
 
-/* Starts a job and waits for its end; the record as it stands then. Aborts when it does not start. */
+/* Starts a job and waits for its end; the record as it stands then. Aborts when it does not start.
+ */
 void run_bench_backup(struct run_bench *b, struct jobs_record *out);
 void run_bench_restore(struct run_bench *b, const char *folder, struct jobs_record *out);
 void run_bench_selective(struct run_bench *b, const char *folder, const char *key,
@@ -53,7 +54,8 @@ void run_bench_selective(struct run_bench *b, const char *folder, const char *ke
 /* The request all of them send. */
 struct run_request run_bench_request(struct run_bench *b, const char *folder, const char *key);
 
-/* Keys of several kinds, versions, tags and a deleted one; a role assignment; patterned partitions. */
+/* Keys of several kinds, versions, tags and a deleted one; a role assignment; patterned partitions.
+ */
 void run_bench_fill(struct run_bench *b);
 /* A digest over all keys (as records), policy and partitions: equal means the same state. */
 void run_bench_state(struct run_bench *b, uint8_t out[32]);

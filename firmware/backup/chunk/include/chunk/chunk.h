@@ -46,7 +46,7 @@ struct chunk_segment {
     char name[FLOW_NAME_MAX + 1]; /* of its first entry */
     uint64_t offset;              /* in the index */
     uint32_t len;
-    uint64_t chunk;               /* number of its first chunk */
+    uint64_t chunk; /* number of its first chunk */
 };
 
 #define CHUNK_SEGMENT_CUT 32768 /* writer: a named entry that would pass it begins a segment */
@@ -78,8 +78,7 @@ void chunk_packer_free(struct chunk_packer *p);
  * *fits false: nothing was appended; close the block and come again with the next one.
  * CF_E_ARG: names do not ascend; CF_E_LIMIT: over 4 MiB. */
 CF_CHECK enum cf_rc chunk_packer_put(struct chunk_packer *p, struct cf_buf *block,
-                                     const void *record, size_t len, bool *fits,
-                                     struct cf_err *e);
+                                     const void *record, size_t len, bool *fits, struct cf_err *e);
 
 /* Pads `block` to whole chunks and gives its numbers. Not for an empty block. */
 CF_CHECK enum cf_rc chunk_packer_close(struct chunk_packer *p, struct cf_buf *block, bool last,
@@ -105,8 +104,7 @@ CF_CHECK enum cf_rc chunk_unpacker_new(uint8_t chunk_log2, struct chunk_taker ta
 void chunk_unpacker_free(struct chunk_unpacker *u);
 
 /* The next `left` bytes are (the rest of) one block, beginning at a record. */
-CF_CHECK enum cf_rc chunk_unpacker_block(struct chunk_unpacker *u, uint32_t left,
-                                         struct cf_err *e);
+CF_CHECK enum cf_rc chunk_unpacker_block(struct chunk_unpacker *u, uint32_t left, struct cf_err *e);
 CF_CHECK enum cf_rc chunk_unpacker_push(struct chunk_unpacker *u, const void *data, size_t len,
                                         struct cf_err *e);
 /* The block is whole. CF_E_CORRUPT: it ended inside a record. */

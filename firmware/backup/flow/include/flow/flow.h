@@ -24,18 +24,18 @@
 #define FLOW_LOG2_MIN     16          /* and 12, in vectors only; writers take the two above */
 #define FLOW_LOG2_MAX     20
 #define FLOW_LOG2_VECTORS 12
-#define FLOW_CHUNKS_MAX   4096        /* of a block: the counter in the nonce stays far below 2^32 */
-#define FLOW_COVERED_MAX  (1U << 28)  /* plain bytes of a block */
+#define FLOW_CHUNKS_MAX   4096       /* of a block: the counter in the nonce stays far below 2^32 */
+#define FLOW_COVERED_MAX  (1U << 28) /* plain bytes of a block */
 #define FLOW_MAP_MAX      (FLOW_CHUNKS_MAX / 4)
 #define FLOW_HEADER_SIZE  96
 #define FLOW_ROW_SIZE     80
 #define FLOW_STREAMS_MAX  256
-#define FLOW_BLOBS_MAX    4096        /* of a stream */
-#define FLOW_BLOB_BLOCKS  32768       /* writers; readers take up to 50,000 */
+#define FLOW_BLOBS_MAX    4096  /* of a stream */
+#define FLOW_BLOB_BLOCKS  32768 /* writers; readers take up to 50,000 */
 #define FLOW_BLOB_READ    50000
-#define FLOW_RECORD_BLOCK (8U << 20)  /* plain bytes of a block of records or of `meta` */
+#define FLOW_RECORD_BLOCK (8U << 20) /* plain bytes of a block of records or of `meta` */
 #define FLOW_RECORD_MAX   (4U << 20)
-#define FLOW_NAME_MAX     255         /* of a record; partition names end at 64 */
+#define FLOW_NAME_MAX     255 /* of a record; partition names end at 64 */
 
 enum flow_kind { FLOW_KEYS = 1, FLOW_POLICY = 2, FLOW_RAW = 3 };
 
@@ -46,11 +46,11 @@ enum flow_fill { FLOW_SENT = 0, FLOW_ZEROS = 1, FLOW_ONES = 2 };
 struct flow_block {
     uint32_t stream;
     uint8_t chunk_log2;
-    bool last;         /* of its stream */
-    bool mapped;       /* `map` counts: exactly on raw streams */
-    uint64_t number;   /* in the stream, from 0 */
-    uint64_t place;    /* offset of its first plain byte in the stream */
-    uint32_t covered;  /* plain bytes, left-out chunks included; >= 1 */
+    bool last;        /* of its stream */
+    bool mapped;      /* `map` counts: exactly on raw streams */
+    uint64_t number;  /* in the stream, from 0 */
+    uint64_t place;   /* offset of its first plain byte in the stream */
+    uint32_t covered; /* plain bytes, left-out chunks included; >= 1 */
     uint8_t map[FLOW_MAP_MAX];
 };
 

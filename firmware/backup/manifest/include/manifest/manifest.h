@@ -22,7 +22,8 @@ struct manifest_domain {
     const struct flow_recorder *recorder; /* NULL but in tests */
 };
 
-/* --- envelope ---------------------------------------------------------------------------------- */
+/* --- envelope ----------------------------------------------------------------------------------
+ */
 
 struct manifest_envelope {
     uint8_t bytes[MANIFEST_ENVELOPE_SIZE];
@@ -43,25 +44,29 @@ CF_CHECK enum cf_rc manifest_head_check(const struct manifest_domain *d,
                                         const uint8_t head[MANIFEST_HEAD_SIZE], uint64_t size,
                                         struct cf_err *e);
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------
+ */
 
 /* All the bytes of the blob into `out` (appended), signed by the token's identity key. `m` gives
  * the content but for spki, endorsement, signers and mac, which are set here. */
 CF_CHECK enum cf_rc manifest_build(const struct manifest_domain *d,
-                                   const struct manifest_envelope *env,
-                                   const struct cf_secret *dk, struct hal_entropy *entropy,
-                                   struct manifest *m, struct cf_buf *out, struct cf_err *e);
+                                   const struct manifest_envelope *env, const struct cf_secret *dk,
+                                   struct hal_entropy *entropy, struct manifest *m,
+                                   struct cf_buf *out, struct cf_err *e);
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------------
+ */
 
 struct manifest_judge {
-    const char *folder;              /* last segment of the path asked for */
-    const uint8_t *accepted;         /* NULL, or the SHA-256 of an identity's SPKI that the operator accepts */
-    const struct cf_buf *known;      /* SPKIs of further signers, DER; `known_count` of them */
+    const char *folder; /* last segment of the path asked for */
+    const uint8_t
+        *accepted; /* NULL, or the SHA-256 of an identity's SPKI that the operator accepts */
+    const struct cf_buf *known; /* SPKIs of further signers, DER; `known_count` of them */
     size_t known_count;
 };
 
-/* Every check of section 7 up to step 9. `out` starts zeroed; the caller clears it and frees `dk`. */
+/* Every check of section 7 up to step 9. `out` starts zeroed; the caller clears it and frees `dk`.
+ */
 CF_CHECK enum cf_rc manifest_open(const struct manifest_domain *d, const struct cf_buf *bytes,
                                   const struct manifest_judge *judge, struct manifest *out,
                                   struct cf_secret **dk, struct cf_err *e);
@@ -70,7 +75,8 @@ CF_CHECK enum cf_rc manifest_open(const struct manifest_domain *d, const struct 
 CF_CHECK enum cf_rc manifest_claim(const struct cf_buf *bytes, struct manifest *out,
                                    struct cf_err *e);
 
-/* --- tables ------------------------------------------------------------------------------------- */
+/* --- tables -------------------------------------------------------------------------------------
+ */
 
 /* The rows of stream `number` against what the manifest says of it. `rows` is table_len bytes. */
 CF_CHECK enum cf_rc manifest_table_check(const struct manifest *m, size_t number,

@@ -35,8 +35,7 @@ struct run_partition {
     unsigned index;
     /* The caller closes what it opened. Live for reading, the other side for writing, as `side`
      * (the live one) has it. */
-    enum cf_rc (*open_live)(void *ctx, unsigned side, struct hal_partition **out,
-                            struct cf_err *e);
+    enum cf_rc (*open_live)(void *ctx, unsigned side, struct hal_partition **out, struct cf_err *e);
     enum cf_rc (*open_other)(void *ctx, unsigned side, struct hal_partition **out,
                              struct cf_err *e);
     /* Optional: the selector calls `side` live from now on. Neither side is open. Repeatable. */
@@ -62,23 +61,23 @@ struct run_options {
     struct blob_options storage;
     const struct run_partition *partitions;
     size_t partition_count;
-    int64_t min_backup_age_s; /* 0: a restore asks for no earlier backup */
+    int64_t min_backup_age_s;     /* 0: a restore asks for no earlier backup */
     const struct cf_buf *signers; /* SPKIs of further signers that manifests may require */
     size_t signer_count;
-    bool digest_partitions;   /* SHA-256 over partition data too: half the speed */
-    unsigned threads;         /* transfer threads; 0: one a core */
-    unsigned connections;     /* of all threads together; 0: 8 */
-    unsigned attempts;        /* at one block before the job fails; 0: 12 */
-    uint32_t record_block;    /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
-    uint8_t chunk_log2;       /* 0: 18, 256 KiB. Tests make it small */
+    bool digest_partitions; /* SHA-256 over partition data too: half the speed */
+    unsigned threads;       /* transfer threads; 0: one a core */
+    unsigned connections;   /* of all threads together; 0: 8 */
+    unsigned attempts;      /* at one block before the job fails; 0: 12 */
+    uint32_t record_block;  /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
+    uint8_t chunk_log2;     /* 0: 18, 256 KiB. Tests make it small */
 };
 
 /* What a client asked for. */
 struct run_request {
     const char *who; /* oid of the principal, for the job's record */
     struct blob_place place;
-    const char *folder; /* restores: last path segment or path of the backup */
-    const char *key;    /* selective: the key's name */
+    const char *folder;             /* restores: last path segment or path of the backup */
+    const char *key;                /* selective: the key's name */
     const uint8_t *accepted_writer; /* restores: SHA-256 of an identity that the operator accepts,
                                        or NULL */
 };

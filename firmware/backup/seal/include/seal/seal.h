@@ -73,8 +73,7 @@ CF_CHECK enum cf_rc seal_writer_receipt(struct seal_writer *w, struct flow_recei
 /* One a connection: holds one chunk. */
 struct seal_opener;
 /* `chunk_log2`: the largest that will be met. */
-CF_CHECK enum cf_rc seal_opener_new(uint8_t chunk_log2, struct seal_opener **out,
-                                    struct cf_err *e);
+CF_CHECK enum cf_rc seal_opener_new(uint8_t chunk_log2, struct seal_opener **out, struct cf_err *e);
 void seal_opener_free(struct seal_opener *o);
 
 /* What the sealed table says of the block; its map comes with the block. All borrowed. */
@@ -96,7 +95,8 @@ CF_CHECK enum cf_rc seal_opener_push(struct seal_opener *o, const void *data, si
 /* All came. CF_E_CORRUPT: too short; CF_E_AUTH: the digest differs. */
 CF_CHECK enum cf_rc seal_opener_end(struct seal_opener *o, struct cf_err *e);
 
-/* --- one chunk alone, of a stream without map (selective restore) ------------------------------ */
+/* --- one chunk alone, of a stream without map (selective restore) ------------------------------
+ */
 
 uint32_t seal_chunk_offset(const struct flow_block *b, uint32_t i); /* in the block's wire bytes */
 uint32_t seal_chunk_wire(const struct flow_block *b, uint32_t i);   /* with tag */

@@ -15,7 +15,8 @@
 #include "hal/partition.h"
 #include "keystore/export.h"
 
-/* --- a raw partition --------------------------------------------------------------------------- */
+/* --- a raw partition ---------------------------------------------------------------------------
+ */
 
 struct source_raw {
     struct hal_partition *partition; /* borrowed */
@@ -31,7 +32,8 @@ struct flow_reader source_raw_reader(struct source_raw *s);
 /* After the last block. CF_E_STATE: somebody wrote meanwhile; the text names the partition. */
 CF_CHECK enum cf_rc source_raw_end(const struct source_raw *s, struct cf_err *e);
 
-/* --- records ------------------------------------------------------------------------------------ */
+/* --- records ------------------------------------------------------------------------------------
+ */
 
 struct source_records;
 struct source_counts {
