@@ -17,9 +17,10 @@
 #include "hal/partition.h"
 #include "hal/token.h"
 
-#define BOARD_NAME_MAX 32 /* of a partition: [a-z0-9-], what the sealed map of a backup calls it   \
-                           */
-#define BOARD_RAW_MAX 32  /* raw partitions of one appliance */
+/* Bytes of a partition's name, [a-z0-9-]: what the sealed map of a backup calls it. */
+#define BOARD_NAME_MAX 32
+/* Raw partitions of one appliance. */
+#define BOARD_RAW_MAX 32
 
 /* What the operator's configuration says about hardware; texts are borrowed and outlive the board.
  */
