@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
+
+#define INSIST_US 200000
 
 typedef enum cf_rc job_main_fn(struct job *j, struct cf_err *e);
 
@@ -87,11 +90,41 @@ static enum cf_rc restore_mode(struct run *r, bool on, struct cf_err *e)
     return rc;
 }
 
+static enum cf_rc leave_restore_mode(struct job *j, const struct jobs_end *end, struct cf_err *e)
+{
+    (void)end;
+    return restore_mode(j->r, false, e);
+}
+
+static enum cf_rc end_record(struct job *j, const struct jobs_end *end, struct cf_err *e)
+{
+    return jobs_finish(j->r->o.jobs, j->record.id, end, e);
+}
+
+/* A medium that is full may have failed the job, and its end too: without a record of its end no
+ * other job would start, and without leaving restore mode no request be served, until a restart. So
+ * it is tried until it succeeds; a stop leaves it to the next start. */
+static enum cf_rc insist(struct job *j,
+                         enum cf_rc (*step)(struct job *j, const struct jobs_end *end,
+                                            struct cf_err *e),
+                         const struct jobs_end *end, const char *event)
+{
+    for (bool said = false;; said = true) {
+        struct cf_err err = { 0 };
+        enum cf_rc rc = step(j, end, &err);
+        if (rc == CF_OK)
+            return rc;
+        if (!said)
+            cf_log(CF_LOG_ERROR, "run", event, "job=%s text=\"%s\"", j->record.id, err.text);
+        if (rc == CF_E_STATE || rc == CF_E_ABSENT || atomic_load(&j->r->closing))
+            return rc;
+        usleep(INSIST_US);
+    }
+}
+
 static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
 {
     char code[JOBS_CODE_SIZE], text[JOBS_TEXT_SIZE];
-    struct jobs *jobs = j->r->o.jobs;
-    struct cf_err ignored = { 0 };
     struct jobs_end end = { .event = JOBS_EV_DONE,
                             .bytes = atomic_load(&j->wire_bytes),
                             .elapsed_ms = hal_clock_monotonic_ms(j->r->o.clock) - j->started_ms };
@@ -107,12 +140,9 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         end.details = text;
     }
     audit_end(j, err);
-    if (j->kind == JOBS_RESTORE && restore_mode(j->r, false, &ignored) != CF_OK)
-        cf_log(CF_LOG_ERROR, "run", "restore-mode-stuck", "job=%s", j->record.id);
-    if (jobs_finish(jobs, j->record.id, &end, &ignored) != CF_OK)
-        cf_log(CF_LOG_ERROR, "run", "job-not-ended", "job=%s text=\"%s\"", j->record.id,
-               ignored.text);
-    else if (j->kind == JOBS_BACKUP)
+    if (j->kind == JOBS_RESTORE)
+        (void)!insist(j, leave_restore_mode, NULL, "restore-mode-stuck");
+    if (insist(j, end_record, &end, "job-not-ended") == CF_OK && j->kind == JOBS_BACKUP)
         journal_end(j->r->o.dir);
 }
 
@@ -122,7 +152,11 @@ static void *job_main(void *arg)
     struct run *r = j->r;
     struct cf_err err = { 0 };
     run_step_back();
-    enum cf_rc rc = mains[j->kind](j, &err);
+    enum cf_rc rc = j->stillborn.rc;
+    if (rc == CF_OK)
+        rc = mains[j->kind](j, &err);
+    else
+        err = j->stillborn;
     err.rc = rc;
     engine_free(j->engine); /* no transfer outlives its job's record */
     j->engine = NULL;
@@ -150,7 +184,7 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
     while (r->busy) /* the one before has ended but for its last lines */
         pthread_cond_wait(&r->idle, &r->lock);
     if (j->kind == JOBS_RESTORE)
-        rc = restore_mode(r, true, e);
+        j->stillborn.rc = restore_mode(r, true, &j->stillborn);
     if (r->joinable)
         pthread_join(r->thread, NULL);
     r->joinable = false;

@@ -45,6 +45,7 @@ struct job {
     struct blob_writer *writer;
     struct engine *engine;
     uint64_t started_ms;
+    struct cf_err stillborn;          /* what failed before the thread began; rc CF_OK: nothing */
     atomic_uint_fast64_t done_bytes;  /* plain */
     atomic_uint_fast64_t total_bytes; /* plain, as far as known */
     atomic_uint_fast64_t wire_bytes;
