@@ -8,9 +8,9 @@
 
 #include "crypto/pkey.h"
 
-/* From now on OpenSSL zeroes all that it frees: making a PKCS#8 leaves the private key's DER behind
- * otherwise (3.0, EVP_PKEY2PKCS8). For main, before any other call. False: too late, something was
- * allocated already. */
+/* From now on OpenSSL zeroes what it frees, but for TLS records: making a PKCS#8 leaves the private
+ * key's DER behind otherwise (3.0, EVP_PKEY2PKCS8). For main, before any other call. False: too
+ * late, something was allocated already. */
 bool crypto_wipe_freed(void);
 
 struct crypto_privkey;
