@@ -138,9 +138,13 @@ class Bench:
         return run_coffer("bench", "down", "--dir", str(self.folder))
 
     def kill(self):
-        """kill -9, and gone."""
+        """kill -9, and gone; never a process that has got the number since."""
         self.rest.close()
-        if alive(self.pid):
+        try:
+            ours = str(self.folder).encode() in pathlib.Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except FileNotFoundError:
+            ours = False
+        if ours:
             os.kill(self.pid, signal.SIGKILL)
         wait_until(lambda: not alive(self.pid), 10, "cofferd is gone")
 
