@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,37 +121,6 @@ static void a_key_made_while_a_restore_runs_is_refused_or_stays(void **state)
         EXPECT_OK(keystore_get(b->kb.ks, made[i], NULL, &k, &err));
         keystore_bundle_clear(&k);
     }
-}
-
-/* No file may grow: what a full medium does to every write. */
-static void fill_medium(bool full)
-{
-    struct rlimit l;
-    getrlimit(RLIMIT_FSIZE, &l);
-    l.rlim_cur = full ? 1 : l.rlim_max;
-    signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
-    setrlimit(RLIMIT_FSIZE, &l);
-}
-
-static void a_job_that_ends_on_a_full_medium_ends_once_there_is_room(void **state)
-{
-    struct run_bench *b = *state;
-    struct jobs_record r, seen;
-    struct cf_err err;
-    run_bench_backup(b, &r);
-    struct run_request q = run_bench_request(b, r.folder, NULL);
-    EXPECT_OK(run_restore_start(b->run, &q, &r, &err));
-    fill_medium(true);
-    usleep(300000); /* the restore fails meanwhile, or has ended before */
-    fill_medium(false);
-    run_wait(b->run);
-    EXPECT_OK(jobs_get(b->jobs, r.id, &seen, &err));
-    assert_int_not_equal(seen.state, JOBS_IN_PROGRESS);
-    assert_false(jobs_restore_mode(b->jobs));
-    run_bench_backup(b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
-    struct keystore_new n = { .spec = { .type = HAL_EC, .curve = HAL_P256 } };
-    EXPECT_OK(keystore_create(b->kb.ks, "after", &n, NULL, &err));
 }
 
 static void a_second_backup_in_the_same_second_takes_a_folder_of_its_own(void **state)
@@ -685,7 +652,6 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_full_restore_brings_everything_back_and_takes_later_things_away),
-        T(a_job_that_ends_on_a_full_medium_ends_once_there_is_room),
         T(a_key_made_while_a_restore_runs_is_refused_or_stays),
         T(a_second_backup_in_the_same_second_takes_a_folder_of_its_own),
         cmocka_unit_test(an_empty_appliance_is_backed_up_and_restored),

@@ -1,0 +1,63 @@
+/* A job whose end meets a full medium, in a process of its own: the limit that stands for it is the
+ * process's. */
+#include "support/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "support/run_bench.h"
+
+static const struct run_bench_options small = { .partitions = 2,
+                                                .bytes = 50000,
+                                                .run = { .chunk_log2 = 12,
+                                                         .record_block = 16384,
+                                                         .attempts = 3,
+                                                         .threads = 2,
+                                                         .connections = 4 } };
+
+/* No file may grow: what a full medium does to every write. */
+static void fill_medium(bool full)
+{
+    struct rlimit l;
+    getrlimit(RLIMIT_FSIZE, &l);
+    l.rlim_cur = full ? 1 : l.rlim_max;
+    signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
+    setrlimit(RLIMIT_FSIZE, &l);
+}
+
+static void a_job_that_ends_on_a_full_medium_ends_once_there_is_room(void **state)
+{
+    struct run_bench bench, *b = &bench;
+    struct jobs_record r, seen;
+    struct cf_err err;
+    (void)state;
+    run_bench_open(b, &small);
+    run_bench_fill(b);
+    run_bench_backup(b, &r);
+    struct run_request q = run_bench_request(b, r.folder, NULL);
+    EXPECT_OK(run_restore_start(b->run, &q, &r, &err));
+    fill_medium(true);
+    usleep(300000); /* the restore fails meanwhile, or has ended before */
+    fill_medium(false);
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &seen, &err));
+    assert_int_not_equal(seen.state, JOBS_IN_PROGRESS);
+    assert_false(jobs_restore_mode(b->jobs));
+    run_bench_backup(b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    struct keystore_new n = { .spec = { .type = HAL_EC, .curve = HAL_P256 } };
+    EXPECT_OK(keystore_create(b->kb.ks, "after", &n, NULL, &err));
+    run_bench_close(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_that_ends_on_a_full_medium_ends_once_there_is_room),
+    };
+    cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
