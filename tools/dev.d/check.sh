@@ -52,8 +52,8 @@ run_check() {
     ctest --test-dir build/clang -L 'unit|contract' --output-on-failure -j2
     build_tree tsan
     TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/tsan -L 'unit|contract|fault' --output-on-failure -j2
-    git ls-files 'hal/*.c' 'firmware/*.c' 'pkcs11/*.c' 'tools/*.c' | xargs -P2 -n8 clang-tidy-14 -p build/clang --quiet
+    git ls-files 'hal/*.c' 'firmware/*.c' 'pkcs11/*.c' 'boards/bench/*.c' 'tools/*.c' | xargs -P2 -n8 clang-tidy-14 -p build/clang --quiet
     cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-        --suppressions-list=tools/lint/cppcheck.suppress --project=build/compile_commands.json
+        --suppressions-list=tools/lint/cppcheck.suppress --project=build/clang/compile_commands.json
     run_fuzz "" 10
 }
