@@ -42,7 +42,7 @@ static void run(const char *const *argv)
     int status;
     posix_spawn_file_actions_t quiet;
     char *args[16] = { NULL };
-    for (size_t i = 0; argv[i] && i < 15; i++)
+    for (size_t i = 0; i < 15 && argv[i]; i++)
         args[i] = strdup(argv[i]);
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
