@@ -33,6 +33,10 @@ CF_CHECK enum cf_rc ossl_pkey_of_pub(const struct crypto_pub *p, EVP_PKEY **out,
 CF_CHECK enum cf_rc ossl_pub_of_pkey(EVP_PKEY *pkey, struct crypto_pub *out, struct cf_err *e);
 /* Type, curve and size of a parsed key, checked. */
 CF_CHECK enum cf_rc ossl_pkey_kind(EVP_PKEY *pkey, struct crypto_pkey *out, struct cf_err *e);
+/* A private key in PEM, PKCS#8 or traditional, 1..64 KiB; `password` NULL: in the clear. Never asks
+ * on a terminal. The caller frees with EVP_PKEY_free. CF_E_INPUT: none, or a wrong password. */
+CF_CHECK enum cf_rc ossl_pkey_of_pem(struct crypto_bytes pem, const char *password, EVP_PKEY **out,
+                                     struct cf_err *e);
 /* Parses DER SubjectPublicKeyInfo that fills the bytes. */
 CF_CHECK enum cf_rc ossl_pkey_of_spki(struct crypto_bytes spki, EVP_PKEY **out, struct cf_err *e);
 /* Appends DER. */

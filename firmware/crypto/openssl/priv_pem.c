@@ -1,37 +1,10 @@
 #include "crypto/priv_pem.h"
 
-#include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <string.h>
 
-#define PEM_MAX   32768
+#include "ossl_priv.h"
+
 #define BYTES_MAX ((size_t)8 * (CRYPTO_RSA_BITS_MAX / 8))
-
-/* No prompt: an encrypted key is refused. */
-static int no_password(char *buf, int size, int writing, void *arg)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
-static enum cf_rc parse(struct crypto_bytes pem, EVP_PKEY **out, struct cf_err *e)
-{
-    *out = NULL;
-    if (pem.len == 0 || pem.len > PEM_MAX)
-        return CF_FAIL(e, CF_E_INPUT, "a PEM private key has 1 to %d bytes", PEM_MAX);
-    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-    if (!bio)
-        return CF_FAIL(e, CF_E_LIMIT, "no memory");
-    *out = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    BIO_free(bio);
-    return *out ? CF_OK : CF_FAIL(e, CF_E_INPUT, "no unencrypted private key in PEM form is there");
-}
 
 struct filling {
     EVP_PKEY *key;
@@ -71,7 +44,6 @@ static enum cf_rc take_rsa(struct filling *f, struct crypto_priv *v, struct cf_e
         { OSSL_PKEY_PARAM_RSA_EXPONENT2, &v->dq }, { OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &v->qi },
     };
     enum cf_rc rc = CF_OK;
-    v->type = HAL_RSA;
     for (size_t i = 0; rc == CF_OK && i < sizeof parts / sizeof parts[0]; i++)
         rc = take(f, parts[i].name, 0, parts[i].out, e);
     return rc;
@@ -79,22 +51,6 @@ static enum cf_rc take_rsa(struct filling *f, struct crypto_priv *v, struct cf_e
 
 static enum cf_rc take_ec(struct filling *f, struct crypto_priv *v, struct cf_err *e)
 {
-    static const struct {
-        const char *group;
-        enum hal_curve curve;
-    } groups[] = { { "prime256v1", HAL_P256 },
-                   { "secp256k1", HAL_P256K },
-                   { "secp384r1", HAL_P384 },
-                   { "secp521r1", HAL_P521 } };
-    char group[64] = "";
-    v->type = HAL_EC;
-    if (EVP_PKEY_get_group_name(f->key, group, sizeof group, NULL) == 1)
-        for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
-            if (strcmp(groups[i].group, group) == 0)
-                v->curve = groups[i].curve;
-    if (!v->curve)
-        return CF_FAIL(e, CF_E_INPUT,
-                       "EC keys of P-256, P-256K, P-384 and P-521 are served, not '%s'", group);
     size_t width = crypto_curve_bytes(v->curve);
     enum cf_rc rc = take(f, OSSL_PKEY_PARAM_PRIV_KEY, width, &v->d, e);
     if (rc == CF_OK)
@@ -106,19 +62,18 @@ enum cf_rc crypto_priv_from_pem(struct crypto_bytes pem, struct crypto_priv_own 
                                 struct cf_err *e)
 {
     struct filling f = { .left = BYTES_MAX };
+    struct crypto_pkey kind = { 0 };
     *out = (struct crypto_priv_own){ 0 };
-    enum cf_rc rc = parse(pem, &f.key, e);
+    enum cf_rc rc = ossl_pkey_of_pem(pem, NULL, &f.key, e);
+    if (rc == CF_OK)
+        rc = ossl_pkey_kind(f.key, &kind, e);
     if (rc == CF_OK)
         rc = cf_secret_new(BYTES_MAX, &out->bytes, e);
     if (rc == CF_OK) {
         f.at = cf_secret_data(out->bytes);
-        int type = EVP_PKEY_get_base_id(f.key);
-        if (type == EVP_PKEY_RSA)
-            rc = take_rsa(&f, &out->view, e);
-        else if (type == EVP_PKEY_EC)
-            rc = take_ec(&f, &out->view, e);
-        else
-            rc = CF_FAIL(e, CF_E_INPUT, "only RSA and EC keys can be imported");
+        out->view.type = kind.type;
+        out->view.curve = kind.curve;
+        rc = kind.type == HAL_RSA ? take_rsa(&f, &out->view, e) : take_ec(&f, &out->view, e);
     }
     EVP_PKEY_free(f.key);
     if (rc != CF_OK)

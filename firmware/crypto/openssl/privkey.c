@@ -25,20 +25,34 @@ static int password_of(char *buf, int size, int writing, void *arg)
     return (int)len;
 }
 
+enum cf_rc ossl_pkey_of_pem(struct crypto_bytes pem, const char *password, EVP_PKEY **out,
+                            struct cf_err *e)
+{
+    *out = NULL;
+    if (pem.len == 0 || pem.len > PEM_MAX)
+        return CF_FAIL(e, CF_E_INPUT, "a PEM private key has 1 to %d bytes", PEM_MAX);
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
+    if (!bio)
+        return OSSL_FAIL(e, CF_E_LIMIT, "no memory for a key");
+    *out = PEM_read_bio_PrivateKey(bio, NULL, password_of, &password);
+    BIO_free(bio);
+    return *out ? CF_OK
+                : OSSL_FAIL(e, CF_E_INPUT,
+                            password ? "no private key in PEM, or a wrong password"
+                                     : "no unencrypted private key in PEM");
+}
+
 enum cf_rc crypto_privkey_from_pem(struct crypto_bytes pem, const char *password,
                                    struct crypto_privkey **out, struct cf_err *e)
 {
     *out = NULL;
-    if (pem.len == 0 || pem.len > PEM_MAX)
-        return CF_FAIL(e, CF_E_INPUT, "no private key");
     struct crypto_privkey *k = calloc(1, sizeof *k);
     if (!k)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a key");
-    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, password_of, &password) : NULL;
-    BIO_free(bio);
-    enum cf_rc rc = pkey ? ossl_pkey_kind(pkey, &k->key, e)
-                         : OSSL_FAIL(e, CF_E_INPUT, "no private key, or a wrong password");
+    EVP_PKEY *pkey = NULL;
+    enum cf_rc rc = ossl_pkey_of_pem(pem, password, &pkey, e);
+    if (rc == CF_OK)
+        rc = ossl_pkey_kind(pkey, &k->key, e);
     k->key.pkey = pkey;
     if (rc == CF_OK)
         *out = k;
