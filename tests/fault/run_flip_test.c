@@ -11,6 +11,13 @@
 #include "hal_sim/hal_sim.h"
 #include "support/run_bench.h"
 
+/* ThreadSanitizer makes each restore ten times as long, and has seen all threads after a few. */
+#ifdef __SANITIZE_THREAD__
+#define FLIP_STEP 13
+#else
+#define FLIP_STEP 1
+#endif
+
 static const struct run_bench_options tiny = {
     .partitions = 1,
     .bytes = 5000,
@@ -100,7 +107,7 @@ static void every_flipped_byte_of_every_blob_is_refused(void **state)
         struct stat st;
         int fd = open(path(f, i), O_RDWR | O_CLOEXEC);
         assert_int_equal(fstat(fd, &st), 0);
-        for (off_t at = 0; at < st.st_size; at++, all++) {
+        for (off_t at = 0; at < st.st_size; at += FLIP_STEP, all++) {
             uint8_t c, bad;
             assert_int_equal(pread(fd, &c, 1, at), 1);
             bad = (uint8_t)(c ^ (1u << (at % 8)));

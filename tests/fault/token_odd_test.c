@@ -26,14 +26,7 @@ static int fresh(void **state)
 static int done(void **state)
 {
     (void)state;
-    static const enum hal_role mine[] = { HAL_ROLE_BK, HAL_ROLE_KEK, HAL_ROLE_MK, HAL_ROLE_STORE,
-                                          HAL_ROLE_IDENTITY };
-    test_token_no_rules(&bench);
-    for (size_t i = 0; tok && i < sizeof mine / sizeof mine[0]; i++) {
-        struct hal_key_name k = test_name(mine[i]);
-        EXPECT_OK(hal_token_key_destroy(tok, &k, &err));
-    }
-    hal_token_close(tok);
+    token_round_end(&bench, tok);
     tok = NULL;
     return 0;
 }

@@ -54,3 +54,15 @@ void token_round(struct hal_token *tok)
     hal_result_clear(&r);
     test_key_clear(&k);
 }
+
+void token_round_end(struct test_token *bench, struct hal_token *tok)
+{
+    static const enum hal_role mine[] = { HAL_ROLE_BK,    HAL_ROLE_KEK,      HAL_ROLE_MK,
+                                          HAL_ROLE_STORE, HAL_ROLE_IDENTITY, HAL_ROLE_AUTHORITY };
+    test_token_no_rules(bench);
+    for (size_t i = 0; tok && i < sizeof mine / sizeof mine[0]; i++) {
+        struct hal_key_name k = test_name(mine[i]);
+        EXPECT_OK(hal_token_key_destroy(tok, &k, &err));
+    }
+    hal_token_close(tok);
+}
