@@ -1,5 +1,6 @@
 """The stored vectors are those the generator makes, and the reader judges each as expected."""
 import filecmp
+import hashlib
 import os
 import tempfile
 import unittest
@@ -31,6 +32,14 @@ class Vectors(unittest.TestCase):
             for name in files(out):
                 self.assertTrue(filecmp.cmp(os.path.join(out, name),
                                             os.path.join(place.VECTORS, name), False), name)
+
+    def test_frozen_files_are_what_they_were(self):
+        with open(os.path.join(place.VECTORS, "frozen.sha256"), encoding="ascii") as lines:
+            frozen = [line.split() for line in lines]
+        self.assertGreater(len(frozen), 280)
+        for digest, name in frozen:
+            with open(os.path.join(place.VECTORS, name), "rb") as file:
+                self.assertEqual(hashlib.sha256(file.read()).hexdigest(), digest, name)
 
     def test_golden_folders_hold_what_went_in(self):
         for case in ("layout0", "layout1"):
