@@ -14,7 +14,8 @@ enum blob_verb {
     BLOB_DO_HEAD,
     BLOB_DO_GET,
     BLOB_DO_LIST_BLOCKS,
-    BLOB_DO_LIST
+    BLOB_DO_LIST,
+    BLOB_DO_ERASE
 };
 
 /* One operation as asked for. Everything is checked before it comes to an implementer, who copies

@@ -18,7 +18,7 @@ static enum cf_rc check_identity(const char *token, const struct blob_options *o
     if (o->identity.kind == BLOB_IDENTITY_NONE)
         return CF_FAIL(e, CF_E_INPUT,
                        "useManagedIdentity: this appliance has no managed identity; give a token");
-    r->can_read = r->can_list = r->can_create = r->can_write = true;
+    r->can_read = r->can_list = r->can_create = r->can_write = r->can_delete = true;
     return CF_OK;
 }
 
@@ -39,6 +39,7 @@ static enum cf_rc check(const struct blob_place *p, enum blob_need need,
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "a dir: storage URI takes no token"),
                            "BadRequest");
     report->can_read = report->can_list = report->can_create = report->can_write = true;
+    report->can_delete = true;
     return CF_OK;
 }
 

@@ -8,6 +8,10 @@ struct blob_writer {
     struct blob_lane *lane;
 };
 
+struct blob_eraser {
+    struct blob_lane *lane;
+};
+
 enum cf_rc blob_lane_new(struct blob_store *s, struct blob_lane **out, struct cf_err *e)
 {
     *out = NULL;
@@ -39,7 +43,7 @@ enum cf_rc blob_writer_new(struct blob_lane *lane, struct blob_writer **out, str
 {
     *out = NULL;
     if (lane->store->need != BLOB_TO_WRITE)
-        return CF_FAIL(e, CF_E_DENIED, "the blob store was opened for reading only");
+        return CF_FAIL(e, CF_E_DENIED, "the blob store was not opened for writing");
     struct blob_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a blob writer");
@@ -51,6 +55,24 @@ enum cf_rc blob_writer_new(struct blob_lane *lane, struct blob_writer **out, str
 void blob_writer_free(struct blob_writer *w)
 {
     free(w);
+}
+
+enum cf_rc blob_eraser_new(struct blob_lane *lane, struct blob_eraser **out, struct cf_err *e)
+{
+    *out = NULL;
+    if (lane->store->need != BLOB_TO_ERASE)
+        return CF_FAIL(e, CF_E_DENIED, "the blob store was not opened for erasing");
+    struct blob_eraser *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for a blob eraser");
+    x->lane = lane;
+    *out = x;
+    return CF_OK;
+}
+
+void blob_eraser_free(struct blob_eraser *x)
+{
+    free(x);
 }
 
 static enum cf_rc start(struct blob_lane *lane, const struct blob_op *op, struct cf_err *e)
@@ -100,6 +122,13 @@ enum cf_rc blob_put(struct blob_writer *w, const char *name, const struct blob_b
     if (!sound(body))
         return CF_FAIL(e, CF_E_ARG, "a blob with two bodies or none");
     return start(w->lane, &op, e);
+}
+
+enum cf_rc blob_erase(struct blob_eraser *x, const char *name, struct blob_end end,
+                      struct cf_err *e)
+{
+    struct blob_op op = { .verb = BLOB_DO_ERASE, .name = name, .end = end };
+    return start(x->lane, &op, e);
 }
 
 enum cf_rc blob_head(struct blob_lane *lane, const char *name, struct blob_end end,

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *token = text + strcspn(text, "\n");
     if (*token == '\n')
         *token++ = '\0';
-    for (int need = BLOB_TO_READ; need <= BLOB_TO_WRITE; need++) {
+    for (int need = BLOB_TO_READ; need <= BLOB_TO_ERASE; need++) {
         struct blob_place p = { .uri = text, .token = token };
         struct blob_report r;
         struct cf_err e = { 0 };

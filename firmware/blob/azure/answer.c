@@ -100,7 +100,7 @@ static void judge_answer(struct azure_op *o, const struct net_result *r)
                               .out_of_time = out_of_time(o, message),
                               .identity = azure_store_of(o)->identity != NULL };
     blob_azure_judge(&a, &o->result);
-    o->result.maybe_done = azure_is_write(o->op.verb) && r->status >= 500;
+    o->result.maybe_done = azure_is_change(o->op.verb) && r->status >= 500;
     if (a.identity && r->status == 401 && blob_azure_bearer_refused(azure_store_of(o)->identity)) {
         o->result.why = BLOB_TRANSIENT; /* it was an old one: the next attempt brings a new one */
         o->result.err.rc = CF_E_IO;
@@ -120,7 +120,7 @@ static void judge_failure(struct azure_op *o, const struct net_result *r)
         out->why = BLOB_CALLER;
     else
         out->why = r->rc == CF_E_IO ? BLOB_TRANSIENT : BLOB_REFUSED;
-    out->maybe_done = azure_is_write(o->op.verb) && out->why == BLOB_TRANSIENT && r->connected &&
+    out->maybe_done = azure_is_change(o->op.verb) && out->why == BLOB_TRANSIENT && r->connected &&
                       r->sent_bytes == o->op.body.len;
 }
 

@@ -121,6 +121,11 @@ static inline bool azure_is_write(enum blob_verb v)
     return v == BLOB_DO_PUT_BLOCK || v == BLOB_DO_COMMIT || v == BLOB_DO_PUT;
 }
 
+static inline bool azure_is_change(enum blob_verb v)
+{
+    return azure_is_write(v) || v == BLOB_DO_ERASE;
+}
+
 static inline bool azure_is_list(enum blob_verb v)
 {
     return v == BLOB_DO_LIST || v == BLOB_DO_LIST_BLOCKS;

@@ -55,6 +55,8 @@ static const struct row {
       "an immutability policy of the container forbids it; use a container whose policy allows "
       "new blobs" },
     { "BlobImmutableDueToLegalHold", BLOB_IMMUTABLE, "a legal hold on the container forbids it" },
+    { "SnapshotsPresent", BLOB_REFUSED,
+      "somebody took snapshots of the blob; whoever did must delete them first" },
     { "BlobArchived", BLOB_REFUSED, "the blob is in the archive tier; rehydrate it first" },
     { "BlobBeingRehydrated", BLOB_REFUSED, "the blob is still being rehydrated" },
     { "InvalidBlockList", BLOB_BLOCK_LOST, "a block of the list is not there any more" },
@@ -145,7 +147,7 @@ static bool clients_to_mend(enum blob_why why)
 void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
 {
     static const char *const doing[] = { "writing", "committing",        "writing", "looking at",
-                                         "reading", "listing blocks of", "listing" };
+                                         "reading", "listing blocks of", "listing", "deleting" };
     const struct row *row = find(a);
     const char *text = row->text;
     bool creates = a->verb == BLOB_DO_PUT || a->verb == BLOB_DO_COMMIT;

@@ -91,6 +91,15 @@ static void add_headers(const struct azure_op *o, struct header_set *h)
     }
 }
 
+static enum net_method method_of(enum blob_verb verb)
+{
+    if (verb == BLOB_DO_ERASE)
+        return NET_DELETE;
+    if (verb == BLOB_DO_HEAD)
+        return NET_HEAD;
+    return azure_is_write(verb) ? NET_PUT : NET_GET;
+}
+
 enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_err *e)
 {
     static const char *const want[] = { "ETag", "Content-Length", "Content-Range",
@@ -108,9 +117,7 @@ enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_er
         return rc;
     }
     struct net_request req = {
-        .method = azure_is_write(o->op.verb)   ? NET_PUT
-                  : o->op.verb == BLOB_DO_HEAD ? NET_HEAD
-                                               : NET_GET,
+        .method = method_of(o->op.verb),
         .url = (const char *)o->url.data,
         .headers = h.lines,
         .nheaders = h.count,
@@ -119,7 +126,7 @@ enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_er
         .pull = o->op.body.pull,
         .pull_ctx = o->op.body.pull_ctx,
         .head = blob_azure_on_head,
-        .push = azure_is_write(o->op.verb) ? NULL : blob_azure_on_push,
+        .push = azure_is_change(o->op.verb) ? NULL : blob_azure_on_push,
         .push_ctx = o,
         .want = want,
         .nwant = sizeof want / sizeof want[0],

@@ -230,16 +230,30 @@ static void fill_report(const struct sas *s, struct blob_report *r)
     r->can_list = (!told || strchr(s->sp, 'l') != NULL) && reach_container;
     r->can_create = !told || strchr(s->sp, 'c') != NULL;
     r->can_write = !told || strchr(s->sp, 'w') != NULL;
+    r->can_delete = !told || strchr(s->sp, 'd') != NULL;
     if (!told)
         warn(r, "the SAS names a stored access policy (si): its permissions show only in use");
     if (strcmp(s->sr, "d") == 0)
         warn(r, "the SAS is for a directory (sr=d): it must hold all of the backup's folder");
 }
 
+static enum cf_rc check_erasing(const struct sas *s, const struct blob_report *r, struct cf_err *e)
+{
+    if (r->can_read && r->can_list && r->can_delete)
+        return CF_OK;
+    return CF_FAIL(
+        e, CF_E_INPUT,
+        "The customer provided SAS token does not allow to read, list and delete (sp=%s); "
+        "deleting old backups needs sp=rdl",
+        s->sp);
+}
+
 static enum cf_rc check_permissions(const struct sas *s, enum blob_need need, struct blob_report *r,
                                     struct cf_err *e)
 {
     fill_report(s, r);
+    if (need == BLOB_TO_ERASE)
+        return check_erasing(s, r, e);
     if (need == BLOB_TO_READ) {
         if (!r->can_read)
             return CF_FAIL(e, CF_E_INPUT,

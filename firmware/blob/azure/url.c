@@ -70,6 +70,7 @@ static enum cf_rc put_verb_query(const struct blob_op *op, struct cf_buf *url, s
     case BLOB_DO_HEAD:
     case BLOB_DO_GET:
     case BLOB_DO_LIST:
+    case BLOB_DO_ERASE:
     default:
         return CF_OK;
     }

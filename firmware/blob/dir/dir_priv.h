@@ -52,7 +52,7 @@ void dir_block_file(const uint8_t *id, char out[2 * BLOB_BLOCK_ID_LEN + 4]);
 bool dir_fail(struct dir_op *o, const char *doing);
 bool dir_refuse(struct dir_op *o, enum blob_why why, enum cf_rc rc, const char *text);
 
-/* write.c, commit.c, read.c, list.c: one for each verb */
+/* write.c, commit.c, read.c, list.c, erase.c: one for each verb */
 bool dir_put_block(struct dir_job *j);
 bool dir_put(struct dir_job *j);
 bool dir_commit(struct dir_job *j);
@@ -60,6 +60,7 @@ bool dir_head(struct dir_job *j);
 bool dir_get(struct dir_job *j);
 bool dir_list_blocks(struct dir_job *j);
 bool dir_list(struct dir_job *j);
+bool dir_erase(struct dir_job *j);
 
 /* write.c, for commit.c */
 bool dir_write_all(struct dir_op *o, int fd, const void *data, size_t len);

@@ -53,6 +53,7 @@ static void perform(struct dir_lane *lane, struct dir_op *o)
         [BLOB_DO_GET] = dir_get,
         [BLOB_DO_LIST_BLOCKS] = dir_list_blocks,
         [BLOB_DO_LIST] = dir_list,
+        [BLOB_DO_ERASE] = dir_erase,
     };
     struct dir_job j = { .root = ((struct dir_store *)(void *)lane->base.store)->root,
                          .o = o,

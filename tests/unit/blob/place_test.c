@@ -92,6 +92,9 @@ static void every_field_of_a_token_is_judged(void **state)
         { "se=2031-01-01&ss=b&srt=c&sp=crdw" SIGNED, BLOB_TO_WRITE, "srt=co" },
         { "se=2031-01-01&sr=c&sp=rl" SIGNED, BLOB_TO_WRITE, "sp=crdw" },
         { "se=2031-01-01&sr=c&sp=cwdl" SIGNED, BLOB_TO_READ, "sp=rl" },
+        { "se=2031-01-01&sr=c&sp=rdl" SIGNED, BLOB_TO_ERASE, NULL },
+        { "se=2031-01-01&sr=c&sp=crwl" SIGNED, BLOB_TO_ERASE, "sp=rdl" },
+        { "se=2031-01-01&sr=c&sp=crdw" SIGNED, BLOB_TO_ERASE, "sp=rdl" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cf_err e = { 0 };

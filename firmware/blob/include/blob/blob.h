@@ -1,6 +1,6 @@
 /*
- * A place for blobs: named byte strings that are written once and then read, never overwritten,
- * never deleted. Written for the backup path; nobody who uses it sees what kind of store it is.
+ * A place for blobs: named byte strings that are written once and then read, never overwritten.
+ * Written for the backup path; nobody who uses it sees what kind of store it is.
  * Implementers: azure/ (Azure Blob service), dir/ (a directory);
  * tests/contract/blob_contract_test.c says what each must do. How a place is named and judged:
  * blob/place.h.
@@ -8,7 +8,8 @@
  * A store is opened once for a job; each transfer thread has a lane of its own, with connections of
  * its own, and lends it its thread: operations are queued, blob_lane_run moves bytes and reports
  * what ended. Bodies are pulled from the caller, answers pushed to it, during blob_lane_run.
- * Rights are types: without a writer nothing can be written; there is no eraser.
+ * Rights are types: without a writer nothing can be written, without an eraser nothing deleted; a
+ * store is opened for one of them, so who backs up cannot delete and who prunes cannot write.
  * Threads: a store may be used from any; a lane and its writer belong to one.
  */
 #ifndef BLOB_BLOB_H
@@ -32,6 +33,7 @@
 struct blob_store;
 struct blob_lane;
 struct blob_writer;
+struct blob_eraser;
 
 /* Why an operation did not succeed, as far as the caller would act differently. */
 enum blob_why {
@@ -141,6 +143,19 @@ CF_CHECK enum cf_rc blob_commit(struct blob_writer *w, const char *name,
 /* A whole blob at once. Create-only. */
 CF_CHECK enum cf_rc blob_put(struct blob_writer *w, const char *name, const struct blob_body *body,
                              struct blob_end end, struct cf_err *e);
+
+/* ---- erasing ---- */
+
+/* The right to delete, over a lane that stays the caller's. CF_E_DENIED: the store was opened for
+ * reading or writing. */
+CF_CHECK enum cf_rc blob_eraser_new(struct blob_lane *lane, struct blob_eraser **out,
+                                    struct cf_err *e);
+void blob_eraser_free(struct blob_eraser *x);
+
+/* The blob is gone, durably, when done says BLOB_OK or BLOB_ABSENT. BLOB_IMMUTABLE: a policy or
+ * hold of the place keeps it; BLOB_PERMISSION: this token may not. */
+CF_CHECK enum cf_rc blob_erase(struct blob_eraser *x, const char *name, struct blob_end end,
+                               struct cf_err *e);
 
 /* ---- reading ---- */
 

@@ -58,11 +58,12 @@ struct blob_place {
     bool use_identity; /* the appliance's managed identity instead of a token */
 };
 
-enum blob_need { BLOB_TO_READ, BLOB_TO_WRITE };
+/* BLOB_TO_ERASE reads, lists and deletes, and writes nothing. */
+enum blob_need { BLOB_TO_READ, BLOB_TO_WRITE, BLOB_TO_ERASE };
 
 /* What a token allows, and what will not be possible with it. */
 struct blob_report {
-    bool can_read, can_list, can_create, can_write;
+    bool can_read, can_list, can_create, can_write, can_delete;
     int64_t ends_unix_s; /* 0: not told */
     size_t nwarnings;
     char warnings[BLOB_WARNINGS_MAX][160];
@@ -75,7 +76,8 @@ CF_CHECK enum cf_rc blob_place_check(const struct blob_place *p, enum blob_need 
                                      struct blob_report *report, struct cf_err *e);
 
 /* As above, then opens it. Asks nothing of the far side. `clock` is borrowed until the store is
- * freed, `p` and `o` until this returns. A store opened BLOB_TO_READ gives no writers. */
+ * freed, `p` and `o` until this returns. Only a store opened BLOB_TO_WRITE
+ * gives writers, only one opened BLOB_TO_ERASE erasers. */
 CF_CHECK enum cf_rc blob_store_open(const struct blob_place *p, enum blob_need need,
                                     const struct blob_options *o, struct hal_clock *clock,
                                     struct blob_store **out, struct cf_err *e);
