@@ -27,7 +27,7 @@ static struct {
     const char *kind;
     struct test_blobserver server;
     struct test_azurite azurite;
-    char dir[64], uri[256], token[512], erasing[512]; /* the second to read, list and delete */
+    char dir[64], uri[256], token[512];
     unsigned next_container;
 } world;
 
@@ -590,96 +590,8 @@ static void a_store_opened_for_reading_gives_no_writer(void **state)
     assert_int_equal(blob_lane_new(s, &lane, NULL), CF_OK);
     assert_int_equal(blob_writer_new(lane, &w, NULL), CF_E_DENIED);
     assert_null(w);
-    struct blob_eraser *x;
-    assert_int_equal(blob_eraser_new(lane, &x, NULL), CF_E_DENIED);
-    assert_null(x);
     blob_lane_free(lane);
     blob_store_free(s);
-}
-
-static void a_store_opened_for_writing_gives_no_eraser(void **state)
-{
-    struct fixture *f = *state;
-    struct blob_eraser *x;
-    assert_int_equal(blob_eraser_new(f->lane, &x, NULL), CF_E_DENIED);
-    assert_null(x);
-}
-
-struct eraser {
-    struct blob_store *store;
-    struct blob_lane *lane;
-    struct blob_eraser *x;
-};
-
-static void eraser_open(struct eraser *e)
-{
-    const char *roots[] = { world.dir };
-    struct blob_options o = options(roots);
-    char uri[300], token[512];
-    struct blob_place p = { .uri = uri, .token = token };
-    struct blob_writer *w;
-    snprintf(uri, sizeof uri, "%s/%u", world.uri, world.next_container);
-    snprintf(token, sizeof token, "%s", world.erasing);
-    assert_int_equal(blob_store_open(&p, BLOB_TO_ERASE, &o, hal_linux_clock(), &e->store, NULL),
-                     CF_OK);
-    assert_int_equal(blob_lane_new(e->store, &e->lane, NULL), CF_OK);
-    assert_int_equal(blob_writer_new(e->lane, &w, NULL), CF_E_DENIED);
-    assert_int_equal(blob_eraser_new(e->lane, &e->x, NULL), CF_OK);
-}
-
-static void eraser_close(struct eraser *e)
-{
-    blob_eraser_free(e->x);
-    blob_lane_free(e->lane);
-    blob_store_free(e->store);
-}
-
-static enum blob_why erase(struct eraser *e, const char *name)
-{
-    struct blob_wait w = { 0 };
-    assert_int_equal(blob_erase(e->x, name, blob_wait_end(&w), NULL), CF_OK);
-    (void)!blob_wait(e->lane, &w, NULL);
-    return w.r.why;
-}
-
-static void an_erased_blob_is_gone_and_no_other(void **state)
-{
-    struct fixture *f = *state;
-    struct eraser x = { 0 };
-    assert_int_equal(put(f, "d/a/one", "12345"), BLOB_OK);
-    assert_int_equal(put(f, "d/a/two", "12345"), BLOB_OK);
-    assert_int_equal(put(f, "d/b", "12345"), BLOB_OK);
-    eraser_open(&x);
-    assert_int_equal(erase(&x, "d/a/one"), BLOB_OK);
-    assert_int_equal(erase(&x, "d/a/one"), BLOB_ABSENT);
-    expect_list(f, "d/", "d/a/two d/b ");
-    assert_int_equal(erase(&x, "d/a/two"), BLOB_OK);
-    expect_groups(f, "d/", "d/b ", "");            /* an empty folder is none */
-    assert_int_not_equal(erase(&x, "d"), BLOB_OK); /* a folder is no blob */
-    expect_text(f, "d/b", "12345");
-    assert_int_equal(put(f, "d/a/one", "again"), BLOB_OK);
-    expect_text(f, "d/a/one", "again");
-    eraser_close(&x);
-}
-
-static void the_blocks_of_an_erased_blob_are_forgotten(void **state)
-{
-    struct fixture *f = *state;
-    struct eraser x = { 0 };
-    struct blocks b = { 0 };
-    struct blob_wait w;
-    assert_int_equal(put_block(f, "x/blob", 0, 0, 20), BLOB_OK);
-    assert_int_equal(commit(f, "x/blob", (const unsigned[]){ 0 }, 1), BLOB_OK);
-    eraser_open(&x);
-    assert_int_equal(erase(&x, "x/blob"), BLOB_OK);
-    eraser_close(&x);
-    assert_int_equal(commit(f, "x/blob", (const unsigned[]){ 0 }, 1), BLOB_BLOCK_LOST);
-    assert_int_equal(put_block(f, "x/blob", 1, 0, 20), BLOB_OK);
-    assert_int_equal(
-        ended(f, blob_list_blocks(f->lane, "x/blob", on_block, &b, blob_wait_end(&w), NULL), &w),
-        BLOB_OK);
-    assert_int_equal(b.committed, 0);
-    assert_int_equal(b.staged, 1);
 }
 
 /* ---- the three worlds ---- */
@@ -699,7 +611,6 @@ static int start_azure(void)
     test_blobserver_start(&world.server, args);
     snprintf(world.uri, sizeof world.uri, "%s/", world.server.url);
     test_blobserver_sas("rcwl", "60", TEST_ACCOUNT_KEY, world.token);
-    test_blobserver_sas("rdl", "60", TEST_ACCOUNT_KEY, world.erasing);
     world.uri[strlen(world.uri) - 1] = '\0';
     return 0;
 }
@@ -715,7 +626,6 @@ static int start_world(void)
         return rc;
     snprintf(world.uri, sizeof world.uri, "%s", world.azurite.url);
     test_blobserver_sas("rcwl", "60", TEST_ACCOUNT_KEY, world.token);
-    test_blobserver_sas("rdl", "60", TEST_ACCOUNT_KEY, world.erasing);
     return 0;
 }
 
@@ -752,9 +662,6 @@ int main(int argc, char **argv)
         IN_A_PLACE(a_canceled_lane_ends_everything_and_works_again),
         IN_A_PLACE(a_lane_can_be_freed_with_operations_open),
         cmocka_unit_test(a_store_opened_for_reading_gives_no_writer),
-        IN_A_PLACE(a_store_opened_for_writing_gives_no_eraser),
-        IN_A_PLACE(an_erased_blob_is_gone_and_no_other),
-        IN_A_PLACE(the_blocks_of_an_erased_blob_are_forgotten),
     };
     world.kind = argc > 1 ? argv[1] : "dir";
     int rc = start_world();
