@@ -154,6 +154,8 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
         o->folder = NULL;
     if (rc == CF_OK && o->folder)
         rc = move_parents(uri, o, e);
+    if (rc == CF_OK)
+        rc = api_read_choices(body, &o->choices, e);
     return rc == CF_OK ? check_storage(o, e) : rc;
 }
 

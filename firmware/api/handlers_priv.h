@@ -28,6 +28,10 @@ api_handler api_post_backup, api_post_prebackup, api_put_restore, api_put_preres
     api_put_key_restore, api_get_backup_pending, api_get_restore_pending, api_get_restore,
     api_get_key_restore, api_get_jobs;
 
+/* choices.c: the member `coffer`; absent leaves `out` as it was. Unknown members are refused. */
+CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,
+                                     struct cf_err *e);
+
 /* roles.c, assignments.c, settings.c */
 api_handler api_get_definitions, api_get_definition, api_put_definition, api_delete_definition,
     api_get_assignments, api_get_assignment, api_put_assignment, api_delete_assignment,

@@ -100,6 +100,7 @@ static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, 
         .partitions = a->partitions,
         .partition_count = a->parts.raw_count,
         .connections = (unsigned)c->connections,
+        .limit_rate = c->limit_rate,
         .attempts = (unsigned)c->attempts,
         .min_backup_age_s =
             of_board ? (a->board->bench ? 0 : APP_MIN_BACKUP_AGE_S) : (int64_t)c->min_backup_age_s,
@@ -138,6 +139,15 @@ static void facts(void *ctx, struct api_hsm_facts *out)
     snprintf(out->platform, sizeof out->platform, "%s", a->board->platform);
 }
 
+typedef enum cf_rc start_fn(struct run *r, const struct run_request *q, struct jobs_record *out,
+                            struct cf_err *e);
+
+static start_fn *const starts[JOBS_KIND_MAX + 1] = {
+    [JOBS_BACKUP] = run_backup_start,          [JOBS_RESTORE] = run_restore_start,
+    [JOBS_SELECTIVE] = run_selective_start,    [JOBS_PRE_BACKUP] = run_prebackup_start,
+    [JOBS_PRE_RESTORE] = run_prerestore_start,
+};
+
 static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e)
 {
@@ -147,21 +157,11 @@ static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_re
         .place = { .uri = o->storage_uri, .token = o->sas, .use_identity = o->managed_identity },
         .folder = o->folder,
         .key = o->key,
+        .choices = o->choices,
     };
-    switch (o->kind) {
-    case JOBS_BACKUP:
-        return run_backup_start(a->run, &q, out, e);
-    case JOBS_RESTORE:
-        return run_restore_start(a->run, &q, out, e);
-    case JOBS_SELECTIVE:
-        return run_selective_start(a->run, &q, out, e);
-    case JOBS_PRE_BACKUP:
-        return run_prebackup_start(a->run, &q, out, e);
-    case JOBS_PRE_RESTORE:
-        return run_prerestore_start(a->run, &q, out, e);
-    default:
+    if ((unsigned)o->kind > JOBS_KIND_MAX || !starts[o->kind])
         return CF_FAIL(e, CF_E_ARG, "no such job");
-    }
+    return starts[o->kind](a->run, &q, out, e);
 }
 
 static enum cf_rc download(void *ctx, const struct api_officers *o, struct cf_buf *document,

@@ -48,6 +48,8 @@ static const struct setting {
     T("storage", "ca_file", storage_ca, "",
       "PEM file of the authorities that storage servers are checked against; empty: the system's"),
     N("storage", "connections", connections, 64, "8", "connections to storage at one time"),
+    N("storage", "limit_rate", limit_rate, UINT64_C(1) << 40, "0",
+      "bytes a second that a job may take of the way to storage, 65536 or more; 0: all of it"),
     N("storage", "attempts", attempts, 1000, "12",
       "attempts at one request to storage before the job fails"),
     N("storage", "stall_ms", stall_ms, 3600000, "60000",
@@ -229,6 +231,9 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
     }
     if (cf_parse_guid(c->tenant, guid, NULL) != CF_OK)
         return CF_FAIL(e, CF_E_INPUT, "identity.tenant must be a GUID");
+    if (c->limit_rate && c->limit_rate < CONFIG_RATE_MIN)
+        return CF_FAIL(e, CF_E_INPUT, "storage.limit_rate must be 0, or %d or more",
+                       CONFIG_RATE_MIN);
     static const char *const levels[] = { "error", "warn", "info", "debug" };
     for (size_t i = 0; i < 4; i++)
         if (strcmp(levels[i], c->log_level) == 0)

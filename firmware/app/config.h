@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+#define CONFIG_RATE_MIN  65536 /* bytes a second; as JOBS_RATE_MIN */
 #define CONFIG_PATH_MAX  1024
 #define CONFIG_TEXT_MAX  256
 #define CONFIG_RAW_MAX   32
@@ -46,8 +47,9 @@ struct app_config {
     char dir_root[CONFIG_ROOTS_MAX][CONFIG_PATH_MAX];
     size_t dir_root_count;
     uint64_t connections;
-    uint64_t attempts; /* at one request */
-    uint64_t stall_ms; /* without a byte, before an attempt is given up */
+    uint64_t limit_rate; /* bytes a second of one job; 0: no limit */
+    uint64_t attempts;   /* at one request */
+    uint64_t stall_ms;   /* without a byte, before an attempt is given up */
     /* restore, log */
     uint64_t min_backup_age_s; /* CONFIG_AGE_OF_BOARD: what the board says */
     char log_level[16];

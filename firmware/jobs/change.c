@@ -121,7 +121,7 @@ static enum cf_rc start_locked(struct jobs *j, const struct jobs_record *in,
 enum cf_rc jobs_start(struct jobs *j, const struct jobs_record *in, struct jobs_record *out,
                       struct cf_err *e)
 {
-    if (in->kind < JOBS_BACKUP || in->kind > JOBS_PRE_RESTORE)
+    if (in->kind < JOBS_BACKUP || in->kind > JOBS_KIND_MAX)
         return CF_FAIL(e, CF_E_ARG, "no such kind of job");
     if (strchr(in->uri, '?') != NULL)
         return CF_FAIL(e, CF_E_ARG, "a job's URI must not carry a query: it may be a secret");

@@ -81,7 +81,7 @@ enum cf_rc jobs_row_parse(struct crypto_bytes key, struct crypto_bytes value,
     cbor_rd_init(&r, value.p, value.len, e);
     if (cbor_rd_map(&r, 14) != 14)
         cbor_rd_refuse(&r, "a job has 14 members");
-    j.kind = (enum jobs_kind)read_uint(&r, 1, JOBS_PRE_RESTORE);
+    j.kind = (enum jobs_kind)read_uint(&r, 1, JOBS_KIND_MAX);
     j.state = (enum jobs_state)read_uint(&r, 2, JOBS_CANCELED);
     j.start_s = (int64_t)read_uint(&r, 3, TIME_MAX);
     j.end_s = (int64_t)read_uint(&r, 4, TIME_MAX);

@@ -21,7 +21,11 @@ static const char *const kind_names[] = { [JOBS_BACKUP] = "backup",
                                           [JOBS_RESTORE] = "restore",
                                           [JOBS_SELECTIVE] = "selective restore",
                                           [JOBS_PRE_BACKUP] = "backup check",
-                                          [JOBS_PRE_RESTORE] = "restore check" };
+                                          [JOBS_PRE_RESTORE] = "restore check",
+                                          [JOBS_VERIFY] = "verification",
+                                          [JOBS_PLAN] = "restore plan",
+                                          [JOBS_UNDO] = "undo of the restore",
+                                          [JOBS_RETENTION] = "retention" };
 
 const char *jobs_state_name(enum jobs_state s)
 {

@@ -59,7 +59,7 @@ enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_reader from
                                .number = s->block.number,
                                .salt = s->salt,
                                .wire = flow_wire(&s->block),
-                               .pull_ctx = s->sealer };
+                               .pull_ctx = s };
     up.pull = backup_pull;
     enum cf_rc rc = seal_salts_next(b->salts, s->salt, e);
     if (rc == CF_OK)
@@ -73,7 +73,9 @@ enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_reader from
 
 enum cf_rc backup_pull(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e)
 {
-    return seal_writer_pull(ctx, buf, cap, len, e);
+    struct slot *s = ctx;
+    enum cf_rc rc = seal_writer_pull(s->sealer, buf, cap, len, e);
+    return rc == CF_OK ? job_pace(slot_job(s), *len, e) : rc;
 }
 
 enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e)

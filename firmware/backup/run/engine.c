@@ -113,6 +113,11 @@ struct blob_end slot_end(struct slot *s)
     return (struct blob_end){ .done = ended, .ctx = s };
 }
 
+struct job *slot_job(const struct slot *s)
+{
+    return s->engine->o.job;
+}
+
 static struct slot *idle_slot(struct mover *m, unsigned *working)
 {
     struct slot *idle = NULL;
@@ -249,19 +254,18 @@ static void mover_free(struct mover *m)
     free(m->slots);
 }
 
-unsigned run_threads(const struct run_options *o)
+unsigned job_threads(const struct job *j)
 {
+    const struct run_options *o = &j->r->o;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
-    unsigned connections = o->connections ? o->connections : RUN_CONNECTIONS;
-    return threads < connections ? threads : connections;
+    return threads < j->choices.connections ? threads : j->choices.connections;
 }
 
-unsigned run_connections_each(const struct run_options *o)
+unsigned job_connections_each(const struct job *j)
 {
-    unsigned threads = run_threads(o);
-    unsigned connections = o->connections ? o->connections : RUN_CONNECTIONS;
-    return (connections + threads - 1) / threads;
+    unsigned threads = job_threads(j);
+    return (j->choices.connections + threads - 1) / threads;
 }
 
 enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struct cf_err *e)
@@ -276,11 +280,11 @@ enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struc
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work_cond, NULL);
     pthread_cond_init(&g->done_cond, NULL);
-    g->count = run_threads(ro);
+    g->count = job_threads(o->job);
     g->movers = calloc(g->count, sizeof *g->movers);
     enum cf_rc rc = g->movers ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory");
     for (unsigned i = 0; rc == CF_OK && i < g->count; i++)
-        rc = mover_new(g, &g->movers[i], run_connections_each(ro), e);
+        rc = mover_new(g, &g->movers[i], job_connections_each(o->job), e);
     for (unsigned i = 0; rc == CF_OK && i < g->count; i++) {
         struct mover *m = &g->movers[i];
         m->started = pthread_create(&m->id, NULL, mover_main, m) == 0;

@@ -47,8 +47,8 @@ static inline uint8_t run_chunk_log2(const struct run_options *o)
 {
     return o->chunk_log2 ? o->chunk_log2 : FLOW_CHUNK_LOG2;
 }
-unsigned run_threads(const struct run_options *o);
-unsigned run_connections_each(const struct run_options *o); /* of one transfer thread */
+unsigned job_threads(const struct job *j);
+unsigned job_connections_each(const struct job *j); /* of one transfer thread */
 
 struct engine_options {
     struct job *job;
@@ -74,5 +74,6 @@ void engine_unlock(struct engine *g);
 void engine_notify_locked(struct engine *g);
 CF_CHECK enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e);
 struct blob_end slot_end(struct slot *s);
+struct job *slot_job(const struct slot *s);
 
 #endif

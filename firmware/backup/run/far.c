@@ -1,21 +1,9 @@
 #include "run_priv.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-
-/* False: canceled meanwhile. */
-static bool pause_ms(struct job *j, uint32_t ms)
-{
-    while (ms > 0 && !job_canceled(j)) {
-        uint32_t step = ms < RUN_POLL_MS ? ms : RUN_POLL_MS;
-        (void)poll(NULL, 0, (int)step);
-        ms -= step;
-    }
-    return !job_canceled(j);
-}
 
 static bool given_up(void *ctx)
 {
@@ -60,7 +48,7 @@ enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct 
         uint32_t delay = blob_retry_delay_ms(n, out.retry_after_ms, random);
         cf_log(CF_LOG_WARN, "run", "retry", "attempt=%u delay_ms=%u cause=%s", n, delay,
                cf_rc_name(out.err.rc));
-        if (!pause_ms(j, delay))
+        if (!job_pause(j, delay))
             return CF_FAIL(e, CF_E_CANCEL, "canceled");
     }
     if (out.verdict == UPLOAD_DONE)
@@ -164,6 +152,7 @@ enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *ta
  * -------------------------------------------------------------------------------------- */
 
 struct get_call {
+    struct job *j;
     struct blob_range range;
     uint64_t size;
     enum blob_why why;
@@ -176,13 +165,15 @@ struct get_call {
 static enum cf_rc push_buf(void *ctx, const void *data, size_t len, struct cf_err *e)
 {
     struct get_call *c = ctx;
-    return cf_buf_put(c->out, data, len, e);
+    enum cf_rc rc = cf_buf_put(c->out, data, len, e);
+    return rc == CF_OK ? job_pace(c->j, len, e) : rc;
 }
 
 static enum cf_rc push_opener(void *ctx, const void *data, size_t len, struct cf_err *e)
 {
     struct get_call *c = ctx;
-    return seal_opener_push(c->opener, data, len, e);
+    enum cf_rc rc = seal_opener_push(c->opener, data, len, e);
+    return rc == CF_OK ? job_pace(c->j, len, e) : rc;
 }
 
 static void try_get(void *ctx, const struct upload_far *f, struct upload_outcome *out)
@@ -218,13 +209,13 @@ static enum cf_rc get(struct job *j, struct far_range *what, struct get_call *c,
 enum cf_rc far_get(struct job *j, struct far_range *what, struct cf_buf *out, uint64_t *size,
                    struct cf_err *e)
 {
-    struct get_call c = { .out = out, .keep = out->len };
+    struct get_call c = { .j = j, .out = out, .keep = out->len };
     return get(j, what, &c, size, e);
 }
 
 enum cf_rc far_get_block(struct job *j, struct far_range *what, struct seal_opener *o,
                          const struct seal_expect *x, uint64_t *size, struct cf_err *e)
 {
-    struct get_call c = { .opener = o, .x = x };
+    struct get_call c = { .j = j, .opener = o, .x = x };
     return get(j, what, &c, size, e);
 }

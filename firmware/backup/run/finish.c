@@ -58,7 +58,7 @@ static enum cf_rc open_block(struct meta_out *o, struct cf_err *e)
     return seal_writer_begin(o->sealer, &o->pass, e);
 }
 
-static enum cf_rc pull_meta(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e)
+static enum cf_rc seal_meta(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e)
 {
     struct meta_out *o = ctx;
     enum cf_rc rc = seal_writer_pull(o->sealer, buf, cap, len, e);
@@ -68,6 +68,13 @@ static enum cf_rc pull_meta(void *ctx, void *buf, size_t cap, size_t *len, struc
     if (rc == CF_OK && ++o->open < o->count)
         rc = open_block(o, e);
     return rc == CF_OK && o->open < o->count ? seal_writer_pull(o->sealer, buf, cap, len, e) : rc;
+}
+
+static enum cf_rc pull_meta(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e)
+{
+    struct meta_out *o = ctx;
+    enum cf_rc rc = seal_meta(o, buf, cap, len, e);
+    return rc == CF_OK ? job_pace(o->b->j, *len, e) : rc;
 }
 
 static enum cf_rc begin_meta(struct meta_out *o, uint64_t *wire, struct cf_err *e)

@@ -1,5 +1,6 @@
 #include "run_priv.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,23 @@ void job_advance(struct job *j, uint64_t plain_bytes)
     uint64_t done = atomic_fetch_add(&j->done_bytes, plain_bytes) + plain_bytes;
     uint64_t total = atomic_load(&j->total_bytes);
     jobs_set_progress(j->r->o.jobs, done, total > done ? total : done);
+}
+
+bool job_pause(struct job *j, uint64_t ms)
+{
+    while (ms > 0 && !job_canceled(j)) {
+        uint64_t step = ms < RUN_POLL_MS ? ms : RUN_POLL_MS;
+        (void)poll(NULL, 0, (int)step);
+        ms -= step;
+    }
+    return !job_canceled(j);
+}
+
+enum cf_rc job_pace(struct job *j, size_t bytes, struct cf_err *e)
+{
+    uint64_t now_us = hal_clock_monotonic_ms(j->r->o.clock) * 1000;
+    uint64_t wait_ms = pace_book(&j->pace, now_us, bytes) / 1000;
+    return wait_ms == 0 || job_pause(j, wait_ms) ? CF_OK : CF_FAIL(e, CF_E_CANCEL, "canceled");
 }
 
 void job_warn(struct job *j, const char *text)

@@ -54,7 +54,9 @@ static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t valu
 
 static enum cf_rc push_block(void *ctx, const void *data, size_t len, struct cf_err *e)
 {
-    return seal_opener_push(ctx, data, len, e);
+    struct slot *s = ctx;
+    enum cf_rc rc = seal_opener_push(s->opener, data, len, e);
+    return rc == CF_OK ? job_pace(slot_job(s), len, e) : rc;
 }
 
 static void place_of(const struct raw_in *in, const struct part_in *p, uint64_t i,
@@ -91,7 +93,7 @@ static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
     enum cf_rc rc = seal_opener_begin(s->opener, &x, e);
     if (rc != CF_OK)
         return rc;
-    return blob_get(s->lane, &range, push_block, s->opener, slot_end(s), e);
+    return blob_get(s->lane, &range, push_block, s, slot_end(s), e);
 }
 
 static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)

@@ -8,6 +8,7 @@
 #include "engine_priv.h"
 #include "far_priv.h"
 #include "journal_priv.h"
+#include "pace_priv.h"
 #include "source/source.h"
 
 #define RUN_CONNECTIONS 8
@@ -38,6 +39,8 @@ struct job {
     char key[KEYSTORE_NAME_MAX + 1];
     bool accepts;
     uint8_t accepted[32];
+    struct jobs_choices choices; /* with the appliance's settings in place of zeroes */
+    struct pace pace;
     bool has_place;
     struct blob_store *store;
     struct blob_report report;
@@ -73,6 +76,11 @@ CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_recor
 void job_free(struct job *j);
 bool job_canceled(struct job *j);
 void job_advance(struct job *j, uint64_t plain_bytes);
+/* False: canceled meanwhile. */
+bool job_pause(struct job *j, uint64_t ms);
+/* Called for bytes that were moved to or from storage: waits as the job's limit asks. In the
+ * callbacks of a lane too: its other transfers share the limit, so they are not held up. */
+CF_CHECK enum cf_rc job_pace(struct job *j, size_t bytes, struct cf_err *e);
 /* Adds a remark to what the job's end will say. */
 void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
@@ -118,8 +126,8 @@ CF_CHECK enum cf_rc backup_records(struct backup *b, struct cf_err *e);
 CF_CHECK enum cf_rc backup_partitions(struct backup *b, struct cf_err *e);
 /* `meta`, manifest, its copy: the commit. */
 CF_CHECK enum cf_rc backup_finish(struct backup *b, struct cf_err *e);
-/* A blob_pull_fn over a seal_writer. */
-CF_CHECK enum cf_rc backup_pull(void *sealer, void *buf, size_t cap, size_t *len, struct cf_err *e);
+/* A blob_pull_fn over a slot's seal_writer. */
+CF_CHECK enum cf_rc backup_pull(void *slot, void *buf, size_t cap, size_t *len, struct cf_err *e);
 
 /* --- restore
  * --------------------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@ static enum cf_rc open_place(struct job *j, const struct run_request *q, enum bl
     struct run *r = j->r;
     struct blob_options storage = r->o.storage;
     int64_t now_s = hal_clock_unix_ms(r->o.clock) / 1000;
-    storage.connections = run_connections_each(&r->o);
+    storage.connections = job_connections_each(j);
     enum cf_rc rc = blob_place_check(&q->place, need, &storage, now_s, &j->report, e);
     if (rc != CF_OK)
         return rc;
@@ -30,6 +30,23 @@ static enum cf_rc open_place(struct job *j, const struct run_request *q, enum bl
     return rc;
 }
 
+/* The client's choices, the appliance's settings, the built-in ones. So many connections at most
+ * that each can have a share on which no request takes minutes. */
+static void settle_choices(struct job *j, const struct jobs_choices *asked)
+{
+    const struct run_options *o = &j->r->o;
+    struct jobs_choices *c = &j->choices;
+    *c = *asked;
+    if (c->limit_rate == 0)
+        c->limit_rate = o->limit_rate;
+    if (c->connections == 0)
+        c->connections = o->connections ? o->connections : RUN_CONNECTIONS;
+    uint64_t shares = c->limit_rate / JOBS_RATE_MIN;
+    if (c->limit_rate && shares < c->connections)
+        c->connections = shares ? (unsigned)shares : 1;
+    pace_init(&j->pace, c->limit_rate);
+}
+
 static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
                           struct job **out, struct cf_err *e)
 {
@@ -40,6 +57,7 @@ static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_r
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     j->r = r;
     j->kind = kind;
+    settle_choices(j, &q->choices);
     j->accepts = q->accepted_writer != NULL;
     if (q->accepted_writer)
         memcpy(j->accepted, q->accepted_writer, sizeof j->accepted);

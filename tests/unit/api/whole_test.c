@@ -121,6 +121,43 @@ static void orders_that_lack_something_are_refused_before_they_start(void **stat
     "{\"sasTokenParameters\":{\"storageResourceUri\":\"" uri "\"},\"folderToRestore\":\"" folder   \
     "\"}"
 
+static void what_an_operator_chose_for_a_job_is_read_strictly(void **state)
+{
+    struct world *w = *state;
+    static const char *const wrong[] = {
+        ",\"coffer\":1",
+        ",\"coffer\":{\"limit\":1}",
+        ",\"coffer\":{\"limitRate\":\"10M\"}",
+        ",\"coffer\":{\"limitRate\":65535}",
+        ",\"coffer\":{\"limitRate\":0}",
+        ",\"coffer\":{\"limitRate\":-1}",
+        ",\"coffer\":{\"connections\":0}",
+        ",\"coffer\":{\"connections\":65}",
+        ",\"coffer\":{\"connections\":1.5}",
+        ",\"coffer\":{\"connections\":2,\"connection\":2}",
+    };
+    char body[512];
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(body, sizeof body, SAS_BODY("%s"), wrong[i]);
+        assert_int_equal(ask(w, "POST /backup", body), 400);
+        assert_int_equal(w->order.kind, 0);
+    }
+    assert_int_equal(
+        ask(w, "POST /backup", SAS_BODY(",\"coffer\":{\"limitRate\":10485760,\"connections\":3}")),
+        202);
+    assert_int_equal(w->order.choices.limit_rate, 10485760);
+    assert_int_equal(w->order.choices.connections, 3);
+    struct jobs_end end = { .event = JOBS_EV_DONE };
+    assert_int_equal(jobs_finish(w->jobs, answer_text(w, "jobId"), &end, NULL), CF_OK);
+    assert_int_equal(
+        ask(w, "PUT /keys/k1/restore",
+            "{\"sasTokenParameters\":" SAS_BODY("") ",\"folder\":\"f\","
+                                                    "\"coffer\":{\"limitRate\":65536}}"),
+        202);
+    assert_int_equal(w->order.choices.limit_rate, 65536);
+    assert_int_equal(w->order.choices.connections, 0);
+}
+
 static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **state)
 {
     struct world *w = *state;
@@ -449,6 +486,7 @@ int main(void)
         TEST(a_started_job_answers_what_every_client_waits_for),
         TEST(a_failed_job_says_why_in_its_body),
         TEST(orders_that_lack_something_are_refused_before_they_start),
+        TEST(what_an_operator_chose_for_a_job_is_read_strictly),
         TEST(all_but_the_last_segment_of_a_folder_belongs_to_the_place),
         TEST(a_managed_identity_needs_no_token),
         TEST(role_definitions_are_made_listed_and_deleted),

@@ -27,8 +27,9 @@ struct api_job_order {
     const char *storage_uri; /* NULL: not given (pre-checks only) */
     const char *sas;         /* NULL: none. A secret */
     bool managed_identity;
-    const char *folder; /* restores; may have slashes. NULL: not given */
-    const char *key;    /* selective restore */
+    const char *folder;          /* restores; may have slashes. NULL: not given */
+    const char *key;             /* selective restore */
+    struct jobs_choices choices; /* member `coffer` of the body */
 };
 
 /* Certificates of a security-domain download, DER, in the order of the request. */

@@ -35,7 +35,21 @@ enum jobs_kind {
     JOBS_SELECTIVE = 3,
     JOBS_PRE_BACKUP = 4, /* checks of a backup, nothing is written */
     JOBS_PRE_RESTORE = 5,
+    JOBS_VERIFY = 6,    /* reads a backup back, writes nothing */
+    JOBS_PLAN = 7,      /* what a restore would change, writes nothing */
+    JOBS_UNDO = 8,      /* back to the state before the last restore */
+    JOBS_RETENTION = 9, /* deletes backups that the rules let go */
 };
+#define JOBS_KIND_MAX JOBS_RETENTION
+
+/* What an operator chose for one job. Zeroes: as the appliance is configured. */
+struct jobs_choices {
+    uint64_t limit_rate;  /* bytes a second over all connections to storage together; 0: no limit
+                             of the job's own */
+    unsigned connections; /* to storage at one time; 0: none of the job's own */
+};
+#define JOBS_RATE_MIN        65536 /* bytes a second */
+#define JOBS_CONNECTIONS_MAX 64
 
 /* Named as the REST status names them. Values stand in rows: never renumber. */
 enum jobs_state { JOBS_IN_PROGRESS = 1, JOBS_SUCCEEDED = 2, JOBS_FAILED = 3, JOBS_CANCELED = 4 };

@@ -67,6 +67,8 @@ struct run_options {
     bool digest_partitions; /* SHA-256 over partition data too: half the speed */
     unsigned threads;       /* transfer threads; 0: one a core */
     unsigned connections;   /* of all threads together; 0: 8 */
+    uint64_t limit_rate;    /* bytes a second to and from storage, of a job that chose none; 0: no
+                               limit */
     unsigned attempts;      /* at one block before the job fails; 0: 12 */
     uint32_t record_block;  /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
     uint8_t chunk_log2;     /* 0: 18, 256 KiB. Tests make it small */
@@ -80,6 +82,7 @@ struct run_request {
     const char *key;                /* selective: the key's name */
     const uint8_t *accepted_writer; /* restores: SHA-256 of an identity that the operator accepts,
                                        or NULL */
+    struct jobs_choices choices;
 };
 
 /* Settles partitions to what the selector says, ends what a crash left behind: a job that was
