@@ -68,12 +68,13 @@ static enum cf_rc open_keystore(struct appliance *a, const struct app_keyring *r
 static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, struct cf_err *e)
 {
     const struct app_config *c = &a->config;
+    struct domain_identity identity;
+    struct blob_options storage;
     a->generations = *ring;
     fill_partitions(a);
-    for (size_t i = 0; i < c->dir_root_count; i++)
-        a->dir_roots[i] = c->dir_root[i];
-    struct domain_identity identity;
     enum cf_rc rc = domain_identity(a->domain, &identity, e);
+    if (rc == CF_OK)
+        rc = app_storage(a, &storage, e);
     if (rc != CF_OK)
         return rc;
     bool of_board = c->min_backup_age_s == CONFIG_AGE_OF_BOARD;
@@ -92,11 +93,7 @@ static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, 
         .domain = { .token = a->token,
                     .generations = a->generations.generation,
                     .count = ring->count },
-        .storage = { .dir_roots = a->dir_roots,
-                     .ndir_roots = c->dir_root_count,
-                     .allow_http = a->board->bench,
-                     .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
-                     .stall_timeout_ms = (uint32_t)c->stall_ms },
+        .storage = storage,
         .partitions = a->partitions,
         .partition_count = a->parts.raw_count,
         .connections = (unsigned)c->connections,

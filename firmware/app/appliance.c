@@ -125,6 +125,7 @@ void app_close(struct appliance *a)
     if (a->board)
         a->board->close(&a->parts);
     cf_secret_free(a->pin);
+    cf_secret_free(a->identity_header);
     if (a->wake_fd > 0)
         close(a->wake_fd);
 }

@@ -71,6 +71,7 @@ struct appliance {
     struct run_partition partitions[BOARD_RAW_MAX];
     struct app_keyring generations; /* what `run` was opened with */
     const char *dir_roots[CONFIG_ROOTS_MAX];
+    struct cf_secret *identity_header; /* of a managed identity of the App Service kind */
 
     struct api_gate gate;
     struct api_gate_parts gate_parts;
@@ -148,6 +149,16 @@ CF_CHECK enum cf_rc app_share_domain(struct appliance *a, const struct api_offic
 CF_CHECK enum cf_rc app_open_active(struct appliance *a, struct cf_err *e);
 /* Fills a->services. */
 void app_services(struct appliance *a);
+
+/* --- storage.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* Storage as configured; borrows from `a`. */
+CF_CHECK enum cf_rc app_storage(struct appliance *a, struct blob_options *out, struct cf_err *e);
+/* A file's text without white space at its end, and a NUL, which the length counts. CF_E_INPUT:
+ * there is none; CF_E_LIMIT: longer than `max`. */
+CF_CHECK enum cf_rc app_secret_text(const char *path, size_t max, struct cf_secret **out,
+                                    struct cf_err *e);
 
 /* --- rotate.c
  * ------------------------------------------------------------------------------------------- */

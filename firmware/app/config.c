@@ -54,6 +54,16 @@ static const struct setting {
       "attempts at one request to storage before the job fails"),
     N("storage", "stall_ms", stall_ms, 3600000, "60000",
       "milliseconds without a byte before an attempt is given up; whole seconds count"),
+    T("storage", "managed_identity", managed_identity, "none",
+      "what useManagedIdentity asks for a token: none, imds, arc or app-service"),
+    T("storage", "identity_endpoint", identity_endpoint, "",
+      "its URL without query; empty: the usual one of imds and arc"),
+    T("storage", "identity_client_id", identity_client, "",
+      "client id of a user-assigned identity; empty: the machine's own"),
+    T("storage", "identity_resource_id", identity_resource, "",
+      "the same by its ARM resource id; one of the two at most"),
+    T("storage", "identity_header_file", identity_header_file, "",
+      "app-service: file, mode 0600, that holds IDENTITY_HEADER"),
     N("restore", "min_backup_age", min_backup_age_s, 31536000, "board",
       "seconds a full backup must be old before a full restore; 0: none is asked for"),
     T("log", "level", log_level, "info", "error, warn, info or debug"),
@@ -221,8 +231,38 @@ static enum cf_rc apply_set(struct app_config *c, const char *text, struct cf_er
     return cf_err_ctx(e, assign(c, s, equals + 1, e), "--set");
 }
 
+static bool one_of(const char *value, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], value) == 0)
+            return true;
+    return false;
+}
+
+static enum cf_rc check_identity(const struct app_config *c, struct cf_err *e)
+{
+    static const char *const kinds[] = { "none", "imds", "arc", "app-service" };
+    bool service = strcmp(c->managed_identity, "app-service") == 0;
+    if (!one_of(c->managed_identity, kinds, 4))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storage.managed_identity must be none, imds, arc or app-service");
+    if (service && (!c->identity_endpoint[0] || !c->identity_header_file[0]))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storage.managed_identity app-service needs storage.identity_endpoint and "
+                       "storage.identity_header_file");
+    if (c->identity_client[0] && c->identity_resource[0])
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storage.identity_client_id and storage.identity_resource_id name the same "
+                       "thing; give one");
+    if (strcmp(c->managed_identity, "arc") == 0 &&
+        (c->identity_client[0] || c->identity_resource[0]))
+        return CF_FAIL(e, CF_E_INPUT, "Azure Arc knows the machine's own identity only");
+    return CF_OK;
+}
+
 static enum cf_rc check(const struct app_config *c, struct cf_err *e)
 {
+    static const char *const levels[] = { "error", "warn", "info", "debug" };
     char guid[37];
     for (size_t i = 0; i < SETTINGS; i++) {
         const char *at = (const char *)c + settings[i].offset;
@@ -239,6 +279,9 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
         if (strcmp(levels[i], c->log_level) == 0)
             return CF_OK;
     return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
+    if (!one_of(c->log_level, levels, 4))
+        return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
+    return check_identity(c, e);
 }
 
 enum cf_rc app_config_load(const char *path, const char *const *sets, size_t set_count,

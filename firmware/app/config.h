@@ -50,6 +50,14 @@ struct app_config {
     uint64_t limit_rate; /* bytes a second of one job; 0: no limit */
     uint64_t attempts;   /* at one request */
     uint64_t stall_ms;   /* without a byte, before an attempt is given up */
+    uint64_t attempts; /* at one request */
+    uint64_t stall_ms; /* without a byte, before an attempt is given up */
+    /* storage, where a request names no SAS */
+    char managed_identity[16]; /* none, imds, arc, app-service */
+    char identity_endpoint[CONFIG_PATH_MAX];
+    char identity_client[CONFIG_TEXT_MAX];
+    char identity_resource[CONFIG_PATH_MAX];
+    char identity_header_file[CONFIG_PATH_MAX];
     /* restore, log */
     uint64_t min_backup_age_s; /* CONFIG_AGE_OF_BOARD: what the board says */
     char log_level[16];

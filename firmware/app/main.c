@@ -3,7 +3,6 @@
  * PIN and the clock. Started with P11_WORKER_ARG it is the token worker instead.
  */
 #include <argp.h>
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -94,15 +93,6 @@ static enum cf_log_level level_of(const char *name)
     return CF_LOG_INFO;
 }
 
-static enum cf_rc trimmed_secret(struct cf_buf *text, struct cf_secret **out, struct cf_err *e)
-{
-    size_t len = text->len;
-    while (len && isspace(text->data[len - 1]))
-        len--;
-    return len ? cf_secret_copy(text->data, len, out, e)
-               : CF_FAIL(e, CF_E_INPUT, "the PIN is empty");
-}
-
 /* An operator who wrote the file after the last failure has given a PIN anew: it may be tried. */
 static bool newer(const char *pin_file, const char *config_dir)
 {
@@ -121,7 +111,6 @@ static enum cf_rc read_pin(const struct options *o, const struct app_config *c,
                            struct cf_secret **out, struct cf_err *e)
 {
     char fd_path[32];
-    struct cf_buf text = { 0 };
     const char *path = c->pin_file;
     *out = NULL;
     if (o->pin_fd >= 0) {
@@ -130,10 +119,11 @@ static enum cf_rc read_pin(const struct options *o, const struct app_config *c,
     }
     if (!*path)
         return CF_OK;
-    enum cf_rc rc = cf_file_read(path, PIN_FILE_MAX, &text, e);
+    struct cf_secret *text = NULL;
+    enum cf_rc rc = app_secret_text(path, PIN_FILE_MAX, &text, e);
     if (rc == CF_OK)
-        rc = trimmed_secret(&text, out, e);
-    cf_buf_clear(&text);
+        rc = cf_secret_copy(cf_secret_view(text), cf_secret_len(text) - 1, out, e);
+    cf_secret_free(text);
     if (o->pin_fd >= 0)
         close(o->pin_fd);
     return cf_err_ctx(e, rc, "PIN");

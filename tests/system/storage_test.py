@@ -74,5 +74,38 @@ class Storage(bench.Case):
         self.assert_same(self.before, self.hsm.state())
 
 
+class Identity(bench.Case):
+    """The appliance's managed identity instead of a SAS, as `--use-managed-identity true` asks for."""
+    TOKEN = "bearer-of-the-machine"
+
+    @classmethod
+    def prepare(cls):
+        cls.server = cls.blobserver("--require-sas", "--bearer", cls.TOKEN)
+        header = cls.folder / "header"
+        header.write_text("identity-secret\n")
+        cls.hsm = cls.bench("--set", "storage.managed_identity=app-service", "--set", f"storage.identity_header_file={header}",
+                            "--set", f"storage.identity_endpoint={cls.server.base}/_identity",
+                            "--set", "storage.attempts=2")
+        cls.storage = {"storageResourceUri": cls.server.uri, "useManagedIdentity": True}
+
+    def test_there_and_back_without_any_sas(self):
+        self.hsm.create("ec")
+        before = self.hsm.state()
+        folder = self.hsm.cli("backup", "start", "--storage-resource-uri", self.server.uri, "--use-managed-identity", "true").stdout.split()[0]
+        self.hsm.create("later")
+        self.assertEqual("Succeeded", self.hsm.restore(self.storage, folder.rsplit("/", 1)[-1])["status"])
+        self.assert_same(before, self.hsm.state())
+
+    def test_token_and_identity_exclude_each_other(self):
+        answer = self.hsm.start("POST", "/backup", dict(self.storage, token="sv=1"))
+        self.assertEqual(400, answer.status)
+        self.assert_says(answer.message, "exclude")
+
+    def test_neither_log_nor_statuses_hold_the_bearer(self):
+        self.hsm.backup(self.storage)
+        self.assertNotIn(self.TOKEN, self.hsm.log())
+        self.assertNotIn("identity-secret", self.hsm.log())
+
+
 if __name__ == "__main__":
     bench.main()

@@ -94,12 +94,36 @@ static void whatever_is_wrong_is_named(void **state)
     assert_int_equal(app_config_load("/nonexistent/f", NULL, 0, &config, NULL), CF_E_IO);
 }
 
+static void an_identity_is_judged_whole(void **state)
+{
+    static const struct {
+        const char *set, *word;
+    } bad[] = {
+        { "storage: { managed_identity = \"azure\"; };\n", "imds" },
+        { "storage: { managed_identity = \"app-service\"; };\n", "identity_header_file" },
+        { "storage: { managed_identity = \"imds\"; identity_client_id = \"a\"; "
+          "identity_resource_id = \"b\"; };\n",
+          "give one" },
+        { "storage: { managed_identity = \"arc\"; identity_client_id = \"a\"; };\n", "Arc" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s", WHOLE, bad[i].set);
+        EXPECT_RC(CF_E_INPUT, load(text, NULL));
+        assert_non_null(strstr(err.text, bad[i].word));
+    }
+    EXPECT_OK(load(WHOLE "storage: { managed_identity = \"arc\"; };\n", NULL));
+    assert_string_equal(config.managed_identity, "arc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_gives_its_values_and_the_defaults),
         cmocka_unit_test(the_environment_and_then_set_override_the_file),
         cmocka_unit_test(whatever_is_wrong_is_named),
+        cmocka_unit_test(an_identity_is_judged_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
