@@ -274,11 +274,6 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
     if (c->limit_rate && c->limit_rate < CONFIG_RATE_MIN)
         return CF_FAIL(e, CF_E_INPUT, "storage.limit_rate must be 0, or %d or more",
                        CONFIG_RATE_MIN);
-    static const char *const levels[] = { "error", "warn", "info", "debug" };
-    for (size_t i = 0; i < 4; i++)
-        if (strcmp(levels[i], c->log_level) == 0)
-            return CF_OK;
-    return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
     if (!one_of(c->log_level, levels, 4))
         return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
     return check_identity(c, e);

@@ -50,8 +50,6 @@ struct app_config {
     uint64_t limit_rate; /* bytes a second of one job; 0: no limit */
     uint64_t attempts;   /* at one request */
     uint64_t stall_ms;   /* without a byte, before an attempt is given up */
-    uint64_t attempts; /* at one request */
-    uint64_t stall_ms; /* without a byte, before an attempt is given up */
     /* storage, where a request names no SAS */
     char managed_identity[16]; /* none, imds, arc, app-service */
     char identity_endpoint[CONFIG_PATH_MAX];
