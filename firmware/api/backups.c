@@ -5,7 +5,7 @@
 
 static bool restores(enum jobs_kind k)
 {
-    return k == JOBS_RESTORE || k == JOBS_SELECTIVE || k == JOBS_PRE_RESTORE;
+    return k == JOBS_RESTORE || k == JOBS_SELECTIVE || k == JOBS_PRE_RESTORE || k == JOBS_VERIFY;
 }
 
 static void put_error(struct json_wr *w, const struct jobs_record *j)
@@ -110,7 +110,7 @@ static enum cf_rc check_storage(const struct api_job_order *o, struct cf_err *e)
     if (!o->storage_uri)
         return API_BAD(e, "storageResourceUri is missing");
     if (restores(o->kind) && !o->folder)
-        return API_BAD(e, "The folder to restore is missing");
+        return API_BAD(e, "The backup's folder is missing");
     return CF_OK; /* no token: fine for a directory; the store says so where it needs one */
 }
 
@@ -135,6 +135,18 @@ static enum cf_rc move_parents(struct cf_buf *uri, struct api_job_order *o, stru
     return rc;
 }
 
+/* Routes of ours refuse what they do not know; the service's own take what clients add. */
+static enum cf_rc check_members(const struct json *body, const struct json *storage,
+                                struct cf_err *e)
+{
+    static const char *const top[] = { "sasTokenParameters", "folderToRestore", "coffer" };
+    static const char *const place[] = { "storageResourceUri", "token", "useManagedIdentity" };
+    enum cf_rc rc = json_only(body, top, sizeof top / sizeof top[0], e);
+    if (rc == CF_OK && storage)
+        rc = json_only(storage, place, sizeof place / sizeof place[0], e);
+    return rc == CF_OK ? rc : cf_err_code(e, rc, "BadParameter");
+}
+
 /* The two shapes of bodies: storage at the top (backups), or beside a folder (restores). */
 static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct api_job_order *o,
                              struct cf_err *e)
@@ -148,6 +160,8 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
         if (rc == CF_OK)
             rc = json_opt_text(body, member, &o->folder, e);
     }
+    if (rc == CF_OK && o->kind == JOBS_VERIFY)
+        rc = check_members(body, storage, e);
     if (rc == CF_OK && storage)
         rc = read_storage(storage, uri, o, e);
     if (rc == CF_OK && o->folder && !*o->folder)
@@ -223,6 +237,12 @@ enum cf_rc api_put_key_restore(struct api *a, struct api_request *rq, struct api
                                struct cf_err *e)
 {
     return start(a, rq, JOBS_SELECTIVE, rp, e);
+}
+
+enum cf_rc api_post_verify_backup(struct api *a, struct api_request *rq, struct api_reply *rp,
+                                  struct cf_err *e)
+{
+    return start(a, rq, JOBS_VERIFY, rp, e);
 }
 
 static enum cf_rc pending(struct api *a, const struct api_request *rq, bool restore,

@@ -26,7 +26,7 @@ api_handler api_post_sign, api_post_verify, api_post_encrypt, api_post_decrypt, 
 /* backups.c */
 api_handler api_post_backup, api_post_prebackup, api_put_restore, api_put_prerestore,
     api_put_key_restore, api_get_backup_pending, api_get_restore_pending, api_get_restore,
-    api_get_key_restore, api_get_jobs;
+    api_get_key_restore, api_get_jobs, api_post_verify_backup;
 
 /* choices.c: the member `coffer`; absent leaves `out` as it was. Unknown members are refused. */
 CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,

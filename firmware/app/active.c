@@ -142,7 +142,7 @@ typedef enum cf_rc start_fn(struct run *r, const struct run_request *q, struct j
 static start_fn *const starts[JOBS_KIND_MAX + 1] = {
     [JOBS_BACKUP] = run_backup_start,          [JOBS_RESTORE] = run_restore_start,
     [JOBS_SELECTIVE] = run_selective_start,    [JOBS_PRE_BACKUP] = run_prebackup_start,
-    [JOBS_PRE_RESTORE] = run_prerestore_start,
+    [JOBS_PRE_RESTORE] = run_prerestore_start, [JOBS_VERIFY] = run_verify_start,
 };
 
 static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_record *out,

@@ -1,5 +1,5 @@
 /* A whole backup of about 16 KiB: every byte of every blob flipped, every blob cut, grown and
- * exchanged. Each restore is refused, and store and partitions stay untouched. */
+ * exchanged. Each verify and each restore is refused, and store and partitions stay untouched. */
 #include "support/test.h"
 
 #include <fcntl.h>
@@ -88,8 +88,12 @@ static int tear_down(void **state)
 static bool refused(struct fixture *f)
 {
     struct jobs_record r;
+    run_bench_verify(&f->b, f->folder, &r);
+    bool verify_refuses = r.state == JOBS_FAILED;
     run_bench_restore(&f->b, f->folder, &r);
-    return r.state == JOBS_FAILED;
+    bool restore_refuses = r.state == JOBS_FAILED;
+    assert_int_equal(verify_refuses, restore_refuses);
+    return restore_refuses;
 }
 
 static void expect_untouched(struct fixture *f)

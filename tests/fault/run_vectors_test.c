@@ -151,6 +151,8 @@ static void golden_folders_come_back_byte_for_byte(void **state)
         char folder[64], rc[32], text[512];
         folder_of(names[i], folder);
         take_folder(f, names[i], NULL);
+        run_bench_verify(&f->b, folder, &r);
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
         run_bench_restore(&f->b, folder, &r);
         last_class(f, rc, text);
         print_message("  %s: %s %s\n", names[i], rc, text);
@@ -216,9 +218,12 @@ static bool refused(struct fixture *f, const char *file)
     take_folder(f, base, folder);
     struct change c = { .f = f, .folder = folder };
     vectors_each(&v, apply, &c);
-    run_bench_restore(&f->b, folder, &r);
-    last_class(f, rc, text);
-    bool good = r.state == JOBS_FAILED && class_fits(vectors_text(&v, "expect"), rc);
+    bool good = true;
+    for (int restore = 0; good && restore < 2; restore++) {
+        (restore ? run_bench_restore : run_bench_verify)(&f->b, folder, &r);
+        last_class(f, rc, text);
+        good = r.state == JOBS_FAILED && class_fits(vectors_text(&v, "expect"), rc);
+    }
     if (!good)
         print_message("  %s: wanted %s, got %s %s\n", file, vectors_text(&v, "expect"), rc, text);
     vectors_clear(&v);

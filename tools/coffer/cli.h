@@ -189,6 +189,7 @@ int verb_bench_down(const struct cli_args *a, struct cf_err *e);
 int verb_bench_token(const struct cli_args *a, struct cf_err *e);
 int verb_backup_start(const struct cli_args *a, struct cf_err *e);
 int verb_backup_status(const struct cli_args *a, struct cf_err *e);
+int verb_backup_verify(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);

@@ -205,6 +205,7 @@ static enum cf_rc follow(struct following *f, struct cli_answer *r, struct cf_er
 
 struct job_start {
     const char *method, *path, *folder_member, *what;
+    const char *shown; /* beside the progress */
 };
 
 static int start_job(const struct cli_args *a, const struct job_start *s, struct cf_err *e)
@@ -233,7 +234,7 @@ static int start_job(const struct cli_args *a, const struct job_start *s, struct
         goto out;
     }
     struct following f = { .t = t, .a = a, .path = path };
-    cli_progress_start(&f.progress, s->what, a->text[OPT_JSON] != NULL);
+    cli_progress_start(&f.progress, s->shown, a->text[OPT_JSON] != NULL);
     rc = follow(&f, &r, e);
     cli_progress_end(&f.progress);
     code = rc == CF_OK ? conclude(a, r.json, e) : cli_exit_of(e);
@@ -246,7 +247,7 @@ out:
 
 int verb_backup_start(const struct cli_args *a, struct cf_err *e)
 {
-    const struct job_start s = { "POST", "/backup", NULL, "backup" };
+    const struct job_start s = { "POST", "/backup", NULL, "backup", "backup" };
     return start_job(a, &s, e);
 }
 
@@ -255,14 +256,21 @@ int verb_restore_start(const struct cli_args *a, struct cf_err *e)
     char path[192];
     const char *key = a->text[OPT_KEY_NAME];
     if (!key) {
-        const struct job_start full = { "PUT", "/restore", "folderToRestore", "restore" };
+        const struct job_start full = { "PUT", "/restore", "folderToRestore", "restore",
+                                        "restore" };
         return start_job(a, &full, e);
     }
     if (body_check_name(key, e) != CF_OK)
         return EXIT_USAGE;
     snprintf(path, sizeof path, "/keys/%s/restore", key);
-    const struct job_start one = { "PUT", path, "folder", "restore" };
+    const struct job_start one = { "PUT", path, "folder", "restore", "restore" };
     return start_job(a, &one, e);
+}
+
+int verb_backup_verify(const struct cli_args *a, struct cf_err *e)
+{
+    const struct job_start s = { "POST", "/coffer/verify", "folderToRestore", "restore", "verify" };
+    return start_job(a, &s, e);
 }
 
 /* The newest job of `what` among all the appliance knows. */

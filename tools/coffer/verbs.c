@@ -45,6 +45,12 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(WHERE, STORAGE, OPT_NO_WAIT), NONE, NULL, verb_backup_start },
     { "backup status", "Show a backup job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_backup_status },
+    { "backup verify", "Prove that a backup can be restored, without restoring it",
+      STORAGE_HELP
+      "The appliance reads the backup back, authenticates every byte of it and opens every version of every "
+      "key in its token; it writes nothing and goes on serving. A backup that does not verify is exit code 7.",
+      LIST_OF(WHERE, STORAGE, OPT_BACKUP_FOLDER, OPT_NO_WAIT), LIST_OF(OPT_BACKUP_FOLDER), NULL,
+      verb_backup_verify },
     { "backup list", "List the backup and restore jobs this appliance knows, newest first", NULL,
       LIST_OF(WHERE), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",

@@ -47,6 +47,8 @@ enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
         rc = manifest_open(d, &bytes, &judge, &b->m, &b->dk, e);
     b->seal = (struct seal_run){ .dk = b->dk };
     memcpy(b->seal.backup_id, b->m.backup_id, FLOW_ID_SIZE);
+    for (size_t i = 0; rc == CF_OK && i < b->m.stream_count; i++)
+        atomic_fetch_add(&j->total_bytes, b->m.streams[i].plain);
     atomic_fetch_add(&j->wire_bytes, bytes.len);
     cf_buf_clear(&bytes);
     return rc;

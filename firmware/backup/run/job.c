@@ -16,13 +16,13 @@ typedef enum cf_rc job_main_fn(struct job *j, struct cf_err *e);
 static job_main_fn *const mains[] = {
     [JOBS_BACKUP] = backup_main,          [JOBS_RESTORE] = restore_main,
     [JOBS_SELECTIVE] = selective_main,    [JOBS_PRE_BACKUP] = prebackup_main,
-    [JOBS_PRE_RESTORE] = prerestore_main,
+    [JOBS_PRE_RESTORE] = prerestore_main, [JOBS_VERIFY] = verify_main,
 };
 
 static const char *const operations[] = {
     [JOBS_BACKUP] = "BackupEnd",          [JOBS_RESTORE] = "RestoreEnd",
     [JOBS_SELECTIVE] = "KeyRestoreEnd",   [JOBS_PRE_BACKUP] = "PreBackupEnd",
-    [JOBS_PRE_RESTORE] = "PreRestoreEnd",
+    [JOBS_PRE_RESTORE] = "PreRestoreEnd", [JOBS_VERIFY] = "VerifyEnd",
 };
 
 void run_step_back(void)

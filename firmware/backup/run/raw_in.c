@@ -155,7 +155,7 @@ static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_sele
     p->stream = (uint32_t)(2 + i);
     const struct manifest_stream *s = &in->b->m.streams[p->stream];
     p->partition = partition_called(in->b->j->r, s->name);
-    if (!p->partition)
+    if (!p->partition && sel) /* to look at it, it need not be ours */
         return CF_FAIL(e, CF_E_STATE,
                        "the backup holds partition %s, which this appliance does not have",
                        s->name);

@@ -205,7 +205,8 @@ static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
     const uint8_t *rows = in->b->meta.data + s->table_offset;
     struct chunk_taker taker = { .take = take, .ctx = in };
     struct seal_opener *o = NULL;
-    in->every = s->records <= CHECK_ALL ? 1 : s->records / CHECK_SOME;
+    bool all = in->b->thorough || s->records <= CHECK_ALL;
+    in->every = all ? 1 : s->records / CHECK_SOME;
     enum cf_rc rc = chunk_unpacker_new(s->chunk_log2, taker, &in->index, &in->unpacker, e);
     if (rc == CF_OK)
         rc = seal_opener_new(s->chunk_log2, &o, e);

@@ -38,7 +38,7 @@ static void note_missing(struct job *j, const struct manifest *m)
     }
 }
 
-static void note_age(struct job *j, const struct manifest *m)
+void backup_in_note_age(struct job *j, const struct manifest *m)
 {
     char text[160];
     bool ours = cf_equal(m->appliance, j->r->o.appliance_id, sizeof m->appliance);
@@ -56,11 +56,9 @@ static enum cf_rc open_and_judge(struct job *j, struct backup_in *b, struct cf_e
     if (rc == CF_OK)
         rc = check_fits(b, e);
     if (rc == CF_OK) {
-        note_age(j, &b->m);
+        backup_in_note_age(j, &b->m);
         note_missing(j, &b->m);
     }
-    for (size_t i = 0; rc == CF_OK && i < b->m.stream_count; i++)
-        atomic_fetch_add(&j->total_bytes, b->m.streams[i].plain);
     return rc;
 }
 
@@ -115,6 +113,14 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
     return rc;
 }
 
+enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e)
+{
+    enum cf_rc rc = backup_in_meta(b, e);
+    if (rc == CF_OK)
+        rc = restore_records(b, NULL, e);
+    return rc == CF_OK ? restore_partitions(b, NULL, NULL, e) : rc;
+}
+
 enum cf_rc prerestore_main(struct job *j, struct cf_err *e)
 {
     struct backup_in b = { 0 };
@@ -122,11 +128,7 @@ enum cf_rc prerestore_main(struct job *j, struct cf_err *e)
         return CF_OK;
     enum cf_rc rc = open_and_judge(j, &b, e);
     if (rc == CF_OK)
-        rc = backup_in_meta(&b, e);
-    if (rc == CF_OK)
-        rc = restore_records(&b, NULL, e);
-    if (rc == CF_OK)
-        rc = restore_partitions(&b, NULL, NULL, e);
+        rc = backup_in_walk(&b, e);
     backup_in_clear(&b);
     return rc;
 }

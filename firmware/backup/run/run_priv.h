@@ -69,6 +69,7 @@ CF_CHECK enum cf_rc restore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc selective_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prebackup_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prerestore_main(struct job *j, struct cf_err *e);
+CF_CHECK enum cf_rc verify_main(struct job *j, struct cf_err *e);
 
 /* Makes the record and starts the thread; takes `j` in any case. */
 CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out,
@@ -139,6 +140,7 @@ struct backup_in {
     struct cf_secret *dk;
     struct seal_run seal;
     struct cf_buf meta; /* plain, whole; full restore only */
+    bool thorough;      /* each version of each key is tried in the token */
 };
 /* Manifest: 96 bytes, domain, then the rest, all its checks. */
 CF_CHECK enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e);
@@ -172,6 +174,11 @@ struct team_work {
 CF_CHECK enum cf_rc team_new(struct team **out, struct cf_err *e);
 void team_free(struct team *t); /* NULL is a no-op */
 CF_CHECK enum cf_rc team_run(struct team *t, const struct team_work *w, struct cf_err *e);
+
+/* How old the backup is among this appliance's, as a remark of the job. */
+void backup_in_note_age(struct job *j, const struct manifest *m);
+/* Reads all of the backup, checks it as a restore does, and keeps nothing. */
+CF_CHECK enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e);
 
 /* Both only verify when there is nothing to write to: stage NULL, sel and side NULL. */
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,

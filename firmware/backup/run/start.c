@@ -50,7 +50,8 @@ static void settle_choices(struct job *j, const struct jobs_choices *asked)
 static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
                           struct job **out, struct cf_err *e)
 {
-    bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE;
+    bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE ||
+                 kind == JOBS_VERIFY;
     enum cf_rc rc = CF_OK;
     struct job *j = calloc(1, sizeof *j);
     if (!j)
@@ -82,7 +83,7 @@ static enum cf_rc start(struct run *r, enum jobs_kind kind, const struct run_req
 {
     struct job *j = NULL;
     bool pre = kind == JOBS_PRE_BACKUP || kind == JOBS_PRE_RESTORE;
-    bool needs_folder = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE;
+    bool needs_folder = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_VERIFY;
     if (!pre && !q->place.uri)
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
     if (needs_folder && (!q->folder || !q->folder[0]))
@@ -127,4 +128,10 @@ enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q, stru
                                 struct cf_err *e)
 {
     return start(r, JOBS_PRE_RESTORE, q, out, e);
+}
+
+enum cf_rc run_verify_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                            struct cf_err *e)
+{
+    return start(r, JOBS_VERIFY, q, out, e);
 }

@@ -210,6 +210,11 @@ void run_bench_selective(struct run_bench *b, const char *folder, const char *ke
     do_job(b, run_selective_start, folder, key, out);
 }
 
+void run_bench_verify(struct run_bench *b, const char *folder, struct jobs_record *out)
+{
+    do_job(b, run_verify_start, folder, NULL, out);
+}
+
 const char *run_bench_part(struct run_bench *b, size_t i)
 {
     return b->paths[i];

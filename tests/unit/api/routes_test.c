@@ -11,7 +11,7 @@
 #define ASG "/providers/Microsoft.Authorization/roleAssignments"
 #define G   "11111111-2222-4333-8444-555555555555"
 
-/* Azure's data plane as far as it is served (API document 2). */
+/* Azure's data plane as far as it is served (API document 2), and what we add to it. */
 static const struct {
     enum api_method method;
     const char *path;
@@ -54,6 +54,7 @@ static const struct {
     { API_PUT, "/restore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_GET, "/restore", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_PUT, "/prerestore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
+    { API_POST, "/coffer/verify", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_PUT, "/keys/k/restore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_GET, "/keys/k/restore", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_GET, "/restore/" V "/pending", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },

@@ -25,6 +25,7 @@ static void a_started_job_answers_what_every_client_waits_for(void **state)
         { "POST /prebackup", SAS_BODY(""), "/backup/", JOBS_PRE_BACKUP },
         { "PUT /restore", RESTORE_BODY("folderToRestore"), "/restore/", JOBS_RESTORE },
         { "PUT /prerestore", RESTORE_BODY("folderToRestore"), "/restore/", JOBS_PRE_RESTORE },
+        { "POST /coffer/verify", RESTORE_BODY("folderToRestore"), "/restore/", JOBS_VERIFY },
         { "PUT /keys/k1/restore", RESTORE_BODY("folder"), "/restore/", JOBS_SELECTIVE },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -106,6 +107,12 @@ static void orders_that_lack_something_are_refused_before_they_start(void **stat
     assert_int_equal(ask(w, "PUT /restore", SAS_BODY("")), 400);
     assert_int_equal(ask(w, "PUT /restore", "{\"sasTokenParameters\":" SAS_BODY("") "}"), 400);
     assert_int_equal(ask(w, "PUT /keys/k/restore", RESTORE_BODY("folderToRestore")), 400);
+    assert_int_equal(ask(w, "POST /coffer/verify", SAS_BODY("")), 400);
+    assert_int_equal(ask(w, "POST /coffer/verify", RESTORE_BODY("folder")), 400);
+    assert_int_equal(ask(w, "POST /coffer/verify",
+                         "{\"sasTokenParameters\":" SAS_BODY(",\"x\":1") ",\"folderToRestore\":"
+                                                                         "\"f\"}"),
+                     400);
     assert_int_equal(w->order.kind, 0);
     w->refuse = CF_E_INPUT;
     assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 400);

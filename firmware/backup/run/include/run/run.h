@@ -109,6 +109,11 @@ CF_CHECK enum cf_rc run_prebackup_start(struct run *r, const struct run_request 
                                         struct jobs_record *out, struct cf_err *e);
 CF_CHECK enum cf_rc run_prerestore_start(struct run *r, const struct run_request *q,
                                          struct jobs_record *out, struct cf_err *e);
+/* Reads the backup whole, authenticates every byte of it, and tries every version of every key in
+ * the token. Writes nothing and asks nothing of this appliance but the domain's keys: an incomplete
+ * backup and one with partitions that are not here are verified as well, with a remark. */
+CF_CHECK enum cf_rc run_verify_start(struct run *r, const struct run_request *q,
+                                     struct jobs_record *out, struct cf_err *e);
 
 /* Returns when no job runs. For tests and shutdown. */
 void run_wait(struct run *r);
