@@ -1,6 +1,6 @@
 /*
- * A board to copy: each constructor says what it must give. It is compiled by nobody until a port
- * names it with -DCF_BOARD.
+ * A board to copy: each constructor says what it must give. Every build compiles it, none links it
+ * until a port names it with -DCF_BOARD.
  */
 #include "board/board.h"
 
