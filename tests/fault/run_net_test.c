@@ -125,12 +125,12 @@ static void a_refusal_ends_the_backup_at_once(void **state)
 {
     struct fixture *f = *state;
     struct jobs_record r;
-    test_blobserver_fault(&f->server,
-                          "op=PutBlock every=1 action=status:403 code=AuthorizationFailure");
+    test_blobserver_fault(&f->server, "every=1 action=status:403 code=AuthorizationFailure");
     run_bench_backup(&f->b, &r);
     assert_int_equal(r.state, JOBS_FAILED);
     assert_string_equal(r.error_code, "BadRequest");
     assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 1); /* the probe found out */
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlob"), 1);
     test_blobserver_no_faults(&f->server);
     test_blobserver_no_stats(&f->server);
     test_blobserver_fault(&f->server, "op=PutBlock blob=s2 every=1 action=status:409 "

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -282,6 +283,16 @@ class BlobServer:
 
     def stats(self):
         return json.loads(self.control("GET", "_stats"))
+
+    def fetch(self, folder, into):
+        """Copies the blobs of a backup's folder into a directory."""
+        sas = make_sas(self.container, "rl")
+        listing = urllib.request.urlopen(f"{self.uri}?restype=container&comp=list&prefix={folder}/&{sas}", timeout=10).read().decode()
+        for name in re.findall("<Name>([^<]*)</Name>", listing):
+            path = pathlib.Path(into) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(urllib.request.urlopen(f"{self.uri}/{name}?{sas}", timeout=30).read())
+        return pathlib.Path(into) / folder
 
     def fault(self, rules):
         self.control("POST", "_fault", rules)

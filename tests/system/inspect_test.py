@@ -58,6 +58,15 @@ class Inspect(bench.Case):
         self.inspect("extract", "--stream", "data", "--out", str(out))
         self.assertEqual(hashlib.sha256(self.raw.read_bytes()).hexdigest(), hashlib.sha256(out.read_bytes()).hexdigest())
 
+    def test_it_reads_a_backup_of_one_blob_a_block(self):
+        server = self.blobserver("--worm", "--policy", "no-blocks")
+        folder = server.fetch(self.hsm.backup(server.storage()), self.folder / "fetched")
+        self.assertEqual(2, len(list((folder / "s2").iterdir())))
+        self.inspect("verify", folder=folder)
+        out = self.folder / "data.whole"
+        self.inspect("extract", "--stream", "data", "--out", str(out), folder=folder)
+        self.assertEqual(self.raw.read_bytes(), out.read_bytes())
+
     def refused_by_both(self, folder):
         self.assertNotEqual(0, self.inspect("verify", folder=folder, code=None).returncode)
         self.assertEqual("Failed", self.hsm.restore(self.hsm.dir_storage, folder.name)["status"])

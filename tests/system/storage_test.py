@@ -45,6 +45,22 @@ class Storage(bench.Case):
         self.round_trip(server)
         self.assertNotEqual(self.hsm.backup(server.storage()), self.hsm.backup(server.storage()))
 
+    def test_storage_that_takes_no_block_lists_gets_a_blob_a_block(self):
+        for policy in ("no-blocks", "no-lists"):
+            with self.subTest(policy=policy):
+                server = self.blobserver("--worm", "--require-sas", "--account-key", bench.DEV_KEY, "--policy", policy)
+                folder = self.round_trip(server)
+                self.hsm.delete("ec", purge=True)
+                self.assertEqual("Succeeded", self.hsm.restore(server.storage("rl"), folder, key="ec")["status"])
+                self.assert_same(self.before, self.hsm.state())
+                stats = server.stats()
+                self.assertEqual((0, 0, 0), (stats["PutBlockList.ok"], stats["unconditional"], stats["PutBlob.refused"]))
+
+    def test_storage_that_takes_nothing_is_recognised_at_once(self):
+        server = self.blobserver("--worm", "--require-sas", "--account-key", bench.DEV_KEY, "--policy", "locked")
+        status = self.hsm.wait(self.hsm.start("POST", "/backup", server.storage()))
+        self.assert_failed(status, "use a container whose policy allows new blobs")
+
     def test_create_and_write_are_enough_for_a_backup_and_read_for_a_restore(self):
         server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
         folder = self.hsm.backup(server.storage("cw"))

@@ -32,7 +32,7 @@ static enum cf_rc check_blobs(const struct manifest *m, size_t number, struct cf
 {
     const struct manifest_stream *s = &m->streams[number];
     uint64_t blocks = 0, bytes = 0;
-    if (m->layout == 1)
+    if (m->layout == MANIFEST_WHOLE)
         return s->blob_count == 0 ? CF_OK : REFUSE(e, "layout 1 lists no blobs");
     for (size_t i = 0; i < s->blob_count; i++) {
         const struct manifest_blob *b = &s->blobs[i];
@@ -122,7 +122,7 @@ static enum cf_rc check_meta(const struct manifest *m, uint64_t *wire, struct cf
 enum cf_rc manifest_check(const struct manifest *m, struct cf_err *e)
 {
     uint64_t at = 0, wire = 0;
-    if (m->layout > 1 || m->seq == 0)
+    if (m->layout > MANIFEST_WHOLE || m->seq == 0)
         return REFUSE(e, "layout or number of the backup is not allowed");
     if (m->meta.plain > MANIFEST_META_MAX)
         return CF_FAIL(e, CF_E_LIMIT, "`meta` is too large");

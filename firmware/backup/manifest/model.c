@@ -36,6 +36,14 @@ void manifest_blob_name(uint32_t stream, size_t part, char out[MANIFEST_NAME_SIZ
     snprintf(out, MANIFEST_NAME_SIZE, "s%u.%zu", stream, part);
 }
 
+void manifest_block_name(uint32_t stream, uint64_t block, const uint8_t salt[FLOW_SALT_SIZE],
+                         char out[MANIFEST_NAME_SIZE])
+{
+    char hex[CF_HEX_SIZE(16)];
+    cf_hex(salt, 16, hex);
+    snprintf(out, MANIFEST_NAME_SIZE, "s%u/%llu-%s", stream, (unsigned long long)block, hex);
+}
+
 void manifest_meta_name(const uint8_t salt[FLOW_SALT_SIZE], char out[MANIFEST_NAME_SIZE])
 {
     char hex[CF_HEX_SIZE(16)];

@@ -67,7 +67,7 @@ enum cf_rc manifest_table_check(const struct manifest *m, size_t number, const u
         place += r.covered;
         wire += r.wire;
         blob_bytes += r.wire;
-        if (m->layout == 0 && ++in_blob == s->blobs[blob].blocks) {
+        if (m->layout == MANIFEST_LISTS && ++in_blob == s->blobs[blob].blocks) {
             if (blob_bytes != s->blobs[blob].bytes)
                 return CF_FAIL(e, CF_E_CORRUPT, "blob %s is not the sum of its blocks",
                                s->blobs[blob].name);

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#define NAME_TRIES 20
+#include "base/log.h"
+
+#define NAME_TRIES      20
+#define IMMUTABLE_TRIES 3 /* a policy that refuses so many folders refuses all */
 
 /* mhsm-{NAME}-{YYYYMMDDHHMMSS}, UTC, of the moment of the request; where that is taken, two digits
  * of hundredths follow, and then the next ones. */
@@ -28,80 +31,25 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
 {
     struct job *j = b->j;
     uint8_t salt[FLOW_SALT_SIZE];
-    bool taken = true;
-    for (unsigned n = 0; n < NAME_TRIES && taken; n++) {
+    struct run_probe probe = { .taken = true };
+    for (unsigned n = 0; n < NAME_TRIES && probe.taken; n++) {
         struct cf_err err = { 0 };
         name_folder(j, n);
         enum cf_rc rc = seal_salts_next(b->salts, salt, e);
         if (rc != CF_OK)
             return rc;
-        rc = far_probe(j, salt, &taken, &err);
-        if (rc != CF_OK && (!taken || n + 1 == NAME_TRIES)) {
+        rc = far_probe(j, salt, &probe, &err);
+        if (rc != CF_OK && (!probe.taken || n + 1 >= IMMUTABLE_TRIES)) {
             *e = err;
             return cf_err_ctx(e, rc, "the storage takes no blobs");
         }
     }
-    if (taken)
+    if (probe.taken)
         return CF_FAIL(e, CF_E_STATE, "folder %s is taken; start the backup again", j->folder);
+    b->m.layout = probe.layout;
+    if (probe.layout == MANIFEST_WHOLE)
+        cf_log(CF_LOG_INFO, "run", "no-block-lists", "job=%s layout=1", j->record.id);
     return jobs_note(j->r->o.jobs, j->record.id, j->folder, NULL, e);
-}
-
-enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_reader from, struct cf_err *e)
-{
-    char name[MANIFEST_NAME_SIZE], blob[BLOB_NAME_MAX + 1];
-    struct seal_pass pass = { .run = &b->seal,
-                              .block = &s->block,
-                              .salt = s->salt,
-                              .from = from,
-                              .digest = !s->block.mapped || b->j->r->o.digest_partitions };
-    struct upload_block up = { .blob = blob,
-                               .stream = s->block.stream,
-                               .number = s->block.number,
-                               .salt = s->salt,
-                               .wire = flow_wire(&s->block),
-                               .pull_ctx = s };
-    up.pull = backup_pull;
-    enum cf_rc rc = seal_salts_next(b->salts, s->salt, e);
-    if (rc == CF_OK)
-        rc = seal_writer_begin(s->sealer, &pass, e);
-    if (rc != CF_OK)
-        return rc;
-    manifest_blob_name(s->block.stream, (size_t)(s->block.number / FLOW_BLOB_BLOCKS), name);
-    job_blob(b->j, name, blob);
-    return upload_block_start(s->writer, &up, slot_end(s), e);
-}
-
-enum cf_rc backup_pull(void *ctx, void *buf, size_t cap, size_t *len, struct cf_err *e)
-{
-    struct slot *s = ctx;
-    enum cf_rc rc = seal_writer_pull(s->sealer, buf, cap, len, e);
-    return rc == CF_OK ? job_pace(slot_job(s), *len, e) : rc;
-}
-
-enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e)
-{
-    struct stream_out *out = &b->streams[s->block.stream];
-    uint8_t row[FLOW_ROW_SIZE];
-    size_t at = (size_t)s->block.number * FLOW_ROW_SIZE;
-    enum cf_rc rc = seal_writer_receipt(s->sealer, &s->receipt, e);
-    if (rc != CF_OK)
-        return rc;
-    flow_row_put(&s->receipt, row);
-    rc = journal_row(b->journal, s->block.stream, s->block.number, row, e);
-    if (rc != CF_OK)
-        return rc;
-    engine_lock(b->j->engine);
-    if (out->rows.len < at + sizeof row)
-        rc = cf_buf_resize(&out->rows, at + sizeof row, e);
-    if (rc == CF_OK)
-        memcpy(out->rows.data + at, row, sizeof row);
-    out->plain += s->receipt.covered;
-    out->wire += s->receipt.wire;
-    out->blocks++;
-    engine_unlock(b->j->engine);
-    atomic_fetch_add(&b->j->wire_bytes, s->receipt.wire);
-    job_advance(b->j, s->receipt.covered);
-    return rc;
 }
 
 static enum cf_rc note_blob(struct manifest_stream *ms, size_t part, const char *name,
@@ -122,6 +70,8 @@ enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err
     struct manifest_stream *ms = &b->m.streams[number];
     size_t parts = (size_t)((out->blocks + FLOW_BLOB_BLOCKS - 1) / FLOW_BLOB_BLOCKS);
     enum cf_rc rc = journal_flush(b->journal, e);
+    if (b->m.layout == MANIFEST_WHOLE) /* each block is its blob, and there */
+        return rc;
     if (parts > FLOW_BLOBS_MAX)
         return CF_FAIL(e, CF_E_LIMIT, "stream %u would need %zu blobs", number, parts);
     ms->blobs = calloc(parts + 1, sizeof *ms->blobs);

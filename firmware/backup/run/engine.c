@@ -174,9 +174,9 @@ static void move(struct mover *m)
 static void drop_all(struct mover *m)
 {
     unsigned open = 1;
-    blob_lane_cancel(m->lane);
-    while (open > 0 && blob_lane_run(m->lane, RUN_POLL_MS, &open, NULL) == CF_OK)
-        continue;
+    do
+        blob_lane_cancel(m->lane); /* an end may have begun another operation */
+    while (blob_lane_run(m->lane, RUN_POLL_MS, &open, NULL) == CF_OK && open > 0);
     for (unsigned i = 0; i < m->count; i++)
         m->slots[i].state = SLOT_IDLE;
 }

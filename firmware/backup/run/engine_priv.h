@@ -7,6 +7,7 @@
 #include "seal/seal.h"
 
 struct job;
+struct backup;
 
 /* --- transfer threads ----------------------------------------------------------------------------
  */
@@ -26,8 +27,9 @@ struct slot {
     struct flow_block block;
     struct flow_receipt receipt;
     uint8_t salt[FLOW_SALT_SIZE];
-    uint64_t blob_bytes; /* restores: as it must be */
-    uint64_t blob_size;  /* and as the far side has it */
+    struct backup *backup; /* backups: whose block this is */
+    uint64_t blob_bytes;   /* restores: as it must be */
+    uint64_t blob_size;    /* and as the far side has it */
     unsigned attempt;
     enum { SLOT_IDLE, SLOT_BUSY, SLOT_RESTING } state;
     uint64_t due_ms;

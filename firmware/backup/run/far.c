@@ -1,7 +1,6 @@
 #include "run_priv.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 
@@ -96,56 +95,6 @@ enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len
     struct put_call c = { .blob = blob, .data = data, .len = len };
     job_blob(j, name, blob);
     return far_repeat(j, try_put, &c, e);
-}
-
-/* --- the probe
- * ------------------------------------------------------------------------------------ */
-
-static const char probe_text[] = "This folder belongs to a backup; readers ignore this blob.\n";
-
-struct probe_call {
-    const char *blob;
-    uint8_t row[FLOW_ROW_SIZE];
-    bool taken;     /* surely */
-    bool immutable; /* an immutable container says so of a folder that is taken, too */
-};
-
-static void try_probe(void *ctx, const struct upload_far *f, struct upload_outcome *out)
-{
-    struct probe_call *c = ctx;
-    struct blob_body body = { .data = probe_text, .len = sizeof probe_text - 1 };
-    struct upload_list list = {
-        .stream = FLOW_META, .rows = c->row, .count = 1, .bytes = sizeof probe_text - 1
-    };
-    struct blob_block_id id;
-    struct blob_wait w = { 0 };
-    *out = (struct upload_outcome){ 0 };
-    blob_block_id_make(FLOW_META, 0, c->row, &id);
-    upload_wait(f, blob_put_block(f->writer, c->blob, &id, &body, blob_wait_end(&w), &out->err), &w,
-                out);
-    if (out->verdict == UPLOAD_DONE)
-        upload_commit(f, c->blob, &list, out);
-    c->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
-    c->immutable = out->why == BLOB_IMMUTABLE && out->verdict == UPLOAD_FAILED;
-}
-
-enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken,
-                     struct cf_err *e)
-{
-    char blob[BLOB_NAME_MAX + 1];
-    struct probe_call c = { .blob = blob };
-    struct flow_receipt row = { .wire = sizeof probe_text - 1 };
-    struct cf_err err = { 0 };
-    memcpy(row.salt, salt, sizeof row.salt);
-    flow_row_put(&row, c.row);
-    job_blob(j, "probe", blob);
-    enum cf_rc rc = far_repeat(j, try_probe, &c, &err);
-    *taken = c.taken || c.immutable;
-    if (rc == CF_OK || c.taken)
-        return CF_OK;
-    if (e && e->rc == CF_OK)
-        *e = err;
-    return rc;
 }
 
 /* --- reading

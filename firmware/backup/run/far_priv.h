@@ -20,11 +20,17 @@ CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upl
                                struct cf_err *e);
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,
                             struct cf_err *e);
-/* Claims the folder by writing the blob `probe`, and so tells early whether blobs can be made.
- * `salt` marks it as ours. *taken: somebody's folder already; with an error too, where an immutable
- * container refuses and would say the same of a new folder. */
-CF_CHECK enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], bool *taken,
-                              struct cf_err *e);
+/* What the storage takes in a folder. */
+struct run_probe {
+    /* Somebody's already. With an error too, where an immutable container refuses and would say the
+     * same of a new folder. */
+    bool taken;
+    enum manifest_layout layout;
+};
+/* Claims the folder by writing the blob `probe`, and so tells early whether blobs can be made, and
+ * how: as a block list, or, where that is refused, as a whole. `salt` marks it as ours. */
+CF_CHECK enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE],
+                              struct run_probe *out, struct cf_err *e);
 /* A range of a blob into `out` (appended). `*size`: of the whole blob. */
 struct far_range {
     const char *name; /* within the folder */

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-
 static enum cf_rc check_size(const char *name, uint64_t want, uint64_t got, struct cf_err *e)
 {
     return want == got ? CF_OK
@@ -128,12 +126,10 @@ void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *
 {
     const struct manifest_stream *s = &b->m.streams[stream];
     struct flow_receipt row;
-    char hex[CF_HEX_SIZE(16)];
     *out = (struct block_place){ 0 };
-    if (b->m.layout == 1) {
+    if (b->m.layout == MANIFEST_WHOLE) {
         flow_row_get(rows + i * FLOW_ROW_SIZE, &row);
-        cf_hex(row.salt, 16, hex);
-        snprintf(out->name, sizeof out->name, "s%u/%llu-%s", stream, (unsigned long long)i, hex);
+        manifest_block_name(stream, i, row.salt, out->name);
         out->blob_bytes = row.wire;
         return;
     }

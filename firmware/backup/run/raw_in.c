@@ -63,7 +63,7 @@ static void place_of(const struct raw_in *in, const struct part_in *p, uint64_t 
                      struct block_place *out)
 {
     const struct manifest_stream *s = &in->b->m.streams[p->stream];
-    if (in->b->m.layout == 1) {
+    if (in->b->m.layout == MANIFEST_WHOLE) {
         backup_in_place(in->b, p->stream, p->rows, i, out);
         return;
     }
@@ -116,7 +116,8 @@ static enum cf_rc find_offsets(struct raw_in *in, struct part_in *p, struct cf_e
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     for (uint64_t i = 0, part = 0; i < p->blocks; i++) {
         struct flow_receipt row;
-        if (in->b->m.layout == 0 && i == s->blobs[part].first + s->blobs[part].blocks) {
+        if (in->b->m.layout == MANIFEST_LISTS &&
+            i == s->blobs[part].first + s->blobs[part].blocks) {
             part++;
             at = 0;
         }

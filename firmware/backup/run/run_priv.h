@@ -152,7 +152,7 @@ CF_CHECK enum cf_rc backup_in_meta_range(struct backup_in *b, uint64_t offset, u
                                          struct cf_buf *out, struct cf_err *e);
 /* Where block i of a stream lies: blob name, offset, its length and the blob's. */
 struct block_place {
-    char name[MANIFEST_NAME_SIZE + 64];
+    char name[MANIFEST_NAME_SIZE];
     uint64_t offset, blob_bytes;
 };
 void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *rows, uint64_t i,

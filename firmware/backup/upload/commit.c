@@ -147,6 +147,12 @@ void upload_put(const struct upload_far *f, const char *blob, const void *data, 
         else if (rc == CF_E_IO)
             *out = (struct upload_outcome){ .verdict = UPLOAD_AGAIN, .err = err };
     }
+    if (out->verdict == UPLOAD_DONE && f->can_read) {
+        struct upload_outcome looked;
+        check_length(f, blob, len, &looked);
+        if (looked.verdict == UPLOAD_FAILED && looked.why == BLOB_OK)
+            *out = looked;
+    }
     cf_buf_clear(&there);
 }
 
@@ -156,4 +162,6 @@ void upload_put_pulled(const struct upload_far *f, const char *blob, const struc
     struct blob_wait w = { 0 };
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_put(f->writer, blob, body, blob_wait_end(&w), &out->err), &w, out);
+    if (out->verdict == UPLOAD_DONE && f->can_read)
+        check_length(f, blob, body->len, out);
 }

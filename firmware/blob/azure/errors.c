@@ -54,7 +54,8 @@ static const struct row {
     { "BlobImmutableDueToPolicy", BLOB_IMMUTABLE,
       "an immutability policy of the container forbids it; use a container whose policy allows "
       "new blobs" },
-    { "BlobImmutableDueToLegalHold", BLOB_IMMUTABLE, "a legal hold on the container forbids it" },
+    { "BlobImmutableDueToLegalHold", BLOB_IMMUTABLE,
+      "a legal hold on the container forbids it; lift it or use another container" },
     { "SnapshotsPresent", BLOB_REFUSED,
       "somebody took snapshots of the blob; whoever did must delete them first" },
     { "BlobArchived", BLOB_REFUSED, "the blob is in the archive tier; rehydrate it first" },
@@ -71,6 +72,8 @@ static const struct row {
     { "LeaseIdMissing", BLOB_REFUSED, "somebody holds a lease on the blob; break it" },
     { "InvalidHeaderValue", BLOB_REFUSED,
       "the storage service refuses a header; it may not know this x-ms-version" },
+    { "FeatureNotSupported", BLOB_REFUSED,
+      "the storage service does not know this operation, or a header of it" },
     { "UnsupportedHeader", BLOB_REFUSED, "the storage service does not know a header" },
     { "InvalidUri", BLOB_REFUSED, "the storage service refuses the URI; check storageResourceUri" },
     { "InvalidResourceName", BLOB_REFUSED, "the storage service refuses the container's name" },

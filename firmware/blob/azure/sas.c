@@ -270,7 +270,9 @@ static enum cf_rc check_permissions(const struct sas *s, enum blob_need need, st
                        "(sp=%s); a backup needs sp=crdw",
                        s->sp);
     if (!r->can_write)
-        warn(r, "the SAS allows to create but not to write: some services refuse blocks then");
+        warn(r,
+             "the SAS allows to create but not to write: a service that refuses blocks then gets "
+             "each as a blob");
     if (!r->can_read)
         warn(r, "the SAS does not allow to read: sizes are not verified, and an interrupted "
                 "upload or a lost answer cannot be sorted out");

@@ -71,9 +71,23 @@ static enum bs_error authorize(const struct call *c, const struct shared *sh)
     return sas_judge(c->req->query, c->op, &c->target, o->account_key, c->tls);
 }
 
+static enum bs_error forbidden(enum bs_op op, enum options_policy policy)
+{
+    bool block = op == OP_PUT_BLOCK, list = op == OP_PUT_BLOCK_LIST;
+    if (policy == POLICY_NO_BLOCKS && (block || list))
+        return BS_AUTH_PERMISSION;
+    if (policy == POLICY_NO_LISTS && list)
+        return BS_IMMUTABLE;
+    if (policy == POLICY_LOCKED && (block || list || op == OP_PUT_BLOB))
+        return BS_IMMUTABLE;
+    return BS_OK;
+}
+
 static enum bs_error perform(struct call *c, const struct shared *sh)
 {
     enum bs_error e = authorize(c, sh);
+    if (e == BS_OK)
+        e = forbidden(c->op, sh->opt->policy);
     if (e != BS_OK)
         return e;
     if (c->fault.action == FAULT_FLIP && c->body != NULL && c->fault.value < c->body_len)

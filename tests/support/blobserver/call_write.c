@@ -78,10 +78,19 @@ static void add_etag(struct call *c, const struct shared *sh)
     store_release(now);
 }
 
+static void count_unconditional(const struct call *c, const struct shared *sh)
+{
+    struct store_condition cond;
+    bool writes = c->op == OP_PUT_BLOB || c->op == OP_PUT_BLOCK_LIST;
+    if (writes && condition(c, &cond) && !cond.create_only)
+        stats_unconditional(sh->stats);
+}
+
 enum bs_error call_write(struct call *c, const struct shared *sh)
 {
     enum bs_error e = BS_UNSUPPORTED;
     c->reply.status = 201;
+    count_unconditional(c, sh);
     switch (c->op) {
     case OP_PUT_BLOB:
         e = put_blob(c, sh);

@@ -2,6 +2,7 @@
 
 #include <argp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http.h"
 
@@ -23,6 +24,7 @@ enum {
     KEY_ACCOUNT_SAS,
     KEY_ARC_KEY,
     KEY_LIFE,
+    KEY_POLICY,
 };
 
 static const struct argp_option table[] = {
@@ -37,6 +39,10 @@ static const struct argp_option table[] = {
       0 },
     { "arc-key", KEY_ARC_KEY, "FILE", 0, "Key file that /_identity asks for as Azure Arc does", 0 },
     { "worm", KEY_WORM, 0, 0, "Refuse to overwrite or delete anything committed", 0 },
+    { "policy", KEY_POLICY, "WHAT", 0,
+      "What is forbidden: no-blocks (Put Block and Put Block List: 403), no-lists (Put Block List: "
+      "409), locked (any new blob: 409)",
+      0 },
     { "discard", KEY_DISCARD, 0, 0, "Drop block bodies in the kernel; they read as zeros", 0 },
     { "latency-ms", KEY_LATENCY, "N", 0, "Wait this long before each answer", 0 },
     { "rate-bytes", KEY_RATE, "N", 0, "Bytes a second of one connection, each way", 0 },
@@ -56,6 +62,16 @@ static uint64_t number(struct argp_state *state, const char *arg, uint64_t max)
     if (!http_u64(arg, &v) || v > max)
         argp_error(state, "not a number up to %llu: %s", (unsigned long long)max, arg);
     return v;
+}
+
+static enum options_policy policy(struct argp_state *state, const char *arg)
+{
+    static const char *const names[] = { "none", "no-blocks", "no-lists", "locked" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(arg, names[i]) == 0)
+            return (enum options_policy)i;
+    argp_error(state, "not a policy: %s", arg);
+    return POLICY_NONE;
 }
 
 static error_t parse_text(int key, char *arg, struct argp_state *state, struct options *o)
@@ -83,6 +99,9 @@ static error_t parse_text(int key, char *arg, struct argp_state *state, struct o
         return 0;
     case KEY_KEY:
         o->tls_key = arg;
+        return 0;
+    case KEY_POLICY:
+        o->policy = policy(state, arg);
         return 0;
     case KEY_SCENARIO:
         o->scenario = arg;

@@ -7,10 +7,19 @@
 
 #define OPTIONS_CONTAINERS_MAX 16
 
+/* What the container's policy, or something between, forbids for good. */
+enum options_policy {
+    POLICY_NONE,
+    POLICY_NO_BLOCKS, /* Put Block and Put Block List: 403 */
+    POLICY_NO_LISTS,  /* Put Block List: 409, immutable */
+    POLICY_LOCKED,    /* any new blob: 409, immutable */
+};
+
 struct options {
     uint16_t port;
     unsigned threads;
     bool discard, worm, require_sas, with_parent;
+    enum options_policy policy;
     uint64_t latency_ms, rate_bytes;
     const char *account, *account_key, *bearer;
     const char *arc_key;

@@ -10,7 +10,7 @@
 
 struct stats {
     atomic_uint_fast64_t requests[OP_COUNT], ok[OP_COUNT], refused[OP_COUNT];
-    atomic_uint_fast64_t bytes_in, bytes_out, faults, opened;
+    atomic_uint_fast64_t bytes_in, bytes_out, faults, unconditional, opened;
     atomic_int_fast64_t open, most_open;
     atomic_uint_fast64_t first_us, last_us; /* Unix time; 0: none yet */
 };
@@ -51,6 +51,7 @@ void stats_reset(struct stats *s)
     atomic_store(&s->bytes_in, 0);
     atomic_store(&s->bytes_out, 0);
     atomic_store(&s->faults, 0);
+    atomic_store(&s->unconditional, 0);
     atomic_store(&s->opened, 0);
     atomic_store(&s->most_open, atomic_load(&s->open));
     atomic_store(&s->first_us, 0);
@@ -87,6 +88,11 @@ void stats_fault(struct stats *s)
     atomic_fetch_add(&s->faults, 1);
 }
 
+void stats_unconditional(struct stats *s)
+{
+    atomic_fetch_add(&s->unconditional, 1);
+}
+
 void stats_body_in(struct stats *s, uint64_t n)
 {
     atomic_fetch_add(&s->bytes_in, n);
@@ -108,14 +114,16 @@ size_t stats_print(const struct stats *s, char *out, size_t cap)
                               bs_op_name((enum bs_op)i), (uint64_t)atomic_load(&s->requests[i]),
                               bs_op_name((enum bs_op)i), (uint64_t)atomic_load(&s->ok[i]),
                               bs_op_name((enum bs_op)i), (uint64_t)atomic_load(&s->refused[i]));
-    n += (size_t)snprintf(
-        out + n, cap - n,
-        "\"bytes_in\": %" PRIu64 ",\n\"bytes_out\": %" PRIu64 ",\n\"faults\": %" PRIu64
-        ",\n\"connections\": %" PRIu64 ",\n\"connections_now\": %" PRIdFAST64
-        ",\n\"connections_most\": %" PRIdFAST64 ",\n\"first_us\": %" PRIu64
-        ",\n\"last_us\": %" PRIu64 ",\n\"elapsed_us\": %" PRIu64 "\n}\n",
-        (uint64_t)atomic_load(&s->bytes_in), (uint64_t)atomic_load(&s->bytes_out),
-        (uint64_t)atomic_load(&s->faults), (uint64_t)atomic_load(&s->opened), atomic_load(&s->open),
-        atomic_load(&s->most_open), first, last, last > first ? last - first : 0);
+    n += (size_t)snprintf(out + n, cap - n,
+                          "\"bytes_in\": %" PRIu64 ",\n\"bytes_out\": %" PRIu64
+                          ",\n\"faults\": %" PRIu64 ",\n\"unconditional\": %" PRIu64
+                          ",\n\"connections\": %" PRIu64 ",\n\"connections_now\": %" PRIdFAST64
+                          ",\n\"connections_most\": %" PRIdFAST64 ",\n\"first_us\": %" PRIu64
+                          ",\n\"last_us\": %" PRIu64 ",\n\"elapsed_us\": %" PRIu64 "\n}\n",
+                          (uint64_t)atomic_load(&s->bytes_in), (uint64_t)atomic_load(&s->bytes_out),
+                          (uint64_t)atomic_load(&s->faults),
+                          (uint64_t)atomic_load(&s->unconditional),
+                          (uint64_t)atomic_load(&s->opened), atomic_load(&s->open),
+                          atomic_load(&s->most_open), first, last, last > first ? last - first : 0);
     return n;
 }

@@ -17,6 +17,8 @@ void stats_connection(struct stats *s, int step); /* +1 opened, -1 closed */
 void stats_request(struct stats *s, enum bs_op op);
 void stats_response(struct stats *s, enum bs_op op, int status);
 void stats_fault(struct stats *s);
+/* A write of a blob that would have replaced one. */
+void stats_unconditional(struct stats *s);
 void stats_body_in(struct stats *s, uint64_t n);
 void stats_body_out(struct stats *s, uint64_t n);
 

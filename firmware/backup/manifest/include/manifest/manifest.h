@@ -89,8 +89,10 @@ void manifest_table_block(const struct manifest *m, size_t number, const uint8_t
 /* Block i of `meta`; receipts are in m->meta.blocks. */
 void manifest_meta_block(const struct manifest *m, size_t i, struct flow_block *block);
 
-/* Names of blobs within the folder. */
+/* Names of blobs within the folder: a part of a stream (layout 0), a block of one (layout 1). */
 void manifest_blob_name(uint32_t stream, size_t part, char out[MANIFEST_NAME_SIZE]);
+void manifest_block_name(uint32_t stream, uint64_t block, const uint8_t salt[FLOW_SALT_SIZE],
+                         char out[MANIFEST_NAME_SIZE]);
 void manifest_meta_name(const uint8_t salt[FLOW_SALT_SIZE], char out[MANIFEST_NAME_SIZE]);
 
 #endif

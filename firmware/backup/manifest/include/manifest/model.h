@@ -22,6 +22,12 @@
 
 #define MANIFEST_ES256 1 /* alg: ECDSA P-256 with SHA-256, low s */
 
+/* How blocks become blobs. */
+enum manifest_layout {
+    MANIFEST_LISTS = 0, /* Put Block a block, Put Block List a blob */
+    MANIFEST_WHOLE = 1, /* a blob a block: where block lists are forbidden */
+};
+
 struct manifest_blob {
     char name[MANIFEST_NAME_SIZE];
     uint64_t first; /* block */
@@ -85,7 +91,7 @@ struct manifest {
     struct manifest_stream *streams;
     size_t stream_count;
     struct manifest_meta meta;
-    uint64_t layout;
+    uint64_t layout;    /* enum manifest_layout */
     struct cf_buf spki; /* identity of the writer, DER */
     uint64_t since;
     uint8_t endorsement[32];

@@ -30,9 +30,11 @@ struct upload_outcome {
 /* How an operation of a lane ended, for both ways. */
 void upload_judge(const struct blob_result *r, struct upload_outcome *out);
 
-/* One attempt at a block: its salt is in the block id, so a late answer can replace nothing. */
+/* One attempt at a block: its salt is in the block id, or in the blob's name, so that a late answer
+ * can replace nothing. */
 struct upload_block {
     const char *blob; /* with its folder */
+    bool whole;       /* the block is this blob (layout 1); else it becomes part of it */
     uint32_t stream;
     uint64_t number;
     const uint8_t *salt;
@@ -74,7 +76,7 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
                    struct upload_outcome *out);
 
 /* One attempt at a whole blob from memory, create-only. One that is there already is success when
- * its bytes are these. Waits. */
+ * its bytes are these. Its length is looked at; not being able to look changes nothing. Waits. */
 void upload_put(const struct upload_far *f, const char *blob, const void *data, size_t len,
                 struct upload_outcome *out);
 
