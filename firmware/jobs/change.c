@@ -10,7 +10,8 @@
 
 struct past {
     size_t kept;
-    char oldest[JOBS_ID_SIZE]; /* of the finished ones that are kept */
+    struct jobs_verified spared; /* the newest verified backup's record outlives its time */
+    char oldest[JOBS_ID_SIZE];   /* of the finished ones that are kept */
     int64_t oldest_end_s;
 };
 
@@ -23,6 +24,8 @@ static enum cf_rc find_past(void *ctx, const struct jobs_record *r, struct cf_er
     if (r->state == JOBS_IN_PROGRESS)
         return CF_OK;
     p->kept++;
+    if (strcmp(r->id, p->spared.job) == 0)
+        return CF_OK;
     if (p->oldest[0] == '\0' || r->end_s < p->oldest_end_s) {
         memcpy(p->oldest, r->id, sizeof p->oldest);
         p->oldest_end_s = r->end_s;
@@ -35,12 +38,16 @@ static enum cf_rc prune(struct jobs *j, struct store_txn *t, struct cf_err *e)
 {
     struct past p = { .kept = 0 };
 
-    enum cf_rc rc = jobs_row_each(store_txn_view(t), find_past, &p, e);
+    enum cf_rc rc = jobs_receipt_newest(store_txn_view(t), NULL, &p.spared, e);
+    if (rc == CF_OK)
+        rc = jobs_row_each(store_txn_view(t), find_past, &p, e);
     if (rc != CF_OK || p.oldest[0] == '\0')
         return rc;
     if (p.oldest_end_s >= jobs_now_s(j) - JOBS_KEEP_S && p.kept < JOBS_KEEP_MAX)
         return CF_OK;
-    return store_del(t, STORE_JOB, crypto_bytes_of(p.oldest, strlen(p.oldest)), e);
+    struct crypto_bytes id = crypto_bytes_of(p.oldest, strlen(p.oldest));
+    rc = store_del_prefix(t, STORE_RECEIPT, id, e);
+    return rc == CF_OK ? store_del(t, STORE_JOB, id, e) : rc;
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -199,6 +206,8 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
         rc = apply_end(j, &r, end, e);
     if (rc == CF_OK)
         rc = jobs_row_put(t, &r, e);
+    if (rc == CF_OK && end->receipt != NULL && r.state == JOBS_SUCCEEDED)
+        rc = jobs_receipt_put(t, &r, end->receipt, e);
     if (rc == CF_OK) {
         count_backup(&facts, &r);
         rc = jobs_facts_put(t, &facts, e);

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "crypto/crypto.h"
-#include "jobs/jobs.h"
+#include "jobs/receipts.h"
 #include "store/store.h"
 
 #define JOBS_INTERRUPTED "Interrupted" /* error code of what jobs_open found running */
@@ -48,6 +48,17 @@ CF_CHECK enum cf_rc jobs_row_each(struct store_view *v,
                                   enum cf_rc (*each)(void *ctx, const struct jobs_record *r,
                                                      struct cf_err *e),
                                   void *ctx, struct cf_err *e);
+
+/* Rows of STORE_RECEIPT. */
+CF_CHECK enum cf_rc jobs_receipt_put(struct store_txn *t, const struct jobs_record *r,
+                                     const struct jobs_receipt *p, struct cf_err *e);
+CF_CHECK enum cf_rc jobs_receipt_each(struct store_view *v,
+                                      enum cf_rc (*each)(void *ctx, const struct jobs_verified *v,
+                                                         struct cf_err *e),
+                                      void *ctx, struct cf_err *e);
+/* out->job is "" where there is none. */
+CF_CHECK enum cf_rc jobs_receipt_newest(struct store_view *v, const char *uri,
+                                        struct jobs_verified *out, struct cf_err *e);
 
 CF_CHECK enum cf_rc jobs_facts_put(struct store_txn *t, const struct jobs_facts *f,
                                    struct cf_err *e);

@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 #include "hal_sim/hal_sim.h"
-#include "jobs/jobs.h"
+#include "jobs/receipts.h"
 #include "store/store.h"
 #include "support/scratch.h"
 
@@ -300,6 +300,77 @@ static void progress_and_cancel_reach_the_running_job(void **state)
     assert_int_equal(jobs_get_progress(f->j).done_bytes, 0);
 }
 
+/* A verify of the backup made at `created_s`, ended; its id. */
+static void verified(struct fixture *f, uint64_t created_s, bool whole, enum jobs_event event,
+                     char id[JOBS_ID_SIZE])
+{
+    struct cf_err err;
+    struct jobs_record in = { .kind = JOBS_VERIFY }, r;
+    struct jobs_receipt p = { .bytes = "receipt", .len = 7 };
+    struct jobs_end end = { .event = event, .receipt = &p };
+    p.facts = (struct jobs_verified){ .whole = whole, .created_s = created_s, .seq = 9 };
+    p.facts.mac[31] = 5;
+    snprintf(in.uri, sizeof in.uri, "dir:/b");
+    snprintf(in.folder, sizeof in.folder, "mhsm-%u", (unsigned)created_s);
+    EXPECT_OK(jobs_start(f->j, &in, &r, &err));
+    EXPECT_OK(jobs_finish(f->j, r.id, &end, &err));
+    memcpy(id, r.id, JOBS_ID_SIZE);
+}
+
+static void a_receipt_is_kept_with_its_job_and_only_success_leaves_one(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct cf_buf out = { 0 };
+    char good[JOBS_ID_SIZE], failed[JOBS_ID_SIZE];
+    verified(f, 50, true, JOBS_EV_DONE, good);
+    verified(f, 60, true, JOBS_EV_ERROR, failed);
+    restart(f);
+    EXPECT_OK(jobs_receipt_get(f->j, good, &out, &err));
+    assert_int_equal(out.len, 7);
+    assert_memory_equal(out.data, "receipt", 7);
+    EXPECT_RC(CF_E_ABSENT, jobs_receipt_get(f->j, failed, &out, &err));
+    assert_string_equal(err.code, "NotFound");
+    EXPECT_RC(CF_E_ABSENT, jobs_receipt_get(f->j, "0123456789abcdef0123456789abcdef", &out, &err));
+    struct jobs_record r = start(f, JOBS_BACKUP);
+    finish(f, r.id, JOBS_EV_DONE);
+    EXPECT_RC(CF_E_ABSENT, jobs_receipt_get(f->j, r.id, &out, &err));
+    cf_buf_clear(&out);
+}
+
+static void the_newest_backup_verified_whole_is_known_and_outlives_its_time(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_verified v;
+    char newest[JOBS_ID_SIZE], other[JOBS_ID_SIZE];
+    EXPECT_RC(CF_E_ABSENT, jobs_newest_verified(f->j, NULL, &v, &err));
+    verified(f, 50, false, JOBS_EV_DONE, other); /* a sample proves no whole */
+    EXPECT_RC(CF_E_ABSENT, jobs_newest_verified(f->j, NULL, &v, &err));
+    verified(f, 40, true, JOBS_EV_DONE, newest);
+    verified(f, 30, true, JOBS_EV_DONE, other);
+    EXPECT_OK(jobs_newest_verified(f->j, NULL, &v, &err));
+    assert_string_equal(v.job, newest);
+    assert_string_equal(v.folder, "mhsm-40");
+    assert_int_equal(v.created_s, 40);
+    assert_int_equal(v.at_s, START_S);
+    assert_int_equal(v.seq, 9);
+    assert_int_equal(v.mac[31], 5);
+    EXPECT_OK(jobs_newest_verified(f->j, "dir:/b", &v, &err));
+    EXPECT_RC(CF_E_ABSENT, jobs_newest_verified(f->j, "dir:/other", &v, &err));
+    hal_sim_clock_step(f->clock, (JOBS_KEEP_S + 1) * 1000);
+    for (int i = 0; i < 6; i++) { /* one record goes at each start */
+        struct jobs_record r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+    }
+    struct cf_buf out = { 0 };
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, other, &(struct jobs_record){ 0 }, &err));
+    EXPECT_OK(jobs_receipt_get(f->j, newest, &out, &err));
+    EXPECT_OK(jobs_newest_verified(f->j, NULL, &v, &err));
+    assert_string_equal(v.job, newest);
+    cf_buf_clear(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -316,6 +387,8 @@ int main(void)
         TEST(a_restore_waits_for_a_backup_that_is_old_enough),
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
         TEST(progress_and_cancel_reach_the_running_job),
+        TEST(a_receipt_is_kept_with_its_job_and_only_success_leaves_one),
+        TEST(the_newest_backup_verified_whole_is_known_and_outlives_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

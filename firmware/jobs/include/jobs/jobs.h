@@ -97,11 +97,14 @@ void jobs_close(struct jobs *j); /* NULL is a no-op */
 CF_CHECK enum cf_rc jobs_start(struct jobs *j, const struct jobs_record *in,
                                struct jobs_record *out, struct cf_err *e);
 
+struct jobs_receipt; /* jobs/receipts.h */
+
 /* How a job ended. Texts may be NULL for "as it was". */
 struct jobs_end {
     enum jobs_event event;
     const char *details, *error_code, *error, *warning;
     uint64_t bytes, elapsed_ms;
+    const struct jobs_receipt *receipt; /* NULL: none. Kept only with JOBS_EV_DONE */
 };
 
 /* Changes the folder or the details of the running job. NULL leaves one as it is. */

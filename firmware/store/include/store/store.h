@@ -35,6 +35,7 @@ enum store_table {
     STORE_JOURNAL = 19, /* blocks and receipts of running jobs */
     STORE_STATE = 20,   /* the appliance's state, last backups, restore mode */
     STORE_DOMAIN = 21,
+    STORE_RECEIPT = 22, /* of verified backups */
     STORE_TABLE_MAX = 31,
 };
 

@@ -1,0 +1,52 @@
+/*
+ * Receipts of verified backups, kept beside the records of the jobs that made them. What a receipt
+ * says is signed inside it (backup/FORMAT.md, 12); here stand only the few facts by which it is
+ * found. It goes when its job's record goes, and the one of the newest verified backup stays.
+ * Threads: any.
+ */
+#ifndef JOBS_RECEIPTS_H
+#define JOBS_RECEIPTS_H
+
+#include "base/buf.h"
+#include "jobs/jobs.h"
+
+#define JOBS_RECEIPT_MAX 60000 /* bytes */
+
+/* Which backup, and what was proven of it. */
+struct jobs_verified {
+    char job[JOBS_ID_SIZE];
+    char uri[JOBS_URI_SIZE];       /* container, without a query */
+    char folder[JOBS_FOLDER_SIZE]; /* last segment */
+    int64_t at_s;                  /* end of the job, Unix seconds */
+    bool whole;                    /* every byte and every key; else a sample, or one key */
+    uint64_t created_s;            /* of the backup */
+    uint64_t seq;                  /* of the backup on the appliance that wrote it */
+    uint8_t backup_id[16];
+    uint8_t mac[32]; /* of its manifest: names its content */
+};
+
+/* What a job leaves when it succeeds; job, uri, folder and at_s are taken from its record. */
+struct jobs_receipt {
+    const void *bytes; /* 1..JOBS_RECEIPT_MAX */
+    size_t len;
+    struct jobs_verified facts;
+};
+
+/* Appends the receipt of a job. CF_E_ABSENT "NotFound": no such job, or it left none (it failed, it
+ * still runs, or it is of a kind that gives none). */
+CF_CHECK enum cf_rc jobs_receipt_get(struct jobs *j, const char *id, struct cf_buf *out,
+                                     struct cf_err *e);
+
+/* Every receipt, in no order. `each` borrows; anything but CF_OK stops and is returned. It must not
+ * call jobs. */
+CF_CHECK enum cf_rc jobs_verified_each(struct jobs *j,
+                                       enum cf_rc (*each)(void *ctx, const struct jobs_verified *v,
+                                                          struct cf_err *e),
+                                       void *ctx, struct cf_err *e);
+
+/* The newest backup (by its own time) that was verified whole, in `uri`, or anywhere (NULL).
+ * CF_E_ABSENT "NotFound": there is none. */
+CF_CHECK enum cf_rc jobs_newest_verified(struct jobs *j, const char *uri, struct jobs_verified *out,
+                                         struct cf_err *e);
+
+#endif
