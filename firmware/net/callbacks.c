@@ -32,6 +32,7 @@ size_t net_on_read(char *buf, size_t size, size_t n, void *arg)
         }
     }
     t->pulled += len;
+    net_cork(t, t->pulled < t->req.body_len);
     return len;
 }
 

@@ -118,6 +118,7 @@ void net_lane_free(struct net_lane *lane)
 static void finish(struct net_transfer *t, CURLcode code)
 {
     struct net_lane *lane = t->lane;
+    net_cork(t, false); /* an answer may have come before the body's end */
     unlink_open(t);
     net_result_finish(t, code);
     struct net_result r = t->result;

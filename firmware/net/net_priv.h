@@ -7,6 +7,7 @@
 #include "net/net.h"
 
 #define NET_SHOWN_URL_MAX 160
+#define NET_SOCKETS_MAX   64
 
 /* One exchange. Its easy handle outlives it: the lane keeps both for the next. */
 struct net_transfer {
@@ -20,7 +21,12 @@ struct net_transfer {
     char shown_url[NET_SHOWN_URL_MAX];
     char curl_text[CURL_ERROR_SIZE];
     uint64_t pulled;
-    bool canceled, headed;
+    bool canceled, headed, corked;
+};
+
+struct net_socket {
+    curl_socket_t fd;
+    long port; /* the near end's; 0: not asked yet */
 };
 
 struct net_lane {
@@ -30,6 +36,8 @@ struct net_lane {
     uint32_t connect_timeout_ms, stall_timeout_ms;
     char *ca_file, *client_cert_file, *client_key_file, *proxy, *unix_socket, *user_agent;
     struct curl_slist *resolve;
+    struct net_socket sockets[NET_SOCKETS_MAX]; /* open ones, in no order */
+    unsigned nsockets;
 };
 
 extern const char *const net_method_names[];
@@ -45,6 +53,10 @@ void net_abandon(struct net_transfer *t);
 /* result.c: the class and text of what curl said at the end. */
 void net_result_finish(struct net_transfer *t, CURLcode code);
 bool net_is_success(int status);
+
+/* cork.c. Begins and ends the holding back of segments that are not full. */
+bool net_cork_setup(CURL *easy, struct net_lane *lane);
+void net_cork(struct net_transfer *t, bool on);
 
 /* callbacks.c */
 size_t net_on_read(char *buf, size_t size, size_t n, void *arg);

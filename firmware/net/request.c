@@ -73,7 +73,7 @@ static bool set_callbacks(struct net_transfer *t)
     SET(ok, t->easy, CURLOPT_WRITEDATA, t);
     SET(ok, t->easy, CURLOPT_HEADERFUNCTION, net_on_header);
     SET(ok, t->easy, CURLOPT_HEADERDATA, t);
-    return ok;
+    return ok && net_cork_setup(t->easy, t->lane);
 }
 
 enum cf_rc net_transfer_new(struct net_lane *lane, struct net_transfer **out, struct cf_err *e)
@@ -187,7 +187,7 @@ static void take_request(struct net_transfer *t, const struct net_request *req)
         t->req.max_answer = req->push != NULL ? UINT64_MAX : KEPT_ANSWER_DEFAULT;
     t->result = (struct net_result){ .want = req->want, .nwant = req->nwant };
     t->pulled = 0;
-    t->canceled = t->headed = false;
+    t->canceled = t->headed = t->corked = false;
     t->curl_text[0] = '\0';
     net_safe_url(req->url, t->shown_url, sizeof t->shown_url);
 }

@@ -2,6 +2,7 @@
  * Measures one backup and, unless told not to, one restore of random partition data against a blob
  * server: run_measure URI TOKEN MIB THREADS CONNECTIONS [backup]
  * Of keys: run_measure dir|URI TOKEN KEYS THREADS CONNECTIONS keys
+ * STORAGE_CA in the environment names the server's certificate authority.
  */
 #include "support/run_bench.h"
 
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "crypto/privkey.h"
 
 static double now_s(void)
 {
@@ -124,6 +126,8 @@ int main(int argc, char **argv)
     struct jobs_record r;
     char folder[JOBS_FOLDER_SIZE];
     cf_log_setup(CF_LOG_ERROR, STDERR_FILENO);
+    if (!crypto_wipe_freed()) /* as cofferd does */
+        return 2;
     if (strcmp(argv[1], "dir") == 0)
         o.uri = o.token = NULL;
     if (argc > 6 && strcmp(argv[6], "keys") == 0) {
