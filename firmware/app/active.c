@@ -99,6 +99,7 @@ static enum cf_rc open_run(struct appliance *a, const struct app_keyring *ring, 
         .connections = (unsigned)c->connections,
         .limit_rate = c->limit_rate,
         .attempts = (unsigned)c->attempts,
+        .patience_ms = c->patience_s * 1000,
         .min_backup_age_s =
             of_board ? (a->board->bench ? 0 : APP_MIN_BACKUP_AGE_S) : (int64_t)c->min_backup_age_s,
     };

@@ -48,7 +48,8 @@ struct app_config {
     size_t dir_root_count;
     uint64_t connections;
     uint64_t limit_rate; /* bytes a second of one job; 0: no limit */
-    uint64_t attempts;   /* at one request */
+    uint64_t attempts;   /* at one request, until the first has succeeded */
+    uint64_t patience_s; /* then: without any success */
     uint64_t stall_ms;   /* without a byte, before an attempt is given up */
     /* storage, where a request names no SAS */
     char managed_identity[16]; /* none, imds, arc, app-service */

@@ -5,6 +5,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
+static void tell_waiting(struct jobs *j, struct jobs_record *r)
+{
+    if (r->state != JOBS_IN_PROGRESS)
+        return;
+    pthread_mutex_lock(&j->lock);
+    if (j->locked.waiting[0] != '\0' && strcmp(j->locked.running, r->id) == 0)
+        memcpy(r->details, j->locked.waiting, sizeof r->details);
+    pthread_mutex_unlock(&j->lock);
+}
+
 enum cf_rc jobs_get(struct jobs *j, const char *id, struct jobs_record *out, struct cf_err *e)
 {
     struct store_view *v = NULL;
@@ -13,6 +25,8 @@ enum cf_rc jobs_get(struct jobs *j, const char *id, struct jobs_record *out, str
     if (rc == CF_OK)
         rc = jobs_row_get(v, id, out, e);
     store_view_end(v);
+    if (rc == CF_OK)
+        tell_waiting(j, out);
     return rc;
 }
 
@@ -80,8 +94,10 @@ static enum cf_rc give(struct jobs *j, enum jobs_kind kind, size_t max, each_job
         if (kind != 0 && g.item[i].kind != kind)
             continue;
         rc = jobs_row_get(v, g.item[i].id, &r, e);
-        if (rc == CF_OK)
+        if (rc == CF_OK) {
+            tell_waiting(j, &r);
             rc = each(ctx, &r, e);
+        }
         max--;
     }
     store_view_end(v);
@@ -132,6 +148,13 @@ struct jobs_progress jobs_get_progress(struct jobs *j)
         .done_bytes = atomic_load_explicit(&j->done_bytes, memory_order_relaxed),
         .total_bytes = atomic_load_explicit(&j->total_bytes, memory_order_relaxed),
     };
+}
+
+void jobs_set_waiting(struct jobs *j, const char *text)
+{
+    pthread_mutex_lock(&j->lock);
+    cf_utf8_clean(text, j->locked.waiting, sizeof j->locked.waiting);
+    pthread_mutex_unlock(&j->lock);
 }
 
 enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e)

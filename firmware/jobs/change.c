@@ -217,7 +217,7 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
     store_end(t);
     if (rc == CF_OK) {
         j->locked.facts = facts;
-        j->locked.running[0] = '\0';
+        j->locked.running[0] = j->locked.waiting[0] = '\0';
         cf_log(CF_LOG_INFO, "jobs", "ended", "job=%s kind=\"%s\" state=%s", r.id,
                jobs_kind_name(r.kind), jobs_state_name(r.state));
     }

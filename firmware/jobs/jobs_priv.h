@@ -27,7 +27,8 @@ struct jobs {
     struct hal_entropy *entropy;
     pthread_mutex_t lock; /* one change at a time; also over `locked` */
     struct {
-        char running[JOBS_ID_SIZE]; /* "" while none runs */
+        char running[JOBS_ID_SIZE];   /* "" while none runs */
+        char waiting[JOBS_TEXT_SIZE]; /* "": the running one gets on */
         struct jobs_facts facts;
     } locked;
     atomic_bool restore_mode; /* mirror of locked.facts, for every request */

@@ -5,7 +5,10 @@
 #include "net_priv.h"
 
 #define KEPT_ANSWER_DEFAULT (1u << 20)
-#define RECEIVE_BYTES       (128L * 1024)
+/* Bytes a second that a transfer must reach over the stall timeout: a far side that gives a byte
+ * now and then would hold a connection for ever. */
+#define SPEED_FLOOR   1024L
+#define RECEIVE_BYTES (128L * 1024)
 
 const char *const net_method_names[] = { "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" };
 
@@ -52,7 +55,7 @@ static bool set_transport(CURL *easy, const struct net_lane *lane)
     SET(ok, easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)NET_PIECE_BYTES);
     SET(ok, easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     SET(ok, easy, CURLOPT_CONNECTTIMEOUT_MS, (long)lane->connect_timeout_ms);
-    SET(ok, easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    SET(ok, easy, CURLOPT_LOW_SPEED_LIMIT, SPEED_FLOOR);
     SET(ok, easy, CURLOPT_LOW_SPEED_TIME, (long)((lane->stall_timeout_ms + 999) / 1000));
     SET(ok, easy, CURLOPT_USERAGENT, lane->user_agent);
     if (lane->resolve != NULL)

@@ -45,12 +45,14 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     test_blobserver_start(&f->server, NULL);
     test_blobserver_sas("rcwdl", "60", NULL, f->sas);
-    struct run_bench_options o = { .partitions = 1,
-                                   .bytes = 40 << 20,
-                                   .own_clock = true,
-                                   .uri = f->server.url,
-                                   .token = f->sas,
-                                   .run = { .threads = 2, .connections = 4, .attempts = 5 } };
+    struct run_bench_options o = {
+        .partitions = 1,
+        .bytes = 40 << 20,
+        .own_clock = true,
+        .uri = f->server.url,
+        .token = f->sas,
+        .run = { .threads = 2, .connections = 4, .attempts = 5, .patience_ms = 20000 }
+    };
     o.run.storage.stall_timeout_ms = 1000;
     o.run.domain.recorder = &recorder;
     run_bench_open(&f->b, &o);
@@ -143,16 +145,32 @@ static void a_refusal_ends_the_backup_at_once(void **state)
     assert_int_equal(r.state, JOBS_FAILED);
 }
 
-static void attempts_are_bounded(void **state)
+static void attempts_are_bounded_until_the_storage_was_reached(void **state)
 {
     struct fixture *f = *state;
     struct jobs_record r;
     f->b.o.run.attempts = 2;
     run_bench_restart(&f->b);
+    test_blobserver_fault(&f->server, "op=PutBlock every=1 action=status:503");
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_non_null(strstr(r.error, "given up after 2 attempts"));
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 2);
+}
+
+static void once_it_was_reached_the_time_without_a_success_decides(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->b.o.run.attempts = 2;
+    f->b.o.run.patience_ms = 1500;
+    run_bench_restart(&f->b);
     test_blobserver_fault(&f->server, "op=PutBlock blob=s0 every=1 action=status:503");
     run_bench_backup(&f->b, &r);
     assert_int_equal(r.state, JOBS_FAILED);
-    assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 1 + 2);
+    assert_string_equal(r.error_code, "ServiceUnavailable");
+    assert_non_null(strstr(r.error, "nothing went through for 1 min; check network"));
+    assert_true(test_blobserver_stat(&f->server, "PutBlock") > 1 + 2);
 }
 
 static void a_canceled_backup_stops_and_is_no_backup(void **state)
@@ -241,12 +259,13 @@ static void a_manifest_that_may_be_out_there_has_used_its_number(void **state)
     struct fixture *f = *state;
     struct jobs_record r;
     char folder[JOBS_FOLDER_SIZE];
-    f->b.o.run.attempts = 1;
+    f->b.o.run.patience_ms = 300;
     run_bench_restart(&f->b);
-    test_blobserver_fault(&f->server, "op=PutBlob blob=manifest action=commit-status:500");
+    test_blobserver_fault(&f->server, "op=PutBlob blob=manifest every=1 action=commit-status:500");
     run_bench_backup(&f->b, &r);
     assert_int_equal(r.state, JOBS_FAILED);
     memcpy(folder, r.folder, sizeof folder);
+    test_blobserver_no_faults(&f->server);
     run_bench_restart(&f->b);
     run_bench_backup(&f->b, &r);
     assert_int_equal(r.state, JOBS_SUCCEEDED);
@@ -299,7 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_backup_gets_through_what_passes),
         T(a_refusal_ends_the_backup_at_once),
-        T(attempts_are_bounded),
+        T(attempts_are_bounded_until_the_storage_was_reached),
+        T(once_it_was_reached_the_time_without_a_success_decides),
         T(a_canceled_backup_stops_and_is_no_backup),
         T(a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup),
         T(a_missing_second_copy_is_a_warning),

@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import bench
 
 # Quick to give up, so that a test of it is short.
-IMPATIENT = ("--set", "storage.attempts=4", "--set", "storage.stall_ms=1000")
+IMPATIENT = ("--set", "storage.attempts=4", "--set", "storage.patience_s=4", "--set", "storage.stall_ms=1000")
 
 
 class Storage(bench.Case):

@@ -19,7 +19,8 @@ class Storage(bench.Case):
     @classmethod
     def prepare(cls):
         cls.ours, cls.theirs = certificate(cls.folder, "ours"), certificate(cls.folder, "theirs")
-        cls.hsm = cls.bench("--storage-ca", str(cls.ours[0]), "--set", "storage.attempts=2")
+        cls.hsm = cls.bench("--storage-ca", str(cls.ours[0]), "--set", "storage.attempts=2",
+                            "--set", "storage.patience_s=2")
         cls.hsm.create("ec")
         cls.before = cls.hsm.state()
 

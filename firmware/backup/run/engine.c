@@ -20,7 +20,6 @@ struct mover {
 
 struct engine {
     struct engine_options o;
-    unsigned attempts;
     struct hal_clock *clock;
     pthread_mutex_t lock;
     pthread_cond_t work_cond; /* movers wait here */
@@ -67,8 +66,7 @@ static void rest(struct slot *s, const struct upload_outcome *out)
     struct engine *g = s->engine;
     uint32_t random = 0;
     struct cf_err err = out->err;
-    if (++s->attempt >= g->attempts) {
-        (void)cf_err_ctx(&err, err.rc, "given up after %u attempts", s->attempt);
+    if (!patience_left(g->o.job, ++s->attempt, &err)) {
         s->state = SLOT_IDLE;
         fail(g, err.rc, &err);
         return;
@@ -95,6 +93,7 @@ static void ended(void *ctx, const struct blob_result *r)
     s->blob_size = r->size;
     enum cf_rc rc = out.err.rc;
     if (out.verdict == UPLOAD_DONE) {
+        patience_heard(g->o.job);
         out.err = (struct cf_err){ 0 };
         rc = g->work.end(g->work.ctx, s, &out.err);
     }
@@ -275,7 +274,6 @@ enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struc
     if (!g)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     g->o = *o;
-    g->attempts = ro->attempts ? ro->attempts : RUN_ATTEMPTS;
     g->clock = ro->clock;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work_cond, NULL);

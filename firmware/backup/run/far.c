@@ -34,14 +34,13 @@ enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e)
 enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct cf_err *e)
 {
     struct upload_far f = far_of(j);
-    unsigned most = j->r->o.attempts ? j->r->o.attempts : RUN_ATTEMPTS;
     struct upload_outcome out = { .verdict = UPLOAD_AGAIN };
-    for (unsigned n = 1; n <= most && out.verdict == UPLOAD_AGAIN; n++) {
+    for (unsigned n = 1; out.verdict == UPLOAD_AGAIN; n++) {
         uint32_t random = 0;
         if (job_canceled(j))
             return CF_FAIL(e, CF_E_CANCEL, "canceled");
         attempt(ctx, &f, &out);
-        if (out.verdict != UPLOAD_AGAIN || n == most)
+        if (out.verdict != UPLOAD_AGAIN || !patience_left(j, n, &out.err))
             break;
         (void)!hal_entropy_fill(j->r->o.entropy, &random, sizeof random, NULL);
         uint32_t delay = blob_retry_delay_ms(n, out.retry_after_ms, random);
@@ -50,8 +49,10 @@ enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct 
         if (!job_pause(j, delay))
             return CF_FAIL(e, CF_E_CANCEL, "canceled");
     }
-    if (out.verdict == UPLOAD_DONE)
+    if (out.verdict == UPLOAD_DONE) {
+        patience_heard(j);
         return CF_OK;
+    }
     if (e && e->rc == CF_OK)
         *e = out.err;
     return out.err.rc;

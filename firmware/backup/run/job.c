@@ -232,6 +232,7 @@ enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out, s
     snprintf(in.folder, sizeof in.folder, "%s", j->kind == JOBS_BACKUP ? "" : j->folder);
     snprintf(in.key, sizeof in.key, "%s", j->key);
     j->started_ms = hal_clock_monotonic_ms(r->o.clock);
+    patience_begin(j, false);
     pthread_mutex_lock(&r->lock);
     enum cf_rc rc = launch_locked(j, &in, out, e); /* from here on `j` may be gone */
     pthread_mutex_unlock(&r->lock);

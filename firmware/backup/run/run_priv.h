@@ -13,6 +13,7 @@
 
 #define RUN_CONNECTIONS 8
 #define RUN_ATTEMPTS    12
+#define RUN_PATIENCE_MS UINT64_C(21600000) /* six hours */
 #define RUN_NICE        10
 #define RUN_POLL_MS     500 /* how soon a cancellation is noticed */
 
@@ -52,6 +53,9 @@ struct job {
     atomic_uint_fast64_t done_bytes;  /* plain */
     atomic_uint_fast64_t total_bytes; /* plain, as far as known */
     atomic_uint_fast64_t wire_bytes;
+    atomic_bool reached;           /* the far side did something for this job once */
+    atomic_uint_fast64_t heard_ms; /* when it last did; monotonic */
+    atomic_bool waiting;           /* the status says so */
     bool past_domain; /* the backup is of our domain: what fails from here on is not told */
     char details[JOBS_TEXT_SIZE];
     char warning[JOBS_TEXT_SIZE];
@@ -86,6 +90,16 @@ CF_CHECK enum cf_rc job_pace(struct job *j, size_t bytes, struct cf_err *e);
 void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]);
+
+/* --- patience: may an attempt be repeated? Any thread ------------------------------------------
+ */
+
+/* `reached`: an earlier life of this job had reached its far side. */
+void patience_begin(struct job *j, bool reached);
+void patience_heard(struct job *j); /* an operation succeeded */
+/* After `tried` attempts at one thing: before the first success of the job their number decides,
+ * behind it how long nothing at all has succeeded. False: `err` says so too. */
+bool patience_left(struct job *j, unsigned tried, struct cf_err *err);
 
 /* The error as the status shows it: code and text. What must not be told after the domain check is
  * one sentence; `place` (the true text) goes to the audit log. */

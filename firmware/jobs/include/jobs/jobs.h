@@ -144,6 +144,9 @@ struct jobs_progress {
 void jobs_set_progress(struct jobs *j, uint64_t done_bytes, uint64_t total_bytes);
 struct jobs_progress jobs_get_progress(struct jobs *j);
 
+/* Why the running job does not get on; its details until it is "" again. In memory only. */
+void jobs_set_waiting(struct jobs *j, const char *text);
+
 /* Asks the running job to stop; jobs_cancel_asked tells its threads. CF_E_ABSENT, CF_E_STATE. */
 CF_CHECK enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e);
 bool jobs_cancel_asked(struct jobs *j);

@@ -40,7 +40,7 @@ struct net_options {
     const char *user_agent;
     unsigned connections;        /* kept and at most open [16] */
     uint32_t connect_timeout_ms; /* [10,000] name, TCP and TLS */
-    uint32_t stall_timeout_ms;   /* [60,000] without one byte either way; whole seconds */
+    uint32_t stall_timeout_ms;   /* [60,000] at under 1 KiB a second; whole seconds */
 };
 
 struct net_lane;

@@ -69,7 +69,8 @@ struct run_options {
     unsigned connections;   /* of all threads together; 0: 8 */
     uint64_t limit_rate;    /* bytes a second to and from storage, of a job that chose none; 0: no
                                limit */
-    unsigned attempts;      /* at one block before the job fails; 0: 12 */
+    unsigned attempts;      /* at one request, before the job's first success; 0: 12 */
+    uint64_t patience_ms;   /* without any success behind it, before the job fails; 0: 6 hours */
     uint32_t record_block;  /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
     uint8_t chunk_log2;     /* 0: 18, 256 KiB. Tests make it small */
 };

@@ -1,0 +1,57 @@
+#include "run_priv.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define SAY_AFTER_MS 10000 /* a pause that the status need not tell is shorter */
+
+/* Whether the far side of this job was ever there decides how long it is waited for: a host name
+ * with a typo fails in minutes, a network that is lost under way may take hours to come back. */
+void patience_begin(struct job *j, bool reached)
+{
+    atomic_store(&j->heard_ms, hal_clock_monotonic_ms(j->r->o.clock));
+    atomic_store(&j->reached, reached);
+}
+
+void patience_heard(struct job *j)
+{
+    atomic_store(&j->heard_ms, hal_clock_monotonic_ms(j->r->o.clock));
+    atomic_store(&j->reached, true);
+    if (atomic_exchange(&j->waiting, false))
+        jobs_set_waiting(j->r->o.jobs, "");
+}
+
+static void say(struct job *j, uint64_t silent_ms, const struct cf_err *err)
+{
+    char text[JOBS_TEXT_SIZE], when[32] = "";
+    time_t since = (time_t)((hal_clock_unix_ms(j->r->o.clock) - (int64_t)silent_ms) / 1000);
+    struct tm tm;
+    if (gmtime_r(&since, &tm))
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    snprintf(text, sizeof text, "waiting for the storage since %s: %s", when, err->text);
+    atomic_store(&j->waiting, true);
+    jobs_set_waiting(j->r->o.jobs, text);
+}
+
+bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
+{
+    const struct run_options *o = &j->r->o;
+    uint64_t most_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
+    uint64_t now = hal_clock_monotonic_ms(o->clock), heard = atomic_load(&j->heard_ms);
+    uint64_t silent_ms = now > heard ? now - heard : 0;
+    if (!atomic_load(&j->reached)) {
+        if (tried < (o->attempts ? o->attempts : RUN_ATTEMPTS))
+            return true;
+        (void)cf_err_ctx(err, err->rc, "given up after %u attempts", tried);
+        return false;
+    }
+    if (silent_ms >= SAY_AFTER_MS)
+        say(j, silent_ms, err);
+    if (silent_ms < most_ms)
+        return true;
+    (void)cf_err_ctx(err, err->rc,
+                     "nothing went through for %llu min; check network and storage, then start "
+                     "again",
+                     (unsigned long long)((silent_ms + 59999) / 60000));
+    return false;
+}
