@@ -51,10 +51,9 @@ static enum cf_rc answer(struct api *a, const struct api_request *rq, const stru
     for (size_t i = 0; i < page->count; i++)
         api_put_item(a, rq, &w, &page->item[i], l->versioned);
     json_close(&w);
-    if (page->more && page->count) {
-        const struct keystore_bundle *last = &page->item[page->count - 1];
-        rc = put_next(a, rq, &w, l, l->versioned ? last->version.id : last->key.name, e);
-    }
+    if (page->more) /* a page of versions that has more is full */
+        rc = put_next(a, rq, &w, l,
+                      l->versioned ? page->item[page->count - 1].version.id : page->last, e);
     json_close(&w);
     enum cf_rc end = json_wr_end(&w);
     return rc != CF_OK ? rc : end;

@@ -91,9 +91,8 @@ struct appliance {
     pthread_mutex_t lock;  /* one provisioning step at a time; also guards `pin` */
     struct cf_secret *pin; /* brought over the local socket, until the token is open */
     char pin_refused[192]; /* why the last one did not open it; under the lock */
-    char rotate_after[KEYSTORE_NAME_MAX +
-                      1]; /* where the walk over rotation policies stands; main thread */
-    int wake_fd;          /* eventfd: the main loop has something to do */
+    struct keystore_walk rotate_walk, expire_walk; /* over all keys; main thread */
+    int wake_fd;                                   /* eventfd: the main loop has something to do */
 };
 
 /* --- appliance.c: what needs no HSM ------------------------------------------------------------

@@ -24,6 +24,7 @@
 #define PIN_FILE_MAX 256
 #define TICK_MS      60000
 #define PURGE_A_TICK 64
+#define WALKS_A_TICK 10 /* of KEYSTORE_LOOKS keys: a quarter of a second */
 
 struct options {
     const char *config;
@@ -148,6 +149,20 @@ static enum cf_rc try_pin(struct appliance *a, struct cf_err *e)
     return rc;
 }
 
+/* Stops early at the end of the keys; a store of a million is walked through in ten minutes. */
+static enum cf_rc expire_some(struct appliance *a, size_t *purged, struct cf_err *e)
+{
+    enum cf_rc rc = CF_OK;
+    for (unsigned i = 0; rc == CF_OK && i < WALKS_A_TICK && *purged < PURGE_A_TICK; i++) {
+        size_t gone = 0;
+        rc = keystore_expire(a->keystore, &a->expire_walk, PURGE_A_TICK - *purged, &gone, e);
+        *purged += gone;
+        if (!a->expire_walk.after[0])
+            break;
+    }
+    return rc;
+}
+
 static void tick(struct appliance *a)
 {
     size_t purged = 0, rotated = 0;
@@ -156,7 +171,7 @@ static void tick(struct appliance *a)
     enum cf_rc rc = CF_OK;
     bool live = a->keystore && !jobs_restore_mode(a->jobs);
     if (live)
-        rc = keystore_expire(a->keystore, PURGE_A_TICK, &purged, &err);
+        rc = expire_some(a, &purged, &err);
     if (live)
         rotated = app_rotate_some(a);
     if (rc == CF_OK && purged)

@@ -1,5 +1,5 @@
-/* Rotation by policy: some keys a tick, so that a store of a hundred thousand holds up nothing.
- * Policies count in days; a walk through such a store takes two hours. */
+/* Rotation by policy: some keys a tick, so that a store of a million holds up nothing. Policies
+ * count in days; a walk takes a tick for each 400,000 keys or each thousand that have a policy. */
 #include "appliance.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "api/rotation.h"
 #include "base/log.h"
 
-#define PAGES_A_TICK   40 /* of KEYSTORE_PAGE_MAX keys */
+#define PAGES_A_TICK   40 /* of KEYSTORE_PAGE_MAX keys that have a policy */
 #define ROTATED_A_TICK 4  /* an RSA key takes seconds */
 
 static enum cf_rc is_due(struct appliance *a, const struct keystore_bundle *k, int64_t now_s,
@@ -67,21 +67,23 @@ size_t app_rotate_some(struct appliance *a)
     bool more = true;
     for (unsigned i = 0; i < PAGES_A_TICK && more && done < ROTATED_A_TICK; i++) {
         struct keystore_page page = { 0 };
-        const char *after = a->rotate_after[0] ? a->rotate_after : NULL;
+        char *after = a->rotate_walk.after;
         struct cf_err err = { 0 };
-        if (keystore_list(a->keystore, KEYSTORE_LIVE, after, KEYSTORE_PAGE_MAX, &page, &err) !=
-            CF_OK) {
+        if (keystore_list(a->keystore, KEYSTORE_ROTATING, *after ? after : NULL, KEYSTORE_PAGE_MAX,
+                          &page, &err) != CF_OK) {
             cf_log(CF_LOG_WARN, "app", "rotation-failed", "reason=\"%s\"", err.text);
             break;
         }
         for (size_t k = 0; k < page.count && done < ROTATED_A_TICK; k++) {
             done += rotated(a, &page.item[k], now_s);
-            memcpy(a->rotate_after, page.item[k].key.name, sizeof a->rotate_after);
+            memcpy(after, page.item[k].key.name, sizeof a->rotate_walk.after);
         }
         more = page.more;
+        if (done < ROTATED_A_TICK) /* all of the page is done, and what it passed over */
+            memcpy(after, page.last, sizeof page.last);
         keystore_page_clear(&page);
     }
     if (!more && done < ROTATED_A_TICK)
-        a->rotate_after[0] = 0;
+        a->rotate_walk.after[0] = 0;
     return done;
 }

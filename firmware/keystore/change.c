@@ -191,49 +191,53 @@ enum cf_rc keystore_purge(struct keystore *ks, const char *name, struct cf_err *
     return rc == CF_OK ? purge(ks, lower, 0, &purged, e) : rc;
 }
 
-/* The first name after `after` whose retention is over; empty: none. */
-static enum cf_rc next_due(struct keystore *ks, uint64_t now, char name[KEYSTORE_NAME_MAX + 1],
-                           struct cf_err *e)
+/* Walks on to the next key whose retention is over; false: the walk stopped without one, at its end
+ * (then it stands at the beginning again) or after `*looks` keys. */
+static enum cf_rc next_due(struct keystore *ks, struct keystore_walk *walk, size_t *looks,
+                           uint64_t now, bool *due, struct cf_err *e)
 {
     struct store_view *v = NULL;
     struct store_cursor *c = NULL;
     struct store_row row = { 0 };
-    bool more = true, due = false;
-    struct store_range r = { .after = crypto_bytes_of(name, strlen(name)) };
+    bool more = true;
+    struct store_range r = { .after = crypto_bytes_of(walk->after, strlen(walk->after)) };
+    *due = false;
     enum cf_rc rc = store_live_read(ks->o.live, &v, e);
     if (rc == CF_OK)
         rc = store_scan(v, STORE_KEY, &r, &c, e);
-    while (rc == CF_OK && more && !due) {
+    for (; rc == CF_OK && more && !*due && *looks; --*looks) {
         struct key_row key = { 0 };
         rc = store_next(c, &row, &more, e);
         if (rc == CF_OK && more)
             rc = key_row_decode(&row, &key, e);
-        due = rc == CF_OK && more && key.k.deleted && key.k.purge_at <= now;
-        if (due)
-            rc = keystore_name(key.k.name, name, e);
+        *due = rc == CF_OK && more && key.k.deleted && key.k.purge_at <= now;
+        if (rc == CF_OK && more)
+            rc = keystore_name(key.k.name, walk->after, e);
         key_row_clear(&key);
     }
-    if (!due)
-        name[0] = 0;
+    if (!more)
+        walk->after[0] = 0;
     store_row_clear(&row);
     store_cursor_end(c);
     store_view_end(v);
     return rc;
 }
 
-enum cf_rc keystore_expire(struct keystore *ks, size_t max, size_t *purged, struct cf_err *e)
+enum cf_rc keystore_expire(struct keystore *ks, struct keystore_walk *walk, size_t max,
+                           size_t *purged, struct cf_err *e)
 {
-    char name[KEYSTORE_NAME_MAX + 1] = "";
     uint64_t now = now_s(ks);
+    size_t looks = ks->o.looks ? ks->o.looks : KEYSTORE_LOOKS;
+    bool due = true;
     enum cf_rc rc = CF_OK;
     *purged = 0;
-    while (rc == CF_OK && *purged < max) {
+    while (rc == CF_OK && due && *purged < max) {
         bool gone = false;
         struct cf_err meanwhile = { 0 };
-        rc = next_due(ks, now, name, e);
-        if (rc != CF_OK || !name[0])
+        rc = next_due(ks, walk, &looks, now, &due, e);
+        if (rc != CF_OK || !due)
             break;
-        rc = purge(ks, name, now, &gone, &meanwhile);
+        rc = purge(ks, walk->after, now, &gone, &meanwhile);
         if (rc == CF_E_ABSENT) /* recovered or purged in between */
             rc = CF_OK;
         else if (rc != CF_OK)

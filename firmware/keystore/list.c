@@ -84,7 +84,37 @@ struct listing {
     struct store_cursor *cursor;
     enum keystore_which which;
     size_t limit;
+    size_t looks; /* left to this page */
 };
+
+static bool wanted(const struct key_row *key, enum keystore_which which)
+{
+    bool live = !key->k.deleted;
+    switch (which) {
+    case KEYSTORE_LIVE:
+        return live;
+    case KEYSTORE_DELETED:
+        return !live;
+    case KEYSTORE_ROTATING:
+        return live && key->rotation.len != 0;
+    }
+    return false;
+}
+
+/* One key on to the page; a wanted one that finds it full says that there are more. */
+static enum cf_rc look_at(struct listing *l, const struct key_row *key, struct keystore_page *page,
+                          struct cf_err *e)
+{
+    bool want = wanted(key, l->which);
+    if (want && page->count == l->limit) {
+        page->more = true;
+        return CF_OK;
+    }
+    enum cf_rc rc = want ? add_key(l->view, key, page, e) : CF_OK;
+    memcpy(page->last, key->k.name, sizeof page->last);
+    page->more = --l->looks == 0;
+    return rc;
+}
 
 static enum cf_rc fill_keys(struct listing *l, struct keystore_page *page, struct cf_err *e)
 {
@@ -97,11 +127,8 @@ static enum cf_rc fill_keys(struct listing *l, struct keystore_page *page, struc
         if (rc != CF_OK || !more)
             break;
         rc = key_row_decode(&row, &key, e);
-        bool wanted = (key.k.deleted != 0) == (l->which == KEYSTORE_DELETED);
-        if (rc == CF_OK && wanted && page->count == l->limit)
-            page->more = true;
-        else if (rc == CF_OK && wanted)
-            rc = add_key(l->view, &key, page, e);
+        if (rc == CF_OK)
+            rc = look_at(l, &key, page, e);
         key_row_clear(&key);
     }
     store_row_clear(&row);
@@ -112,7 +139,9 @@ enum cf_rc keystore_list(struct keystore *ks, enum keystore_which which, const c
                          size_t limit, struct keystore_page *page, struct cf_err *e)
 {
     char lower[KEYSTORE_NAME_MAX + 1] = "";
-    struct listing l = { .which = which, .limit = limit };
+    struct listing l = { .which = which,
+                         .limit = limit,
+                         .looks = ks->o.looks ? ks->o.looks : KEYSTORE_LOOKS };
     enum cf_rc rc = after ? keystore_name(after, lower, e) : CF_OK;
     struct store_range r = { .after = crypto_bytes_of(lower, strlen(lower)) };
     if (rc == CF_OK)

@@ -328,6 +328,7 @@ static void retention_ends_by_itself_purge_protection_or_not(void **state)
     struct cf_err err;
     struct keystore_counts n;
     size_t purged = 0;
+    struct keystore_walk walk = { 0 };
     b->options.purge_protection = true;
     keystore_bench_reopen(b);
     make(b, "a", NULL);
@@ -338,20 +339,47 @@ static void retention_ends_by_itself_purge_protection_or_not(void **state)
     hal_sim_clock_step(b->clock, DAY_MS);
     EXPECT_OK(keystore_delete(b->ks, "b", NULL, &err));
     hal_sim_clock_step(b->clock, 6 * DAY_MS - 1);
-    EXPECT_OK(keystore_expire(b->ks, 10, &purged, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
     assert_int_equal(purged, 0);
     hal_sim_clock_step(b->clock, 1);
-    EXPECT_OK(keystore_expire(b->ks, 10, &purged, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
     assert_int_equal(purged, 1);
     hal_sim_clock_step(b->clock, DAY_MS);
-    EXPECT_OK(keystore_expire(b->ks, 0, &purged, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 0, &purged, &err));
     assert_int_equal(purged, 0);
-    EXPECT_OK(keystore_expire(b->ks, 10, &purged, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
     assert_int_equal(purged, 1);
     EXPECT_OK(keystore_count(b->ks, &n, &err));
     assert_int_equal(n.keys, 1);
     assert_int_equal(n.deleted, 0);
     assert_int_equal(n.versions, 1);
+}
+
+/* What is due comes in portions: a call looks at a few keys, however many there are. */
+static void expiry_goes_on_where_it_stopped(void **state)
+{
+    struct keystore_bench *b = *state;
+    struct cf_err err;
+    struct keystore_walk walk = { 0 };
+    size_t purged = 0;
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    b->options.looks = 2;
+    keystore_bench_reopen(b);
+    for (size_t i = 0; i < 5; i++)
+        make(b, names[i], NULL);
+    EXPECT_OK(keystore_delete(b->ks, "b", NULL, &err));
+    EXPECT_OK(keystore_delete(b->ks, "e", NULL, &err));
+    hal_sim_clock_step(b->clock, 8 * DAY_MS);
+    static const struct {
+        size_t purged;
+        const char *after;
+    } calls[] = { { 1, "b" }, { 0, "d" }, { 1, "" }, { 0, "c" }, { 0, "" }, { 0, "c" } };
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+        print_message("  call %zu: %zu purged, stands at \"%s\"\n", i, purged, walk.after);
+        assert_int_equal(purged, calls[i].purged);
+        assert_string_equal(walk.after, calls[i].after);
+    }
 }
 
 /* Names of a whole list, page by page. */
@@ -367,9 +395,10 @@ static void list_all(struct keystore_bench *b, enum keystore_which which, size_t
         for (size_t i = 0; i < p.count; i++) {
             strcat(out, p.item[i].key.name);
             strcat(out, ",");
-            snprintf(after, sizeof after, "%s", p.item[i].key.name);
         }
         more = p.more;
+        assert_true(!more || strcmp(after, p.last) != 0);
+        snprintf(after, sizeof after, "%s", p.last);
         keystore_page_clear(&p);
     }
 }
@@ -396,6 +425,46 @@ static void lists_come_in_pages_without_memory(void **state)
     EXPECT_CODE(CF_E_INPUT, "BadParameter", keystore_list(b->ks, KEYSTORE_LIVE, NULL, 0, &p, &err));
     EXPECT_CODE(CF_E_INPUT, "BadParameter",
                 keystore_list(b->ks, KEYSTORE_LIVE, NULL, 26, &p, &err));
+}
+
+/* A page's time must not grow with the keys that it passes over: the one deleted key behind many
+ * live ones, or the other way round. */
+static void a_page_looks_at_few_keys_and_may_be_empty(void **state)
+{
+    struct keystore_bench *b = *state;
+    struct cf_err err;
+    struct keystore_page p = { 0 };
+    char got[200];
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g" };
+    b->options.looks = 3;
+    keystore_bench_reopen(b);
+    for (size_t i = 0; i < 7; i++)
+        make(b, names[i], NULL);
+    EXPECT_OK(keystore_delete(b->ks, "g", NULL, &err));
+    EXPECT_OK(keystore_list(b->ks, KEYSTORE_DELETED, NULL, 25, &p, &err));
+    assert_int_equal(p.count, 0);
+    assert_true(p.more);
+    assert_string_equal(p.last, "c");
+    keystore_page_clear(&p);
+    list_all(b, KEYSTORE_DELETED, 25, got);
+    assert_string_equal(got, "g,");
+    list_all(b, KEYSTORE_LIVE, 25, got);
+    assert_string_equal(got, "a,b,c,d,e,f,");
+}
+
+static void only_live_keys_with_a_policy_are_rotating(void **state)
+{
+    struct keystore_bench *b = *state;
+    struct cf_err err;
+    char got[200];
+    make(b, "a", NULL);
+    make(b, "b", NULL);
+    make(b, "c", NULL);
+    EXPECT_OK(keystore_rotation_set(b->ks, "b", "{}", &err));
+    EXPECT_OK(keystore_rotation_set(b->ks, "c", "{}", &err));
+    EXPECT_OK(keystore_delete(b->ks, "c", NULL, &err));
+    list_all(b, KEYSTORE_ROTATING, 25, got);
+    assert_string_equal(got, "b,");
 }
 
 static void versions_are_listed_in_order_of_creation(void **state)
@@ -550,7 +619,10 @@ int main(void)
         CASE(a_deleted_key_keeps_its_name_until_purge),
         CASE(a_purge_drops_the_role_assignments_of_the_key_and_no_others),
         CASE(retention_ends_by_itself_purge_protection_or_not),
+        CASE(expiry_goes_on_where_it_stopped),
         CASE(lists_come_in_pages_without_memory),
+        CASE(a_page_looks_at_few_keys_and_may_be_empty),
+        CASE(only_live_keys_with_a_policy_are_rotating),
         CASE(versions_are_listed_in_order_of_creation),
         CASE(rotation_copies_what_the_current_version_is),
         CASE(a_token_that_fails_leaves_no_trace),

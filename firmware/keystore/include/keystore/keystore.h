@@ -36,6 +36,7 @@ struct keystore_options {
     size_t generations;
     uint32_t retention_days; /* 7..90 */
     bool purge_protection;
+    uint32_t looks; /* KEYSTORE_LOOKS but in tests: 0 */
 };
 
 /* CF_E_ARG: retention or keyring out of range. */
@@ -80,10 +81,16 @@ CF_CHECK enum cf_rc keystore_recover(struct keystore *ks, const char *name,
  * CF_E_DENIED: purge protection. */
 CF_CHECK enum cf_rc keystore_purge(struct keystore *ks, const char *name, struct cf_err *e);
 
-/* Purges up to `max` deleted keys whose retention is over, purge protection or not; `*purged` says
- * how many. Called now and then by whoever owns a timer. */
-CF_CHECK enum cf_rc keystore_expire(struct keystore *ks, size_t max, size_t *purged,
-                                    struct cf_err *e);
+/* Where a walk over all keys stands: a name, or "" at the beginning. */
+struct keystore_walk {
+    char after[KEYSTORE_NAME_MAX + 1];
+};
+
+/* Goes on through the keys, KEYSTORE_LOOKS at the most, and purges up to `max` deleted ones whose
+ * retention is over, purge protection or not; `*purged` says how many. Called now and then by
+ * whoever owns a timer; behind the last key the walk begins anew. */
+CF_CHECK enum cf_rc keystore_expire(struct keystore *ks, struct keystore_walk *walk, size_t max,
+                                    size_t *purged, struct cf_err *e);
 
 /* --- reading -----------------------------------------------------------------------------------
  */
@@ -95,7 +102,9 @@ CF_CHECK enum cf_rc keystore_get_deleted(struct keystore *ks, const char *name,
                                          struct keystore_bundle *out, struct cf_err *e);
 
 /* Up to `limit` (1..KEYSTORE_PAGE_MAX) keys with names after `after` (NULL: from the first), each
- * with its current version. `page` starts zeroed; keystore_page_clear frees it. */
+ * with its current version. A page that has looked at KEYSTORE_LOOKS keys ends there, with fewer
+ * items or none, so that its time does not depend on how many keys there are.
+ * `page` starts zeroed; keystore_page_clear frees it. */
 CF_CHECK enum cf_rc keystore_list(struct keystore *ks, enum keystore_which which, const char *after,
                                   size_t limit, struct keystore_page *page, struct cf_err *e);
 /* Versions in order of creation, after the one with id `after`. No such key, or deleted: empty. */

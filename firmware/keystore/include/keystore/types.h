@@ -19,6 +19,7 @@
 #define KEYSTORE_TAGS_MAX     15
 #define KEYSTORE_TAG_CHARS    256 /* characters, up to four bytes each */
 #define KEYSTORE_PAGE_MAX     25
+#define KEYSTORE_LOOKS        10000 /* keys that one page looks at, wanted or not */
 #define KEYSTORE_POLICY_MAX   16384 /* bytes of a release policy's data */
 #define KEYSTORE_ROTATION_MAX 8192
 
@@ -117,12 +118,17 @@ struct keystore_bundle {
 };
 void keystore_bundle_clear(struct keystore_bundle *b);
 
-enum keystore_which { KEYSTORE_LIVE, KEYSTORE_DELETED };
+enum keystore_which {
+    KEYSTORE_LIVE,
+    KEYSTORE_DELETED,
+    KEYSTORE_ROTATING, /* live, with a rotation policy */
+};
 
 struct keystore_page {
     struct keystore_bundle *item; /* count of them */
     size_t count;
-    bool more; /* the next page begins after the last item */
+    bool more; /* of keys: the next page begins after `last`; of versions: after the last item */
+    char last[KEYSTORE_NAME_MAX + 1]; /* the last key looked at, which need not be an item */
 };
 void keystore_page_clear(struct keystore_page *p);
 
