@@ -45,18 +45,6 @@ void call_refuse(struct call *c, const struct shared *sh, enum bs_error e)
     call_refuse_status(c, row->status, row->code, row->message);
 }
 
-static void refuse_by_fault(struct call *c)
-{
-    int status = (int)c->fault.value;
-    const char *code = c->fault.code;
-    if (code[0] == '\0')
-        code = status == 503   ? "ServerBusy"
-               : status == 500 ? "InternalError"
-               : status == 403 ? "AuthenticationFailed"
-                               : "ScriptedFault";
-    call_refuse_status(c, status, code, "As the scenario asks.");
-}
-
 static enum bs_error authorize(const struct call *c, const struct shared *sh)
 {
     const struct options *o = sh->opt;
@@ -90,8 +78,9 @@ static enum bs_error perform(struct call *c, const struct shared *sh)
         e = forbidden(c->op, sh->opt->policy);
     if (e != BS_OK)
         return e;
-    if (c->fault.action == FAULT_FLIP && c->body != NULL && c->fault.value < c->body_len)
-        c->body[c->fault.value] ^= 0xff;
+    e = call_fault_before(c, sh);
+    if (e != BS_OK)
+        return e;
     return c->req->method == HTTP_GET || c->req->method == HTTP_HEAD ? call_read(c, sh)
                                                                      : call_write(c, sh);
 }
@@ -102,15 +91,16 @@ void call_run(struct call *c, const struct shared *sh)
         call_admin(c, sh);
         return;
     }
-    if (c->fault.action == FAULT_STATUS || c->fault.action == FAULT_EARLY_STATUS) {
-        refuse_by_fault(c);
+    if (c->fault.action == FAULT_STATUS || c->fault.action == FAULT_EARLY_STATUS ||
+        c->fault.action == FAULT_REDIRECT) {
+        call_fault_answer(c);
         return;
     }
     enum bs_error e = perform(c, sh);
     if (e != BS_OK)
         call_refuse(c, sh, e);
     if (c->fault.action == FAULT_COMMIT_STATUS)
-        refuse_by_fault(c);
+        call_fault_answer(c);
     if (c->fault.action == FAULT_FLIP && c->req->method == HTTP_GET)
         c->reply.flip = c->fault.value;
 }
@@ -120,7 +110,7 @@ void call_finish_head(struct call *c)
     struct reply *r = &c->reply;
     struct text head = { 0 };
     char date[64];
-    time_t now = time(NULL);
+    time_t now = time(NULL) + (c->fault.action == FAULT_DATE ? (time_t)c->fault.value : 0);
     struct tm tm;
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
     uint64_t len = r->content != NULL ? r->count : r->text.len;

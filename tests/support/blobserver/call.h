@@ -59,6 +59,11 @@ void call_run(struct call *c, const struct shared *sh);
 void call_refuse(struct call *c, const struct shared *sh, enum bs_error e);
 void call_refuse_status(struct call *c, int status, const char *code, const char *message);
 
+/* What a fault does before the request is done; not BS_OK: answer with that. */
+enum bs_error call_fault_before(struct call *c, const struct shared *sh);
+/* Answers as the fault says. */
+void call_fault_answer(struct call *c);
+
 /* The two halves of call_run, and the control endpoints. */
 enum bs_error call_read(struct call *c, const struct shared *sh);
 enum bs_error call_write(struct call *c, const struct shared *sh);

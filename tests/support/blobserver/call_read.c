@@ -18,6 +18,14 @@ static void add_properties(struct call *c, const struct store_content *now)
              etag, date);
 }
 
+/* As many bytes from further on, as far as there are any. */
+static void move_on(struct call *c)
+{
+    struct reply *r = &c->reply;
+    uint64_t room = r->content->size - r->first - r->count;
+    r->first += c->fault.value < room ? c->fault.value : room;
+}
+
 static enum bs_error get_blob(struct call *c, const struct shared *sh)
 {
     struct reply *r = &c->reply;
@@ -32,16 +40,20 @@ static enum bs_error get_blob(struct call *c, const struct shared *sh)
     const char *range = http_header(c->req, "x-ms-range");
     if (range == NULL)
         range = http_header(c->req, "Range");
-    if (c->op == OP_HEAD_BLOB)
+    if (c->op == OP_HEAD_BLOB || c->fault.action == FAULT_WHOLE)
         range = NULL;
     int status = http_range(range, r->content->size, &r->first, &r->count);
     if (status == 416)
         return BS_INVALID_RANGE;
     r->status = status == 206 ? 206 : 200;
+    if (c->fault.action == FAULT_SHIFT)
+        move_on(c);
     if (status == 206)
         text_add(&r->head, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", r->first,
                  r->first + r->count - 1,
                  c->fault.action == FAULT_LENGTH ? c->fault.value : r->content->size);
+    if (c->fault.action == FAULT_DISPLACE)
+        move_on(c);
     add_properties(c, r->content);
     return BS_OK;
 }

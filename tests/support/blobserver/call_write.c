@@ -33,6 +33,10 @@ static enum bs_error put_block(struct call *c, const struct shared *sh)
         return BS_INVALID_HEADER;
     uint8_t *data = c->body;
     c->body = NULL;
+    if (c->fault.action == FAULT_LATE) {
+        store_late(sh->store, &c->target, id, data, c->body_len);
+        return BS_OK;
+    }
     return store_put_block(sh->store, &c->target, id, data, c->body_len);
 }
 

@@ -197,7 +197,7 @@ static enum conn_wait make_answer(struct conn *c)
             call_refuse(call, c->sh, c->refusal);
         else
             call_run(call, c->sh);
-        if (call->fault.action == FAULT_COMMIT_RESET)
+        if (call->fault.action == FAULT_COMMIT_RESET || call->fault.action == FAULT_LATE)
             return reset(c);
         if (!c->req.keep_alive)
             call->reply.close = true;

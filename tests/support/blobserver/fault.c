@@ -43,6 +43,17 @@ static const struct {
     { "flip", FAULT_FLIP, true },
     { "etag", FAULT_ETAG, false },
     { "length", FAULT_LENGTH, true },
+    { "redirect", FAULT_REDIRECT, true },
+    { "date", FAULT_DATE, true },
+    { "expired", FAULT_EXPIRED, false },
+    { "shift", FAULT_SHIFT, true },
+    { "displace", FAULT_DISPLACE, true },
+    { "whole", FAULT_WHOLE, false },
+    { "delete-container", FAULT_DELETE_CONTAINER, false },
+    { "plant", FAULT_PLANT, false },
+    { "steal", FAULT_STEAL, false },
+    { "forget", FAULT_FORGET, false },
+    { "late", FAULT_LATE, false },
 };
 
 struct faults *faults_new(void)
@@ -124,6 +135,12 @@ static bool parse_word(struct rule *r, char *word)
         return copy_text(r->blob, sizeof r->blob, value);
     if (strcmp(word, "nth") == 0)
         return http_u64(value, &r->nth) && r->nth > 0;
+    if (strcmp(word, "from") == 0) {
+        r->times = UINT64_MAX;
+        return http_u64(value, &r->nth) && r->nth > 0;
+    }
+    if (strcmp(word, "as") == 0)
+        return copy_text(r->fault.as, sizeof r->fault.as, value);
     if (strcmp(word, "every") == 0)
         return http_u64(value, &r->every) && r->every > 0;
     if (strcmp(word, "times") == 0)

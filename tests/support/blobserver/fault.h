@@ -1,12 +1,12 @@
 /*
  * Scripted misbehaviour. One rule a line, words in any order, '#' starts a comment:
  *
- *   op=NAME|*  [blob=PART] [nth=N | every=N] [times=N]  action=WHAT[:VALUE]  [code=C]
- * [retry-after=S]
+ *   op=NAME|*  [blob=PART] [nth=N | from=N | every=N] [times=N]  action=WHAT[:VALUE]  [code=C]
+ * [retry-after=S] [as=NAME]
  *
- * A rule counts the requests that fit op and blob, and fires at the nth (default the first) or at
- * every Nth of them, at most `times` times (default once for nth, without end for every). Where
- * several rules would fire, the first one does. Actions:
+ * A rule counts the requests that fit op and blob, and fires at the nth (default the first), at the
+ * Nth and all that follow (from), or at every Nth of them, at most `times` times (default once for
+ * nth, without end for the others). Where several rules would fire, the first one does. Actions:
  *
  *   status:N         read the body, do nothing, answer N (code= and retry-after= go into it)
  *   early-status:N   answer N before the body is read and close
@@ -23,6 +23,17 @@
  *   flip:N           change the bits of byte N: of the answer's body, or of the body stored
  *   etag             answer with an ETag that fits nothing
  *   length:N         say that the blob has N bytes (HEAD, and the total of Content-Range)
+ *   redirect:N       read the body, do nothing, answer N with a Location on this server
+ *   date:N           answer with a Date N seconds ahead
+ *   expired          answer as to a token whose time is over
+ *   shift:N          send the range N bytes further on, and say so
+ *   displace:N       send the range N bytes further on, and say that it is the one asked for
+ *   whole            send all of the blob with 200, whatever range was asked for
+ *   delete-container delete the container, then go on
+ *   plant            put a foreign blob NAME (as=) beside this one, then go on
+ *   steal            make the blob of the uncommitted blocks but the last, then go on
+ *   forget           drop the uncommitted blocks of the blob, then go on
+ *   late             Put Block: reset, and do it behind the next Put Block of this blob
  */
 #ifndef BLOBSERVER_FAULT_H
 #define BLOBSERVER_FAULT_H
@@ -47,7 +58,18 @@ enum fault_action {
     FAULT_UNSIZED,
     FAULT_FLIP,
     FAULT_ETAG,
-    FAULT_LENGTH
+    FAULT_LENGTH,
+    FAULT_REDIRECT,
+    FAULT_DATE,
+    FAULT_EXPIRED,
+    FAULT_SHIFT,
+    FAULT_DISPLACE,
+    FAULT_WHOLE,
+    FAULT_DELETE_CONTAINER,
+    FAULT_PLANT,
+    FAULT_STEAL,
+    FAULT_FORGET,
+    FAULT_LATE
 };
 
 #define FAULT_AT_END UINT64_MAX
@@ -57,6 +79,7 @@ struct fault {
     uint64_t value;
     int retry_after_s; /* -1: none */
     char code[64];
+    char as[64];
 };
 
 struct faults;

@@ -24,6 +24,11 @@ static SSL_CTX *tls_context(const struct options *o)
         SSL_CTX_free(ctx);
         return NULL;
     }
+    if (o->tls_old) {
+        SSL_CTX_set_security_level(ctx, 0);
+        (void)SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+        (void)SSL_CTX_set_max_proto_version(ctx, TLS1_VERSION);
+    }
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, 128 * 1024);

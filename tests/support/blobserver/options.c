@@ -25,6 +25,7 @@ enum {
     KEY_ARC_KEY,
     KEY_LIFE,
     KEY_POLICY,
+    KEY_OLD,
 };
 
 static const struct argp_option table[] = {
@@ -48,6 +49,7 @@ static const struct argp_option table[] = {
     { "rate-bytes", KEY_RATE, "N", 0, "Bytes a second of one connection, each way", 0 },
     { "tls-cert", KEY_CERT, "FILE", 0, "Serve TLS with this certificate chain (PEM)", 0 },
     { "tls-key", KEY_KEY, "FILE", 0, "and this key (PEM)", 0 },
+    { "tls-old", KEY_OLD, 0, 0, "Speak TLS 1.0 alone", 0 },
     { "scenario", KEY_SCENARIO, "FILE", 0, "Faults to play from the start", 0 },
     { "with-parent", KEY_PARENT, 0, 0, "Stop when standard input closes", 0 },
     { "make-sas", KEY_MAKE_SAS, "SP", 0, "Print a SAS for the first container and exit", 0 },
@@ -129,6 +131,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORM:
         o->worm = true;
+        return 0;
+    case KEY_OLD:
+        o->tls_old = true;
         return 0;
     case KEY_ACCOUNT_SAS:
         o->sas_account = true;

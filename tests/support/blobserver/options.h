@@ -18,7 +18,7 @@ enum options_policy {
 struct options {
     uint16_t port;
     unsigned threads;
-    bool discard, worm, require_sas, with_parent;
+    bool discard, worm, require_sas, with_parent, tls_old;
     enum options_policy policy;
     uint64_t latency_ms, rate_bytes;
     const char *account, *account_key, *bearer;

@@ -106,7 +106,10 @@ void stats_body_out(struct stats *s, uint64_t n)
 size_t stats_print(const struct stats *s, char *out, size_t cap)
 {
     uint64_t first = atomic_load(&s->first_us), last = atomic_load(&s->last_us);
-    size_t n = (size_t)snprintf(out, cap, "{\n");
+    uint64_t all = 0;
+    for (size_t i = 0; i < OP_COUNT; i++)
+        all += atomic_load(&s->requests[i]);
+    size_t n = (size_t)snprintf(out, cap, "{\n\"requests\": %" PRIu64 ",\n", all);
     for (size_t i = 0; i < OP_COUNT; i++)
         n += (size_t)snprintf(out + n, cap - n,
                               "\"%s\": %" PRIu64 ",\n\"%s.ok\": %" PRIu64

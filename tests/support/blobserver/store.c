@@ -82,6 +82,7 @@ void store_pending_clear(struct blob *b)
 
 void store_blob_free(struct blob *b)
 {
+    store_block_release(b->late);
     store_pending_clear(b);
     store_release(b->content);
     free(b->name);

@@ -70,6 +70,14 @@ enum bs_error store_put_list(struct store *s, const struct store_target *t,
                              struct store_condition cond, const struct store_wanted *list,
                              size_t count);
 
+/* What only faults do. A container goes with all its blobs; a stolen blob is made of all its
+ * uncommitted blocks but the last; a late block takes effect behind the next of its blob. */
+enum bs_error store_container_delete(struct store *s, const struct store_target *t);
+void store_forget(struct store *s, const struct store_target *t);
+void store_steal(struct store *s, const struct store_target *t);
+void store_late(struct store *s, const struct store_target *t, const char *id, uint8_t *data,
+                uint64_t size);
+
 /* `*out` is given back with store_release. */
 enum bs_error store_get(struct store *s, const struct store_target *t, struct store_content **out);
 void store_release(struct store_content *c);

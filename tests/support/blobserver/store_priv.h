@@ -23,6 +23,8 @@ struct pending {
 
 struct blob {
     char *name;
+    struct store_block *late; /* NULL: none; its id: */
+    char late_id[STORE_ID_MAX + 1];
     struct store_content *content; /* NULL: nothing committed yet */
     struct pending *pending;       /* sorted by id */
     size_t npending, cap;
@@ -49,6 +51,13 @@ size_t store_blob_index(const struct container *c, const char *name, bool *found
 struct blob *store_find_blob(const struct container *c, const char *name);
 struct blob *store_add_blob(struct container *c, const char *name);
 void store_blob_free(struct blob *b);
+
+/* Adds an uncommitted block, or replaces it. */
+enum bs_error store_stage(struct store *s, const struct store_target *t, const char *id,
+                          struct store_block *block);
+
+/* What a fault kept of this blob comes now. */
+void store_land_late(struct store *s, const struct store_target *t);
 
 struct store_block *store_block_new(uint8_t *data, uint64_t size);
 struct store_block *store_block_hold(struct store_block *b);

@@ -87,8 +87,8 @@ static bool same_id_length(const struct blob *b, const char *id)
     return true;
 }
 
-static enum bs_error stage(struct store *s, const struct store_target *t, const char *id,
-                           struct store_block *block)
+enum bs_error store_stage(struct store *s, const struct store_target *t, const char *id,
+                          struct store_block *block)
 {
     struct container *c = store_find_container(s, t);
     if (c == NULL)
@@ -117,7 +117,9 @@ enum bs_error store_put_block(struct store *s, const struct store_target *t, con
 {
     struct store_block *block = store_block_new(data, size);
     pthread_mutex_lock(&s->lock);
-    enum bs_error e = stage(s, t, id, block);
+    enum bs_error e = store_stage(s, t, id, block);
+    if (e == BS_OK)
+        store_land_late(s, t);
     pthread_mutex_unlock(&s->lock);
     store_block_release(block);
     return e;
