@@ -3,79 +3,6 @@
 
 #include "handlers_priv.h"
 
-static bool restores(enum jobs_kind k)
-{
-    return k == JOBS_RESTORE || k == JOBS_SELECTIVE || k == JOBS_PRE_RESTORE || k == JOBS_VERIFY;
-}
-
-static void put_error(struct json_wr *w, const struct jobs_record *j)
-{
-    if (j->state != JOBS_FAILED) {
-        json_put_null(w, "error");
-        return;
-    }
-    json_put_object(w, "error");
-    json_put_text(w, "code", j->error_code[0] ? j->error_code : "InternalError");
-    json_put_text(w, "message", j->error[0] ? j->error : "The job failed");
-    json_put_null(w, "innererror");
-    json_close(w);
-}
-
-/* What the appliance knows beyond the service's own members; clients skip what they do not know. */
-static void put_more(struct api *a, struct json_wr *w, const struct jobs_record *j)
-{
-    json_put_object(w, "coffer");
-    json_put_text(w, "kind", jobs_kind_name(j->kind));
-    json_put_text(w, "folder", j->folder[0] ? j->folder : NULL);
-    if (j->state == JOBS_IN_PROGRESS) {
-        struct jobs_progress p = jobs_get_progress(a->cfg.jobs);
-        json_put_int(w, "doneBytes", (int64_t)p.done_bytes);
-        json_put_int(w, "totalBytes", (int64_t)p.total_bytes);
-    } else {
-        json_put_int(w, "bytes", (int64_t)j->bytes);
-        json_put_int(w, "elapsedMs", (int64_t)j->elapsed_ms);
-    }
-    if (j->warning[0])
-        json_put_text(w, "warning", j->warning);
-    json_close(w);
-}
-
-static void put_folder_uri(struct json_wr *w, const struct jobs_record *j)
-{
-    char uri[JOBS_URI_SIZE + JOBS_FOLDER_SIZE + 1];
-    snprintf(uri, sizeof uri, "%s/%s", j->uri, j->folder);
-    bool made = j->kind == JOBS_BACKUP && j->state == JOBS_SUCCEEDED;
-    json_put_text(w, "azureStorageBlobContainerUri", made ? uri : NULL);
-}
-
-/* API document 2.4: endTime stays null until the end, which old clients judge by. */
-static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *j)
-{
-    json_put_object(w, NULL);
-    json_put_text(w, "status", jobs_state_name(j->state));
-    json_put_text(w, "statusDetails", j->details[0] ? j->details : NULL);
-    put_error(w, j);
-    json_put_int(w, "startTime", j->start_s);
-    if (j->state == JOBS_IN_PROGRESS)
-        json_put_null(w, "endTime");
-    else
-        json_put_int(w, "endTime", j->end_s > 0 ? j->end_s : j->start_s);
-    json_put_text(w, "jobId", j->id);
-    if (!restores(j->kind))
-        put_folder_uri(w, j);
-    put_more(a, w, j);
-    json_close(w);
-}
-
-static enum cf_rc put_status(struct api *a, const struct jobs_record *j, struct api_reply *rp,
-                             struct cf_err *e)
-{
-    struct json_wr w;
-    json_wr_init(&w, &rp->body, e);
-    put_job(a, &w, j);
-    return json_wr_end(&w);
-}
-
 /* "https://acct.blob.../cont/" and "?sv=..." as people paste them (2.4, input tolerance). */
 static enum cf_rc read_storage(const struct json *v, struct cf_buf *uri, struct api_job_order *o,
                                struct cf_err *e)
@@ -109,7 +36,7 @@ static enum cf_rc check_storage(const struct api_job_order *o, struct cf_err *e)
         return CF_OK;
     if (!o->storage_uri)
         return API_BAD(e, "storageResourceUri is missing");
-    if (restores(o->kind) && !o->folder)
+    if (api_job_restores(o->kind) && !o->folder)
         return API_BAD(e, "The backup's folder is missing");
     return CF_OK; /* no token: fine for a directory; the store says so where it needs one */
 }
@@ -154,7 +81,7 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
     const struct json *storage = body;
     const char *member = o->kind == JOBS_SELECTIVE ? "folder" : "folderToRestore";
     enum cf_rc rc = CF_OK;
-    if (restores(o->kind)) {
+    if (api_job_restores(o->kind)) {
         storage = NULL;
         rc = json_opt_object(body, "sasTokenParameters", &storage, e);
         if (rc == CF_OK)
@@ -177,9 +104,9 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
 static enum cf_rc accepted(struct api *a, const struct jobs_record *j, struct api_reply *rp,
                            struct cf_err *e)
 {
-    enum cf_rc rc = put_status(a, j, rp, e);
+    enum cf_rc rc = api_put_status(a, j, rp, e);
     snprintf(rp->async_path, sizeof rp->async_path, "/%s/%s/pending",
-             restores(j->kind) ? "restore" : "backup", j->id);
+             api_job_restores(j->kind) ? "restore" : "backup", j->id);
     rp->retry_after = true;
     rp->status = 202;
     return rc;
@@ -250,12 +177,12 @@ static enum cf_rc pending(struct api *a, const struct api_request *rq, bool rest
 {
     struct jobs_record j;
     enum cf_rc rc = jobs_get(a->cfg.jobs, rq->arg, &j, e);
-    if (rc == CF_OK && restores(j.kind) != restore)
+    if (rc == CF_OK && api_job_restores(j.kind) != restore)
         rc = cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "The given jobId is not found"), "NotFound");
     if (rc != CF_OK)
         return rc;
     rp->retry_after = j.state == JOBS_IN_PROGRESS;
-    return put_status(a, &j, rp, e);
+    return api_put_status(a, &j, rp, e);
 }
 
 enum cf_rc api_get_backup_pending(struct api *a, struct api_request *rq, struct api_reply *rp,
@@ -275,7 +202,7 @@ static enum cf_rc last(struct api *a, enum jobs_kind kind, struct api_reply *rp,
 {
     struct jobs_record j;
     enum cf_rc rc = jobs_last(a->cfg.jobs, kind, &j, e);
-    return rc == CF_OK ? put_status(a, &j, rp, e) : rc;
+    return rc == CF_OK ? api_put_status(a, &j, rp, e) : rc;
 }
 
 enum cf_rc api_get_restore(struct api *a, struct api_request *rq, struct api_reply *rp,
@@ -290,32 +217,4 @@ enum cf_rc api_get_key_restore(struct api *a, struct api_request *rq, struct api
 {
     (void)rq;
     return last(a, JOBS_SELECTIVE, rp, e);
-}
-
-struct job_list {
-    struct api *a;
-    struct json_wr w;
-};
-
-static enum cf_rc put_listed(void *ctx, const struct jobs_record *j, struct cf_err *e)
-{
-    struct job_list *l = ctx;
-    (void)e;
-    put_job(l->a, &l->w, j);
-    return CF_OK;
-}
-
-/* An extension of ours: every job that is still known, newest first. */
-enum cf_rc api_get_jobs(struct api *a, struct api_request *rq, struct api_reply *rp,
-                        struct cf_err *e)
-{
-    struct job_list l = { .a = a };
-    (void)rq;
-    json_wr_init(&l.w, &rp->body, e);
-    json_put_object(&l.w, NULL);
-    json_put_array(&l.w, "value");
-    enum cf_rc rc = jobs_list(a->cfg.jobs, put_listed, &l, e);
-    json_close(&l.w);
-    json_close(&l.w);
-    return rc == CF_OK ? json_wr_end(&l.w) : rc;
 }

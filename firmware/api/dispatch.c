@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "server_priv.h"
+#include "handlers_priv.h"
 
 /* "Bearer <token>"; the scheme in any letter case (RFC 9110 11.1). */
 static const char *bearer_token(const char *authorization)
@@ -92,12 +92,31 @@ static enum cf_rc find_scope(struct api_request *rq, struct cf_err *e)
     return CF_OK;
 }
 
+/* Either right will do where there is no such job, to be told so. */
+static enum cf_rc authorise_by_kind(struct api *a, const struct api_request *rq, struct cf_err *e)
+{
+    const struct api_gate *g = a->cfg.gate;
+    enum access_action of_backups = rq->route->action;
+    enum access_action of_restores =
+        of_backups == ACCESS_BACKUP_START ? ACCESS_RESTORE_START : ACCESS_RESTORE_STATUS;
+    struct jobs_record j;
+    bool known = a->cfg.jobs && jobs_get(a->cfg.jobs, rq->arg, &j, NULL) == CF_OK;
+    if (known)
+        return g->require(g->ctx, &rq->who, api_job_restores(j.kind) ? of_restores : of_backups,
+                          &rq->scope, e);
+    if (g->require(g->ctx, &rq->who, of_restores, &rq->scope, NULL) == CF_OK)
+        return CF_OK;
+    return g->require(g->ctx, &rq->who, of_backups, &rq->scope, e);
+}
+
 static enum cf_rc authorise(struct api *a, struct api_request *rq, struct cf_err *e)
 {
     const struct api_gate *g = a->cfg.gate;
     const struct api_route *r = rq->route;
     if ((r->flags & API_STARTER) && rq->arg && g->started(g->ctx, rq->arg, rq->who.oid))
         return CF_OK;
+    if (r->flags & API_BY_KIND)
+        return authorise_by_kind(a, rq, e);
     return g->require(g->ctx, &rq->who, r->action, &rq->scope, e);
 }
 

@@ -26,7 +26,14 @@ api_handler api_post_sign, api_post_verify, api_post_encrypt, api_post_decrypt, 
 /* backups.c */
 api_handler api_post_backup, api_post_prebackup, api_put_restore, api_put_prerestore,
     api_put_key_restore, api_get_backup_pending, api_get_restore_pending, api_get_restore,
-    api_get_key_restore, api_get_jobs, api_post_verify_backup;
+    api_get_key_restore, api_post_verify_backup;
+
+/* status.c: jobs as clients see them */
+api_handler api_get_jobs, api_get_job, api_post_job_cancel;
+/* Whether the rights of restores go with that kind of job, instead of those of backups. */
+bool api_job_restores(enum jobs_kind k);
+CF_CHECK enum cf_rc api_put_status(struct api *a, const struct jobs_record *j, struct api_reply *rp,
+                                   struct cf_err *e);
 
 /* choices.c: the member `coffer`; absent leaves `out` as it was. Unknown members are refused. */
 CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
-
 static void tell_waiting(struct jobs *j, struct jobs_record *r)
 {
     if (r->state != JOBS_IN_PROGRESS)
@@ -132,50 +130,6 @@ enum cf_rc jobs_last(struct jobs *j, enum jobs_kind kind, struct jobs_record *ou
     if (rc == CF_OK)
         *out = newest;
     return rc;
-}
-
-/* --- progress and cancel --------------------------------------------------------------------- */
-
-void jobs_set_progress(struct jobs *j, uint64_t done_bytes, uint64_t total_bytes)
-{
-    atomic_store_explicit(&j->done_bytes, done_bytes, memory_order_relaxed);
-    atomic_store_explicit(&j->total_bytes, total_bytes, memory_order_relaxed);
-}
-
-struct jobs_progress jobs_get_progress(struct jobs *j)
-{
-    return (struct jobs_progress){
-        .done_bytes = atomic_load_explicit(&j->done_bytes, memory_order_relaxed),
-        .total_bytes = atomic_load_explicit(&j->total_bytes, memory_order_relaxed),
-    };
-}
-
-void jobs_set_waiting(struct jobs *j, const char *text)
-{
-    pthread_mutex_lock(&j->lock);
-    cf_utf8_clean(text, j->locked.waiting, sizeof j->locked.waiting);
-    pthread_mutex_unlock(&j->lock);
-}
-
-enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e)
-{
-    struct jobs_record r;
-
-    enum cf_rc rc = jobs_get(j, id, &r, e);
-    if (rc != CF_OK)
-        return rc;
-    pthread_mutex_lock(&j->lock);
-    if (strcmp(j->locked.running, id) == 0)
-        atomic_store(&j->cancel, true);
-    else
-        rc = CF_FAIL(e, CF_E_STATE, "the job has ended already");
-    pthread_mutex_unlock(&j->lock);
-    return rc;
-}
-
-bool jobs_cancel_asked(struct jobs *j)
-{
-    return atomic_load_explicit(&j->cancel, memory_order_relaxed);
 }
 
 /* --- restore mode and the earlier backup ----------------------------------------------------- */

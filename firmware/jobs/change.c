@@ -120,7 +120,8 @@ static enum cf_rc start_locked(struct jobs *j, const struct jobs_record *in,
         return rc;
     memcpy(j->locked.running, r.id, sizeof r.id);
     atomic_store(&j->cancel, false);
-    jobs_set_progress(j, 0, 0);
+    j->past_cancel = false;
+    jobs_reset_progress(j);
     *out = r;
     return CF_OK;
 }

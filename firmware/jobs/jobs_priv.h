@@ -21,6 +21,23 @@ struct jobs_facts {
     bool restore_mode;
 };
 
+/* Where the job stood, twice a second for eight seconds: what the rate is taken from. */
+#define JOBS_SAMPLES      17
+#define JOBS_SAMPLE_MS    500
+#define JOBS_RATE_OVER_MS 8000
+#define JOBS_RATE_FROM_MS 1000 /* over less than this no rate is told */
+
+struct jobs_sample {
+    uint64_t at_ms, done;
+};
+
+struct jobs_sampling {
+    pthread_mutex_t lock; /* not the jobs' own: that one is held across writes to the medium */
+    struct jobs_sample sample[JOBS_SAMPLES];
+    size_t count; /* taken so far; sample[n % JOBS_SAMPLES] is the n-th */
+    uint64_t last_ms;
+};
+
 struct jobs {
     struct store *store;
     struct hal_clock *clock;
@@ -33,7 +50,10 @@ struct jobs {
     } locked;
     atomic_bool restore_mode; /* mirror of locked.facts, for every request */
     atomic_bool cancel;
+    bool past_cancel; /* under the lock */
     atomic_uint_fast64_t done_bytes, total_bytes;
+    _Atomic(const char *) phase;
+    struct jobs_sampling sampling;
 };
 
 /* Rows of STORE_JOB: key = id, value = CBOR map (jobs/README.md). */
@@ -66,5 +86,7 @@ CF_CHECK enum cf_rc jobs_facts_put(struct store_txn *t, const struct jobs_facts 
 CF_CHECK enum cf_rc jobs_facts_get(struct store_view *v, struct jobs_facts *out, struct cf_err *e);
 
 int64_t jobs_now_s(struct jobs *j);
+/* A job begins: nothing is done yet. */
+void jobs_reset_progress(struct jobs *j);
 
 #endif

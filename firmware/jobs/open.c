@@ -73,6 +73,8 @@ enum cf_rc jobs_open(struct store *appliance, struct hal_clock *clock, struct ha
     j->clock = clock;
     j->entropy = entropy;
     pthread_mutex_init(&j->lock, NULL);
+    pthread_mutex_init(&j->sampling.lock, NULL);
+    jobs_reset_progress(j);
     enum cf_rc rc = end_interrupted(j, e);
     if (rc == CF_OK)
         rc = read_facts(j, e);
@@ -88,6 +90,7 @@ void jobs_close(struct jobs *j)
 {
     if (j == NULL)
         return;
+    pthread_mutex_destroy(&j->sampling.lock);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }

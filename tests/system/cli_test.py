@@ -2,6 +2,8 @@
 import json
 import pathlib
 import re
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -133,6 +135,95 @@ class Json(bench.Case):
         self.assertEqual("active", self.json("status")["state"])
         self.assertEqual(1, len(self.json("key", "list")["value"]))
         self.assertTrue(self.json("role", "definition", "list")["value"])
+
+
+class Jobs(bench.Case):
+    """A limit, progress, and the end of a job before its end."""
+    @classmethod
+    def prepare(cls):
+        raw = cls.folder / "data.img"
+        raw.write_bytes(bytes(range(256)) * (12 << 12))
+        cls.hsm = cls.bench("--partition", f"data={raw}")
+        cls.hsm.create("ec")
+        cls.blobs = ("--storage-resource-uri", f"dir:{cls.hsm.blobs}")
+
+    def start(self, *words):
+        return self.hsm.cli("backup", "start", *self.blobs, "--no-wait", *words).stdout.strip()
+
+    def status(self, job):
+        return self.hsm.rest.get(f"/coffer/jobs/{job}")
+
+    def test_a_limit_is_kept_and_progress_told(self):
+        job = self.start("--limit-rate", "4M", "--connections", "2")
+        moving = bench.wait_until(lambda: self.moving(job), 30, "progress")
+        self.assertRegex(moving["statusDetails"], r"^\d+(\.\d)? [KM]iB of 12\.\d MiB, \d+(\.\d)? [KM]iB/s, \d+ s left$")
+        self.assertEqual("partitions", moving["coffer"]["phase"])
+        self.assertLess(moving["coffer"]["doneBytes"], moving["coffer"]["totalBytes"])
+        done = self.hsm.cli("job", "wait", job, "--json")
+        self.assertEqual("", done.stderr)
+        ended = json.loads(done.stdout)
+        self.assertEqual("Succeeded", ended["status"])
+        self.assertGreater(ended["elapsed_ms"], 0.9 * 1000 * ended["bytes"] / (4 << 20))
+
+    def moving(self, job):
+        status = self.status(job)
+        self.assertEqual("InProgress", status["status"])
+        return status if "secondsLeft" in status["coffer"] else None
+
+    def test_a_canceled_backup_is_none_and_the_next_one_runs(self):
+        job = self.start("--limit-rate", "64K")
+        self.hsm.cli("job", "cancel", job, "--as", "crypto-user", code=3)
+        self.hsm.cli("job", "cancel", job, "--as", "backup-user")
+        self.assertIn("canceled", self.hsm.cli("job", "wait", job, code=7).stderr)
+        status = self.status(job)
+        self.assertEqual("Canceled", status["status"])
+        self.assertIsNone(status["azureStorageBlobContainerUri"])
+        self.assertFalse((self.hsm.blobs / status["coffer"]["folder"] / "manifest").exists())
+        self.assertIn("ended", self.hsm.cli("job", "cancel", job, code=5).stderr)
+        self.hsm.cli("job", "cancel", "0" * 32, code=4)
+        self.hsm.cli("job", "cancel", "x", code=2)
+        self.hsm.cli("backup", "start", *self.blobs)
+
+    def test_a_canceled_restore_has_changed_nothing_and_ends_restore_mode(self):
+        folder = self.hsm.backup(self.hsm.dir_storage)
+        self.hsm.create("later")
+        job = self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", folder, "--limit-rate", "64K",
+                           "--no-wait").stdout.strip()
+        self.hsm.cli("job", "cancel", job)
+        self.hsm.cli("job", "wait", job, code=7)
+        self.hsm.cli("key", "show", "--name", "later")
+
+    def test_an_interrupt_leaves_the_job_running_and_says_how_to_go_on(self):
+        follower = subprocess.Popen([bench.COFFER, "backup", "start", "--dir", str(self.hsm.folder), *self.blobs,
+                                     "--limit-rate", "64K"], stderr=subprocess.PIPE, text=True)
+        job = bench.wait_until(self.running, 30, "the job")
+        for _ in range(100):  # one that comes within a poll ends the program without a word
+            follower.send_signal(signal.SIGINT)
+            try:
+                follower.wait(0.1)
+                break
+            except subprocess.TimeoutExpired:
+                pass
+        said = follower.communicate(timeout=30)[1]
+        self.assertIn(follower.returncode, (130, -signal.SIGINT))
+        if follower.returncode == 130:
+            self.assertIn(f"coffer job wait {job}", said)
+        self.assertIn(f"{job} InProgress", self.hsm.cli("job", "status", job).stdout)
+        self.hsm.cli("job", "cancel", job)
+        self.hsm.cli("job", "wait", job, code=7)
+
+    def running(self):
+        listed = json.loads(self.hsm.cli("backup", "list", "--json").stdout)["value"]
+        return next((job["jobId"] for job in listed if job["status"] == "InProgress"), None)
+
+    def test_wrong_choices_are_refused(self):
+        for words in (("--limit-rate", "fast"), ("--limit-rate", "10T"), ("--limit-rate", "M"), ("--limit-rate", ""),
+                      ("--connections", "two")):
+            with self.subTest(words=words):
+                self.hsm.cli("backup", "start", *self.blobs, *words, code=2)
+        for words in (("--limit-rate", "1K"), ("--connections", "0"), ("--connections", "65")):
+            with self.subTest(words=words):
+                self.hsm.cli("backup", "start", *self.blobs, *words, code=1)
 
 
 class Up(bench.Case):

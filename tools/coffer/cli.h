@@ -19,15 +19,16 @@
 /* Documented in --help and README.md: scripts rely on them. */
 enum cli_exit {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1,      /* anything not named below */
-    EXIT_USAGE = 2,       /* the command line is wrong; nothing was asked */
-    EXIT_DENIED = 3,      /* the appliance refuses this principal */
-    EXIT_ABSENT = 4,      /* no such key, job, role, folder */
-    EXIT_CONFLICT = 5,    /* the state does not allow it now */
-    EXIT_UNREACHABLE = 6, /* no answer from the appliance */
-    EXIT_JOB_FAILED = 7,  /* the job was accepted and then failed */
-    EXIT_PARTIAL = 8,     /* the job succeeded but changed nothing or not all */
-    EXIT_NOT_VALID = 9,   /* a signature does not verify */
+    EXIT_FAILED = 1,        /* anything not named below */
+    EXIT_USAGE = 2,         /* the command line is wrong; nothing was asked */
+    EXIT_DENIED = 3,        /* the appliance refuses this principal */
+    EXIT_ABSENT = 4,        /* no such key, job, role, folder */
+    EXIT_CONFLICT = 5,      /* the state does not allow it now */
+    EXIT_UNREACHABLE = 6,   /* no answer from the appliance */
+    EXIT_JOB_FAILED = 7,    /* the job was accepted and then failed */
+    EXIT_PARTIAL = 8,       /* the job succeeded but changed nothing or not all */
+    EXIT_NOT_VALID = 9,     /* a signature does not verify */
+    EXIT_INTERRUPTED = 130, /* at the keyboard, while a job was followed: it goes on */
 };
 
 /* Every option there is. */
@@ -41,6 +42,7 @@ enum cli_option {
     OPT_BACKUP_FOLDER,
     OPT_BLOB_CONTAINER,
     OPT_CACERT,
+    OPT_CONNECTIONS,
     OPT_CURVE,
     OPT_DIGEST,
     OPT_DIR,
@@ -56,6 +58,7 @@ enum cli_option {
     OPT_JSON,
     OPT_KEY_NAME,
     OPT_KTY,
+    OPT_LIMIT_RATE,
     OPT_MANAGED_IDENTITY,
     OPT_MODULE,
     OPT_NAME,
@@ -169,15 +172,15 @@ int cli_exit_of(const struct cf_err *e);
 void cli_print_json(const struct json *v);
 /* Aligned columns; rows are tab-separated lines of `text`. */
 void cli_print_table(const struct cf_buf *text);
-/* A bar with rate and time left on a terminal, a line every ten seconds elsewhere; `total` 0:
- * unknown. */
+/* A bar and the appliance's own words on a terminal, a line every ten seconds elsewhere; `total` 0:
+ * not known yet. */
 struct cli_progress {
     const char *what;
-    uint64_t start_ms, shown_ms;
+    uint64_t shown_ms;
     bool quiet, terminal, drawn;
 };
 void cli_progress_start(struct cli_progress *p, const char *what, bool quiet);
-void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total);
+void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total, const char *text);
 void cli_progress_end(struct cli_progress *p);
 uint64_t cli_now_ms(void);
 
@@ -193,6 +196,9 @@ int verb_backup_verify(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);
+int verb_job_cancel(const struct cli_args *a, struct cf_err *e);
+int verb_job_status(const struct cli_args *a, struct cf_err *e);
+int verb_job_wait(const struct cli_args *a, struct cf_err *e);
 int verb_key_create(const struct cli_args *a, struct cf_err *e);
 int verb_key_import(const struct cli_args *a, struct cf_err *e);
 int verb_key_show(const struct cli_args *a, struct cf_err *e);

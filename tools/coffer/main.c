@@ -22,7 +22,7 @@ static void usage(FILE *to)
         "FILE and --token-file FILE.\n\n"
         "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 refused to this principal, 4 not found, "
         "5 not possible now,\n6 appliance unreachable, 7 job failed, 8 job changed nothing or not all, "
-        "9 signature not valid.\n");
+        "9 signature not valid, 130 interrupted while a job goes on.\n");
 }
 
 /* How many words of argv the verb's name takes; 0: it is another verb. */

@@ -130,39 +130,33 @@ uint64_t cli_now_ms(void)
 void cli_progress_start(struct cli_progress *p, const char *what, bool quiet)
 {
     *p = (struct cli_progress){ .what = what, .quiet = quiet, .terminal = isatty(STDERR_FILENO) };
-    p->start_ms = p->shown_ms = cli_now_ms();
+    p->shown_ms = cli_now_ms();
 }
 
-static void draw_bar(const struct cli_progress *p, uint64_t done, uint64_t total, double rate)
+static void draw_bar(const struct cli_progress *p, uint64_t done, uint64_t total, const char *text)
 {
     char bar[BAR_WIDTH + 1];
-    double part = total ? (double)done / (double)total : 0;
-    if (part > 1)
-        part = 1;
+    double part = done < total ? (double)done / (double)total : 1;
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = (double)i < part * BAR_WIDTH ? '#' : '.';
     bar[BAR_WIDTH] = 0;
-    fprintf(stderr, "\r%s [%s] %3.0f %%  %.1f of %.1f MiB  %.1f MiB/s", p->what, bar, 100 * part,
-            (double)done / 1048576, (double)total / 1048576, rate);
-    if (rate > 0 && total > done)
-        fprintf(stderr, "  %.0f s left", (double)(total - done) / 1048576 / rate);
-    fprintf(stderr, "\033[K");
+    if (total)
+        fprintf(stderr, "\r%s [%s] %3.0f %%  %s\033[K", p->what, bar, 100 * part, text);
+    else
+        fprintf(stderr, "\r%s  %s\033[K", p->what, text);
 }
 
-void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total)
+void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total, const char *text)
 {
     uint64_t now = cli_now_ms();
     uint64_t every = p->terminal ? DRAW_EVERY_MS : LINE_EVERY_MS;
-    if (p->quiet || total == 0 || now - p->shown_ms < every)
+    if (p->quiet || !*text || now - p->shown_ms < every)
         return;
     p->shown_ms = now;
-    double seconds = (double)(now - p->start_ms) / 1000;
-    double rate = seconds > 0 ? (double)done / 1048576 / seconds : 0;
     if (p->terminal)
-        draw_bar(p, done, total, rate);
+        draw_bar(p, done, total, text);
     else
-        fprintf(stderr, "%s: %.1f of %.1f MiB, %.1f MiB/s\n", p->what, (double)done / 1048576,
-                (double)total / 1048576, rate);
+        fprintf(stderr, "%s: %s\n", p->what, text);
     p->drawn = p->terminal;
 }
 

@@ -15,6 +15,15 @@
 #define STORAGE                                                                                    \
     OPT_STORAGE_URI, OPT_STORAGE_ACCOUNT, OPT_BLOB_CONTAINER, OPT_SAS, OPT_MANAGED_IDENTITY
 
+#define CHOICES OPT_LIMIT_RATE, OPT_CONNECTIONS
+
+#define CHOICES_HELP                                                                                \
+    "--limit-rate holds for all connections of the job together and for both ways; a limit leaves " \
+    "no more connections than can have 64 KiB a second each.\n\n"
+#define INTERRUPT_HELP                                                                             \
+    "Ctrl-C leaves the job running (exit code 130): coffer job wait follows it again, coffer job " \
+    "cancel ends it."
+
 #define STORAGE_HELP                                                                               \
     "The container is named by --storage-resource-uri, or by --storage-account-name and "          \
     "--blob-container-name; it must exist. The SAS needs create and write for a backup, read for " \
@@ -39,29 +48,39 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(OPT_DIR, OPT_EXPIRES_IN, OPT_AUDIENCE, OPT_JSON), LIST_OF(OPT_DIR), "PRINCIPAL",
       verb_bench_token },
     { "backup start", "Back up the whole HSM to a folder of a blob container",
-      STORAGE_HELP
+      STORAGE_HELP CHOICES_HELP
       "Prints the folder when the job has succeeded; the manifest is written last, so a folder without "
-      "one is no backup.\n\nExample:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
-      LIST_OF(WHERE, STORAGE, OPT_NO_WAIT), NONE, NULL, verb_backup_start },
+      "one is no backup. " INTERRUPT_HELP
+      "\n\nExample:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_NO_WAIT), NONE, NULL, verb_backup_start },
     { "backup status", "Show a backup job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_backup_status },
     { "backup verify", "Prove that a backup can be restored, without restoring it",
       STORAGE_HELP
       "The appliance reads the backup back, authenticates every byte of it and opens every version of every "
       "key in its token; it writes nothing and goes on serving. A backup that does not verify is exit code 7.",
-      LIST_OF(WHERE, STORAGE, OPT_BACKUP_FOLDER, OPT_NO_WAIT), LIST_OF(OPT_BACKUP_FOLDER), NULL,
-      verb_backup_verify },
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_NO_WAIT), LIST_OF(OPT_BACKUP_FOLDER),
+      NULL, verb_backup_verify },
     { "backup list", "List the backup and restore jobs this appliance knows, newest first", NULL,
       LIST_OF(WHERE), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",
-      STORAGE_HELP
+      STORAGE_HELP CHOICES_HELP
       "A full restore replaces every key, role assignment and raw partition by the backup's; until "
       "everything is verified nothing is changed. With --key-name only that key comes back, with all "
-      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8.",
-      LIST_OF(WHERE, STORAGE, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_NO_WAIT),
+      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. " INTERRUPT_HELP,
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
     { "restore status", "Show a restore job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_restore_status },
+    { "job status", "Show a job, whatever it does", NULL, LIST_OF(WHERE), NONE, "JOB",
+      verb_job_status },
+    { "job wait", "Follow a job to its end, whatever it does", INTERRUPT_HELP, LIST_OF(WHERE), NONE,
+      "JOB", verb_job_wait },
+    { "job cancel", "End a running job",
+      "Whoever may start a job of that kind may end it. What a canceled backup has written stays and is no backup; a "
+      "canceled restore has changed nothing. Exit code 5: the job has ended, or has reached the point where it takes "
+      "effect.",
+      LIST_OF(WHERE), NONE, "JOB", verb_job_cancel },
     { "key create", "Create a key, or a new version of one",
       "Example:\n  coffer key create --dir /tmp/hsm --name sign --kty EC-HSM --curve P-256 --ops sign verify --tags env=test",
       LIST_OF(WHERE, OPT_NAME, OPT_KTY, OPT_SIZE, OPT_CURVE, OPT_OPS, OPT_TAGS, OPT_EXPIRES,

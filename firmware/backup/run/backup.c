@@ -143,11 +143,15 @@ static void backup_clear(struct backup *b)
 enum cf_rc backup_main(struct job *j, struct cf_err *e)
 {
     struct backup b = { .j = j };
+    job_phase(j, "preparing");
     enum cf_rc rc = backup_prepare(&b, e);
+    job_phase(j, "keys");
     if (rc == CF_OK)
         rc = backup_records(&b, e);
+    job_phase(j, "partitions");
     if (rc == CF_OK)
         rc = backup_partitions(&b, e);
+    job_phase(j, "manifest");
     if (rc == CF_OK)
         rc = backup_finish(&b, e);
     engine_free(j->engine); /* it reads what is cleared now */

@@ -61,7 +61,7 @@ enum cf_rc backup_pull(void *ctx, void *buf, size_t cap, size_t *len, struct cf_
 {
     struct slot *s = ctx;
     enum cf_rc rc = seal_writer_pull(s->sealer, buf, cap, len, e);
-    return rc == CF_OK ? job_pace(slot_job(s), *len, e) : rc;
+    return rc == CF_OK ? slot_moved(s, *len, e) : rc;
 }
 
 enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e)

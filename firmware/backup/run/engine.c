@@ -79,12 +79,27 @@ static void rest(struct slot *s, const struct upload_outcome *out)
            (unsigned long long)s->number, s->attempt, delay, cf_rc_name(err.rc));
 }
 
+enum cf_rc slot_moved(struct slot *s, size_t bytes, struct cf_err *e)
+{
+    struct job *j = s->engine->o.job;
+    s->moved += bytes;
+    job_moving(j, (int64_t)bytes);
+    return job_pace(j, bytes, e);
+}
+
+static void attempt_over(struct slot *s)
+{
+    job_moving(s->engine->o.job, -(int64_t)s->moved);
+    s->moved = 0;
+}
+
 static void ended(void *ctx, const struct blob_result *r)
 {
     struct slot *s = ctx;
     struct engine *g = s->engine;
     struct upload_outcome out;
     upload_judge(r, &out);
+    attempt_over(s);
     if (out.verdict == UPLOAD_AGAIN) {
         rest(s, &out);
         return;
@@ -110,11 +125,6 @@ static void ended(void *ctx, const struct blob_result *r)
 struct blob_end slot_end(struct slot *s)
 {
     return (struct blob_end){ .done = ended, .ctx = s };
-}
-
-struct job *slot_job(const struct slot *s)
-{
-    return s->engine->o.job;
 }
 
 static struct slot *idle_slot(struct mover *m, unsigned *working)

@@ -28,6 +28,7 @@ struct slot {
     struct flow_receipt receipt;
     uint8_t salt[FLOW_SALT_SIZE];
     struct backup *backup; /* backups: whose block this is */
+    uint64_t moved;        /* bytes of this attempt so far */
     uint64_t blob_bytes;   /* restores: as it must be */
     uint64_t blob_size;    /* and as the far side has it */
     unsigned attempt;
@@ -76,6 +77,7 @@ void engine_unlock(struct engine *g);
 void engine_notify_locked(struct engine *g);
 CF_CHECK enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e);
 struct blob_end slot_end(struct slot *s);
-struct job *slot_job(const struct slot *s);
+/* For pulls and pushes: counts, and waits as the job's limit asks. */
+CF_CHECK enum cf_rc slot_moved(struct slot *s, size_t bytes, struct cf_err *e);
 
 #endif

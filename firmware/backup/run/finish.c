@@ -249,6 +249,8 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
     enum cf_rc rc = journal_manifest(b->journal, &it, bytes, e);
     if (rc == CF_OK)
         rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
+    if (rc == CF_E_CANCEL)
+        job_warn(b->j, "the manifest was on its way: the folder may hold a whole backup");
     r->last.seq = b->m.seq; /* used, whatever the answer was: after a restart too */
     if (rc == CF_OK)
         memcpy(r->last.mac, b->m.mac, sizeof r->last.mac);
@@ -257,6 +259,7 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
     if (rc != CF_OK)
         return cf_err_ctx(e, rc, "writing the manifest");
     /* The backup is whole from here on: what fails now is a remark. */
+    (void)!job_past_cancel(b->j, NULL);
     late = (struct cf_err){ 0 };
     if (far_put(b->j, "manifest.copy", bytes->data, bytes->len, &late) != CF_OK)
         job_warn(b->j, "the manifest's second copy could not be written");

@@ -38,11 +38,35 @@ bool job_canceled(struct job *j)
     return atomic_load(&j->r->closing) || jobs_cancel_asked(j->r->o.jobs);
 }
 
+enum cf_rc job_past_cancel(struct job *j, struct cf_err *e)
+{
+    if (atomic_load(&j->r->closing))
+        return CF_FAIL(e, CF_E_CANCEL, "canceled");
+    return jobs_past_cancel(j->r->o.jobs, e);
+}
+
+void job_phase(struct job *j, const char *phase)
+{
+    jobs_set_phase(j->r->o.jobs, phase);
+}
+
+static void show_progress(struct job *j)
+{
+    uint64_t total = atomic_load(&j->total_bytes);
+    uint64_t done = atomic_load(&j->done_bytes) + atomic_load(&j->moving_bytes);
+    jobs_set_progress(j->r->o.jobs, total && done > total ? total : done, total);
+}
+
 void job_advance(struct job *j, uint64_t plain_bytes)
 {
-    uint64_t done = atomic_fetch_add(&j->done_bytes, plain_bytes) + plain_bytes;
-    uint64_t total = atomic_load(&j->total_bytes);
-    jobs_set_progress(j->r->o.jobs, done, total > done ? total : done);
+    atomic_fetch_add(&j->done_bytes, plain_bytes);
+    show_progress(j);
+}
+
+void job_moving(struct job *j, int64_t bytes)
+{
+    atomic_fetch_add(&j->moving_bytes, (uint64_t)bytes);
+    show_progress(j);
 }
 
 bool job_pause(struct job *j, uint64_t ms)

@@ -56,7 +56,7 @@ static enum cf_rc push_block(void *ctx, const void *data, size_t len, struct cf_
 {
     struct slot *s = ctx;
     enum cf_rc rc = seal_opener_push(s->opener, data, len, e);
-    return rc == CF_OK ? job_pace(slot_job(s), len, e) : rc;
+    return rc == CF_OK ? slot_moved(s, len, e) : rc;
 }
 
 static void place_of(const struct raw_in *in, const struct part_in *p, uint64_t i,

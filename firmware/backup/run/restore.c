@@ -69,7 +69,9 @@ static enum cf_rc flip(struct job *j, struct store_stage *stage, const struct st
     struct run *r = j->r;
     struct journal_flip f = { .flips = sel->flips + 1 };
     memcpy(f.job_id, j->record.id, sizeof f.job_id);
-    enum cf_rc rc = journal_flip_write(r->o.dir, &f, e);
+    enum cf_rc rc = job_past_cancel(j, e);
+    if (rc == CF_OK)
+        rc = journal_flip_write(r->o.dir, &f, e);
     if (rc != CF_OK) {
         store_stage_drop(stage);
         return rc;
@@ -94,17 +96,19 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
     uint8_t side[STORE_SIDES];
     store_live_selector(j->r->o.live, &sel);
     memcpy(side, sel.side, sizeof side);
+    job_phase(j, "preparing");
     enum cf_rc rc = open_and_judge(j, &b, e);
     if (rc == CF_OK)
         rc = backup_in_meta(&b, e);
     if (rc == CF_OK)
         rc = store_live_stage(j->r->o.live, &stage, e);
+    job_phase(j, "keys");
     if (rc == CF_OK)
         rc = restore_records(&b, stage, e);
+    job_phase(j, "partitions");
     if (rc == CF_OK)
         rc = restore_partitions(&b, &sel, side, e);
-    if (rc == CF_OK && job_canceled(j))
-        rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
+    job_phase(j, "switching");
     if (rc == CF_OK)
         rc = flip(j, stage, &sel, side, e);
     else
@@ -116,8 +120,10 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
 enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e)
 {
     enum cf_rc rc = backup_in_meta(b, e);
+    job_phase(b->j, "keys");
     if (rc == CF_OK)
         rc = restore_records(b, NULL, e);
+    job_phase(b->j, "partitions");
     return rc == CF_OK ? restore_partitions(b, NULL, NULL, e) : rc;
 }
 

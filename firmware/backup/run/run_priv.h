@@ -56,9 +56,10 @@ struct job {
     struct run_prune prune;
     struct engine *engine;
     uint64_t started_ms;
-    struct cf_err stillborn;          /* what failed before the thread began; rc CF_OK: nothing */
-    atomic_uint_fast64_t done_bytes;  /* plain */
-    atomic_uint_fast64_t total_bytes; /* plain, as far as known */
+    struct cf_err stillborn;           /* what failed before the thread began; rc CF_OK: nothing */
+    atomic_uint_fast64_t done_bytes;   /* plain */
+    atomic_uint_fast64_t total_bytes;  /* plain, as far as known */
+    atomic_uint_fast64_t moving_bytes; /* of attempts under way */
     atomic_uint_fast64_t wire_bytes;
     atomic_bool reached;           /* the far side did something for this job once */
     atomic_uint_fast64_t heard_ms; /* when it last did; monotonic */
@@ -88,7 +89,13 @@ CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_recor
                                struct cf_err *e);
 void job_free(struct job *j);
 bool job_canceled(struct job *j);
+/* What comes now cannot be taken back. CF_E_CANCEL: it was asked for before. */
+CF_CHECK enum cf_rc job_past_cancel(struct job *j, struct cf_err *e);
+/* A literal: what the status calls what the job does now. */
+void job_phase(struct job *j, const char *phase);
 void job_advance(struct job *j, uint64_t plain_bytes);
+/* Of an attempt under way; taken back at its end, whatever that is. Only for what is shown. */
+void job_moving(struct job *j, int64_t bytes);
 /* False: canceled meanwhile. */
 bool job_pause(struct job *j, uint64_t ms);
 /* Called for bytes that were moved to or from storage: waits as the job's limit asks. In the

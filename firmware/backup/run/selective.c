@@ -136,6 +136,8 @@ static enum cf_rc put_key(struct search *s, struct cf_err *e)
     if (rc == CF_OK)
         rc = keystore_record_check(ks, r, true, e);
     if (rc == CF_OK)
+        rc = job_past_cancel(j, e);
+    if (rc == CF_OK)
         rc = keystore_record_restore(ks, r, &how, e);
     if (rc == CF_OK) {
         keystore_record_counts(r, &c);

@@ -317,13 +317,13 @@ static void the_dispatcher_does_what_the_columns_say(void **state)
     }
 }
 
-static void during_a_restore_only_its_status_is_answered(void **state)
+static void during_a_restore_only_its_status_and_its_end_are_answered(void **state)
 {
     (void)state;
     size_t n = 0;
     const struct api_route *r = api_routes(&n);
     for (size_t i = 0; i < n; i++)
-        if ((r[i].states & API_RESTORING) && !(r[i].flags & (API_PUBLIC | API_LOCAL)))
+        if ((r[i].states & API_RESTORING) && !(r[i].flags & (API_PUBLIC | API_LOCAL | API_BY_KIND)))
             assert_int_equal(r[i].action, ACCESS_RESTORE_STATUS);
 }
 
@@ -401,7 +401,7 @@ int main(void)
         cmocka_unit_test(what_changes_something_is_recorded),
         cmocka_unit_test(each_row_is_reached_by_its_own_pattern),
         cmocka_unit_test(the_dispatcher_does_what_the_columns_say),
-        cmocka_unit_test(during_a_restore_only_its_status_is_answered),
+        cmocka_unit_test(during_a_restore_only_its_status_and_its_end_are_answered),
         cmocka_unit_test(who_started_a_job_reads_its_status_without_a_role),
         cmocka_unit_test(unknown_paths_and_methods_are_told_apart),
         cmocka_unit_test(polls_need_no_version_but_no_false_one_either),

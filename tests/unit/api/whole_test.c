@@ -165,6 +165,83 @@ static void what_an_operator_chose_for_a_job_is_read_strictly(void **state)
     assert_int_equal(w->order.choices.connections, 0);
 }
 
+static void a_running_job_tells_how_far_it_is_and_can_be_canceled(void **state)
+{
+    struct world *w = *state;
+    char path[128], id[JOBS_ID_SIZE];
+    assert_int_equal(ask(w, "POST /backup", SAS_BODY("")), 202);
+    snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
+    jobs_set_phase(w->jobs, "partitions");
+    jobs_set_progress(w->jobs, 1 << 20, 4 << 20);
+    hal_sim_clock_step(w->clock, 1000);
+    jobs_set_progress(w->jobs, 2 << 20, 4 << 20);
+    snprintf(path, sizeof path, "GET /backup/%s/pending", id);
+    assert_int_equal(ask(w, path, NULL), 200);
+    assert_string_equal(answer_text(w, "statusDetails"), "2.0 MiB of 4.0 MiB, 2.0 MiB/s, 1 s left");
+    assert_int_equal(answer_int(w, "coffer.doneBytes"), 2 << 20);
+    assert_int_equal(answer_int(w, "coffer.totalBytes"), 4 << 20);
+    assert_int_equal(answer_int(w, "coffer.bytesPerSecond"), 2 << 20);
+    assert_int_equal(answer_int(w, "coffer.secondsLeft"), 1);
+    assert_string_equal(answer_text(w, "coffer.phase"), "partitions");
+    hal_sim_clock_step(w->clock, 20000);
+    assert_int_equal(ask(w, path, NULL), 200);
+    assert_null(answer_at(w, "coffer.bytesPerSecond"));
+    assert_null(answer_at(w, "coffer.secondsLeft"));
+    snprintf(path, sizeof path, "POST /coffer/jobs/%s/cancel", id);
+    assert_int_equal(ask(w, path, NULL), 202);
+    assert_string_equal(answer_text(w, "status"), "InProgress");
+    assert_true(jobs_cancel_asked(w->jobs));
+    struct jobs_end end = { .event = JOBS_EV_CANCEL, .details = "The job was canceled" };
+    assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
+    assert_int_equal(ask(w, path, NULL), 409);
+    assert_string_equal(answer_text(w, "error.code"), "Conflict");
+    snprintf(path, sizeof path, "GET /coffer/jobs/%s", id);
+    assert_int_equal(ask(w, path, NULL), 200);
+    assert_string_equal(answer_text(w, "status"), "Canceled");
+    assert_int_equal(ask(w, "POST /coffer/jobs/0123456789abcdef0123456789abcdef/cancel", NULL),
+                     404);
+}
+
+#define BACKER   "00000000-0000-4000-8000-00000000000b"
+#define RESTORER "00000000-0000-4000-8000-00000000000c"
+
+static void who_may_start_a_job_may_cancel_it_and_nobody_else(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *request, *body, *may, *may_not;
+    } rows[] = {
+        { "POST /backup", SAS_BODY(""), BACKER, RESTORER },
+        { "PUT /restore", RESTORE_BODY("folderToRestore"), RESTORER, BACKER },
+    };
+    const char *unknown = "POST /coffer/jobs/0123456789abcdef0123456789abcdef/cancel";
+    assert_int_equal(access_grant(w->access, BACKER, ACCESS_BACKUP, NULL), CF_OK);
+    assert_int_equal(access_grant(w->access, RESTORER, ACCESS_RESTORE, NULL), CF_OK);
+    for (size_t i = 0; i < 2; i++) {
+        char cancel[128], status[128], id[JOBS_ID_SIZE];
+        assert_int_equal(ask(w, rows[i].request, rows[i].body), 202);
+        snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
+        snprintf(cancel, sizeof cancel, "POST /coffer/jobs/%s/cancel", id);
+        snprintf(status, sizeof status, "GET /coffer/jobs/%s", id);
+        w->who = "99999999-0000-4000-8000-000000000009"; /* no role */
+        assert_int_equal(ask(w, cancel, NULL), 403);
+        assert_int_equal(ask(w, unknown, NULL), 403);
+        w->who = rows[i].may_not;
+        assert_int_equal(ask(w, cancel, NULL), 403);
+        assert_int_equal(ask(w, status, NULL), 403);
+        assert_int_equal(ask(w, unknown, NULL), 404);
+        assert_false(jobs_cancel_asked(w->jobs));
+        w->who = rows[i].may;
+        assert_int_equal(ask(w, status, NULL), 200);
+        assert_int_equal(ask(w, unknown, NULL), 404);
+        assert_int_equal(ask(w, cancel, NULL), 202);
+        assert_true(jobs_cancel_asked(w->jobs));
+        struct jobs_end end = { .event = JOBS_EV_CANCEL };
+        assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
+        w->who = NULL;
+    }
+}
+
 static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **state)
 {
     struct world *w = *state;
@@ -494,6 +571,8 @@ int main(void)
         TEST(a_failed_job_says_why_in_its_body),
         TEST(orders_that_lack_something_are_refused_before_they_start),
         TEST(what_an_operator_chose_for_a_job_is_read_strictly),
+        TEST(a_running_job_tells_how_far_it_is_and_can_be_canceled),
+        TEST(who_may_start_a_job_may_cancel_it_and_nobody_else),
         TEST(all_but_the_last_segment_of_a_folder_belongs_to_the_place),
         TEST(a_managed_identity_needs_no_token),
         TEST(role_definitions_are_made_listed_and_deleted),

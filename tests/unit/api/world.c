@@ -23,12 +23,12 @@ static enum cf_rc derive(void *arg, const uint8_t epoch[STORE_EPOCH_SIZE], unsig
 static enum cf_rc authenticate(void *ctx, const char *token, size_t len,
                                struct access_principal *out, struct cf_err *e)
 {
-    (void)ctx;
+    const struct world *w = ctx;
     (void)token;
     (void)len;
     (void)e;
     memset(out, 0, sizeof *out);
-    snprintf(out->oid, sizeof out->oid, ADMIN);
+    snprintf(out->oid, sizeof out->oid, "%s", w->who ? w->who : ADMIN);
     out->verified = cf_verdict_of(true);
     return CF_OK;
 }

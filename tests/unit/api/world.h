@@ -29,6 +29,7 @@ struct world {
     struct api_services services;
     struct api api;
     enum api_state state;
+    const char *who; /* asks; NULL: ADMIN */
     /* what the services were asked, and what they answer */
     struct api_job_order order; /* texts copied into the next three */
     char uri[256], sas[256], folder[128];
@@ -50,7 +51,7 @@ int world_down(void **state);
 /* As ask, with a form for a body. */
 int ask_form(struct world *w, const char *request, const char *form);
 
-/* Sends "METHOD target" with `body` (NULL: none) as ADMIN, "?api-version=7.4" added where the
+/* Sends "METHOD target" with `body` (NULL: none) as `who`, "?api-version=7.4" added where the
  * target has no query. Returns the status; the answer is in the world until the next call. */
 int ask(struct world *w, const char *request, const char *body);
 

@@ -371,6 +371,96 @@ static void the_newest_backup_verified_whole_is_known_and_outlives_its_time(void
     cf_buf_clear(&out);
 }
 
+static void who_asks_to_cancel_too_late_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r = start(f, JOBS_RESTORE);
+    EXPECT_OK(jobs_past_cancel(f->j, &err));
+    EXPECT_RC(CF_E_STATE, jobs_cancel(f->j, r.id, &err));
+    assert_string_equal(err.code, "Conflict");
+    assert_non_null(strstr(err.text, "too late"));
+    assert_false(jobs_cancel_asked(f->j));
+    finish(f, r.id, JOBS_EV_DONE);
+    EXPECT_RC(CF_E_STATE, jobs_cancel(f->j, r.id, &err));
+    assert_non_null(strstr(err.text, "ended"));
+    r = start(f, JOBS_RESTORE); /* and the next one may be canceled again */
+    EXPECT_OK(jobs_cancel(f->j, r.id, &err));
+    EXPECT_RC(CF_E_CANCEL, jobs_past_cancel(f->j, &err));
+    EXPECT_OK(jobs_cancel(f->j, r.id, &err));
+}
+
+#define MIB (UINT64_C(1) << 20)
+
+static void the_rate_is_that_of_the_last_seconds(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_progress p;
+    char text[JOBS_PROGRESS_SIZE];
+    uint64_t done = 0;
+    start(f, JOBS_BACKUP);
+    p = jobs_get_progress(f->j);
+    jobs_progress_text(&p, text);
+    assert_string_equal(text, "");
+    jobs_set_phase(f->j, "keys");
+    for (int i = 0; i < 600; i++) { /* a minute at 1 MiB/s, then ten seconds at ten times that */
+        hal_sim_clock_step(f->clock, 100);
+        jobs_set_progress(f->j, done += MIB / 10, 0);
+    }
+    p = jobs_get_progress(f->j);
+    assert_in_range(p.bytes_s, MIB - 100, MIB);
+    assert_int_equal(p.left_s, 0);
+    jobs_progress_text(&p, text);
+    assert_string_equal(text, "keys: 60.0 MiB, 1.0 MiB/s");
+    for (int i = 0; i < 100; i++) {
+        hal_sim_clock_step(f->clock, 100);
+        jobs_set_progress(f->j, done += MIB, 400 * MIB);
+    }
+    p = jobs_get_progress(f->j);
+    assert_in_range(p.bytes_s, 10 * MIB - 100, 10 * MIB);
+    assert_int_equal(p.left_s, 25);
+    jobs_progress_text(&p, text);
+    assert_string_equal(text, "160 MiB of 400 MiB, 10.0 MiB/s, 25 s left");
+    hal_sim_clock_step(f->clock, 4000); /* nothing moves */
+    assert_in_range(jobs_get_progress(f->j).bytes_s, 4 * MIB, 6 * MIB);
+    hal_sim_clock_step(f->clock, 9000);
+    p = jobs_get_progress(f->j);
+    assert_int_equal(p.bytes_s, 0);
+    jobs_progress_text(&p, text);
+    assert_string_equal(text, "160 MiB of 400 MiB");
+    jobs_set_progress(f->j, done - 50 * MIB, 400 * MIB); /* an attempt was lost */
+    hal_sim_clock_step(f->clock, 2000);
+    assert_int_equal(jobs_get_progress(f->j).bytes_s, 0);
+}
+
+static void times_and_sizes_are_told_in_units_that_people_read(void **state)
+{
+    (void)state;
+    static const struct {
+        struct jobs_progress p;
+        const char *want;
+    } rows[] = {
+        { { .phase = "preparing" }, "preparing" },
+        { { .phase = "", .done_bytes = 1 }, "1 bytes" },
+        { { .phase = "x", .done_bytes = 999, .total_bytes = 1023 }, "999 bytes of 1.0 KiB" },
+        { { .phase = "x",
+            .done_bytes = UINT64_C(1288490189),
+            .total_bytes = UINT64_C(8) << 30,
+            .bytes_s = 230 * MIB,
+            .left_s = 30 },
+          "1.2 GiB of 8.0 GiB, 230 MiB/s, 30 s left" },
+        { { .phase = "x", .done_bytes = 1, .total_bytes = 2, .bytes_s = 1, .left_s = 91 },
+          "1 bytes of 2 bytes, 1 bytes/s, 2 min left" },
+        { { .phase = "x", .done_bytes = 1, .total_bytes = 2, .left_s = 7260 },
+          "1 bytes of 2 bytes, 2 h 1 min left" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[JOBS_PROGRESS_SIZE];
+        jobs_progress_text(&rows[i].p, text);
+        assert_string_equal(text, rows[i].want);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -386,6 +476,9 @@ int main(void)
         TEST(a_uri_with_a_query_is_refused),
         TEST(a_restore_waits_for_a_backup_that_is_old_enough),
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
+        TEST(who_asks_to_cancel_too_late_is_told_so),
+        TEST(the_rate_is_that_of_the_last_seconds),
+        cmocka_unit_test(times_and_sizes_are_told_in_units_that_people_read),
         TEST(progress_and_cancel_reach_the_running_job),
         TEST(a_receipt_is_kept_with_its_job_and_only_success_leaves_one),
         TEST(the_newest_backup_verified_whole_is_known_and_outlives_its_time),

@@ -139,17 +139,32 @@ CF_CHECK enum cf_rc jobs_list(struct jobs *j,
 
 struct jobs_progress {
     uint64_t done_bytes, total_bytes; /* total 0: not known yet */
+    uint64_t bytes_s;                 /* over the last seconds; 0: not known, or nothing moves */
+    uint64_t left_s;                  /* at that rate; 0: not known */
+    const char *phase;                /* "keys", "partitions", ..; "" before the first */
 };
 
+/* Often: each call counts. Any thread. */
 void jobs_set_progress(struct jobs *j, uint64_t done_bytes, uint64_t total_bytes);
+/* What the running job does now. `phase` is a text that lasts, such as a literal. */
+void jobs_set_phase(struct jobs *j, const char *phase);
 struct jobs_progress jobs_get_progress(struct jobs *j);
 
 /* Why the running job does not get on; its details until it is "" again. In memory only. */
 void jobs_set_waiting(struct jobs *j, const char *text);
 
-/* Asks the running job to stop; jobs_cancel_asked tells its threads. CF_E_ABSENT, CF_E_STATE. */
+/* "1.2 GiB of 8.0 GiB, 230 MiB/s, 30 s left", of it what is known; "" while nothing is. */
+#define JOBS_PROGRESS_SIZE 96
+void jobs_progress_text(const struct jobs_progress *p, char out[JOBS_PROGRESS_SIZE]);
+
+/* Asks the running job to stop; jobs_cancel_asked tells its threads. CF_E_ABSENT "NotFound";
+ * CF_E_STATE "Conflict": it has ended, or takes effect already. Asking again is fine. */
 CF_CHECK enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e);
 bool jobs_cancel_asked(struct jobs *j);
+
+/* The running job comes to the step that cannot be taken back. CF_OK: from now on jobs_cancel is
+ * refused. CF_E_CANCEL: it was asked to stop before. */
+CF_CHECK enum cf_rc jobs_past_cancel(struct jobs *j, struct cf_err *e);
 
 /* --- restore mode and the rule about an earlier backup -------------------------------------- */
 

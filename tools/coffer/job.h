@@ -1,0 +1,33 @@
+/* Long-running operations: the body that starts one, its status, waiting for its end. */
+#ifndef COFFER_JOB_H
+#define COFFER_JOB_H
+
+#include "body.h"
+
+/* --- order.c --- */
+
+/* The body of a start: the storage alone, or, with `folder_member`, beside the folder to read. The
+ * caller clears b->text. */
+CF_CHECK enum cf_rc job_order_body(const struct cli_args *a, const char *folder_member,
+                                   struct body *b, struct cf_err *e);
+
+/* --- follow.c --- */
+
+/* Members of a status; 0 and "" where there is none. */
+int64_t job_number(const struct json *v, const char *name);
+const char *job_text(const struct json *v, const char *name);
+bool job_running(const struct json *status);
+
+/* Waits until the job at `path` ("/backup/ID/pending") has ended; its last status is in `r`, which
+ * the caller clears. CF_E_CANCEL: interrupted at the keyboard, and told what to do now; the job
+ * goes on. */
+CF_CHECK enum cf_rc job_follow(struct cli_target *t, const struct cli_args *a, const char *path,
+                               struct cli_answer *r, struct cf_err *e);
+
+/* Prints how a finished job ended; the exit code says it too. */
+int job_conclude(const struct cli_args *a, const struct json *status, struct cf_err *e);
+
+/* The exit code where job_follow failed. */
+int job_follow_failed(struct cf_err *e);
+
+#endif
