@@ -9,7 +9,8 @@ PACKAGES_test="$PACKAGES_build python3 python3-cryptography python3-cbor2 python
     nodejs libnss3 netcat-openbsd"
 PACKAGES_check="$PACKAGES_test clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 cppcheck shellcheck"
 PACKAGES_node="npm"
-PACKAGES_bench="$PACKAGES_build python3 openssl"
+PACKAGES_bench="$PACKAGES_build python3 openssl curl"
+PACKAGES_peers="rclone restic age"
 
 # Node packages of the system tests, at the versions they were written for; no lock file, so that no registry is named.
 NODE_PACKAGES="azurite@3.35.0 @azure/keyvault-keys@4.10.2 @azure/identity@4.13.0 @azure/storage-blob@12.32.0"
@@ -18,7 +19,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@" || sudo "$@"; fi
 }
 
-# setup_packages build|quickstart|test|check|node|bench
+# setup_packages build|quickstart|test|check|node|bench|peer
 setup_packages() {
     local name="PACKAGES_$1" missing=()
     for package in ${!name}; do
