@@ -69,6 +69,7 @@ static enum cf_rc open_with(const struct store_live *l, const struct live_file *
                                .row_key = keys->row,
                                .anchor = l->anchor,
                                .readers = l->readers,
+                               .log_max = l->log_max,
                                .last = STORE_SETTING };
     if (f->fresh)
         return store_create(&o, out, e);
@@ -131,6 +132,7 @@ static enum cf_rc live_new(const struct store_live_options *o, struct store_live
     l->derive_arg = o->derive_arg;
     l->anchor = o->anchor;
     l->readers = o->readers;
+    l->log_max = o->log_max;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->drained, NULL);
     l->dir = strdup(o->dir);

@@ -13,6 +13,7 @@ struct store_live {
     void *derive_arg;
     const struct store_anchor *anchor;
     unsigned readers;
+    uint64_t log_max;
     pthread_mutex_t lock;
     pthread_cond_t drained;
     struct {

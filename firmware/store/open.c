@@ -60,6 +60,7 @@ static enum cf_rc store_new(const struct store_options *o, struct store **out, s
     s->anchor = o->anchor;
     s->readers = o->readers ? o->readers : READERS_DEFAULT;
     s->last = o->last ? o->last : STORE_TABLE_MAX;
+    s->log_max = o->log_max ? o->log_max : STORE_LOG_MAX;
     s->path = strdup(o->path);
     enum cf_rc rc = s->path ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory for a path");
     if (rc == CF_OK)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/log.h"
 
@@ -62,6 +63,7 @@ static enum cf_rc view_begin(struct store_view *v, struct cf_err *e)
     if (rc == CF_OK)
         rc = root_open(&v->c->tagger, v->s->row_key, bytes, &root, e);
     v->counter = root.counter;
+    v->log_at = atomic_load_explicit(&v->s->log_bytes, memory_order_relaxed);
     cf_wipe(&root, sizeof root);
     return rc;
 }
@@ -85,6 +87,28 @@ enum cf_rc store_read(struct store *s, struct store_view **out, struct cf_err *e
     return rc;
 }
 
+/* By how much the log has grown behind the view. */
+static uint64_t grown(const struct store_view *v)
+{
+    uint64_t now = atomic_load_explicit(&v->s->log_bytes, memory_order_relaxed);
+    return now > v->log_at ? now - v->log_at : 0;
+}
+
+enum cf_rc store_view_check(const struct store_view *v, struct cf_err *e)
+{
+    struct statvfs fs;
+    uint64_t log = grown(v), left = UINT64_MAX;
+    if (log <= FOLD_BYTES && log <= v->s->log_max)
+        return CF_OK;
+    if (statvfs(v->s->path, &fs) == 0)
+        left = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (log <= v->s->log_max && log <= left)
+        return CF_OK;
+    return CF_FAIL(e, CF_E_STATE,
+                   "%llu MiB were written to the store meanwhile, with %llu MiB left",
+                   (unsigned long long)(log >> 20), (unsigned long long)(left >> 20));
+}
+
 void store_view_end(struct store_view *v)
 {
     if (!v)
@@ -93,6 +117,8 @@ void store_view_end(struct store_view *v)
     if (!sqlite3_get_autocommit(v->c->db) && conn_run(v->c, SQL_ROLLBACK, NULL) != CF_OK)
         cf_log(CF_LOG_ERROR, "store", "view-end-failed", "counter=%llu",
                (unsigned long long)v->counter);
+    if (grown(v) > 4 * FOLD_BYTES)
+        conn_fold(v->c); /* it stood in the way; the next commit begins the log anew */
     reader_give(v->s, v->c);
     free(v);
     if (hold.ended)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+
 #define BUSY_MS                                                                                    \
     10000 /* a checkpoint of another connection; our own writers queue in store_write              \
            */
@@ -142,6 +144,30 @@ void bind_bytes(sqlite3_stmt *st, int at, struct crypto_bytes b)
     sqlite3_bind_blob(st, at, b.len ? b.p : "", (int)b.len, SQLITE_STATIC);
 }
 
+void conn_fold(struct conn *c)
+{
+    int code = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code != SQLITE_OK && code != SQLITE_BUSY)
+        cf_log(CF_LOG_WARN, "store", "log-not-folded", "code=%d", code);
+}
+
+/* After each commit. SQLite's own rule would try at every commit once the log is long, and sort
+ * all of it each time in vain while a view holds it. */
+_Static_assert(FOLD_BYTES == FOLD_FRAMES * FRAME_BYTES, "a thousand frames");
+static int log_grew(void *arg, sqlite3 *db, const char *name, int frames)
+{
+    struct store *s = arg;
+    (void)db, (void)name;
+    atomic_store_explicit(&s->log_bytes, (uint64_t)frames * FRAME_BYTES, memory_order_relaxed);
+    if (frames < s->folded) /* it began anew */
+        s->folded = 0;
+    if (frames - s->folded >= FOLD_FRAMES) {
+        s->folded = frames;
+        conn_fold(s->writer);
+    }
+    return SQLITE_OK;
+}
+
 static enum cf_rc set_up(struct store *s, struct conn *c, bool fresh, struct cf_err *e)
 {
     static const char pragmas[] = "PRAGMA cipher_page_size = " CF_STR(
@@ -149,7 +175,9 @@ static enum cf_rc set_up(struct store *s, struct conn *c, bool fresh, struct cf_
                     "PRAGMA temp_store = MEMORY;"
                     "PRAGMA cache_size = -2048;"
                     "PRAGMA synchronous = FULL;"
-                    "PRAGMA secure_delete = ON;"; /* what is purged is gone */
+                    "PRAGMA journal_size_limit = " CF_STR(
+                        FOLD_BYTES) ";"
+                                    "PRAGMA secure_delete = ON;"; /* what is purged is gone */
     const void *literal = cf_secret_view(s->page_key);
     if (sqlite3_key(c->db, literal, (int)cf_secret_len(s->page_key)) != SQLITE_OK)
         return conn_fail(c, "setting the page key", e);
@@ -174,6 +202,7 @@ enum cf_rc conn_open(struct store *s, bool fresh, struct conn **out, struct cf_e
     if (rc == CF_OK) {
         sqlite3_extended_result_codes(c->db, 1);
         sqlite3_busy_timeout(c->db, BUSY_MS);
+        sqlite3_wal_hook(c->db, log_grew, s); /* readers never commit */
         rc = set_up(s, c, fresh, e);
     }
     if (rc == CF_OK)

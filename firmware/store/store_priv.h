@@ -5,6 +5,7 @@
 #define STORE_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SQLITE_HAS_CODEC 1 /* declares sqlite3_key */
 #include <sqlcipher/sqlite3.h>
@@ -19,6 +20,12 @@
 #define PAGE_BYTES 16384
 
 #define READERS_DEFAULT 8
+
+/* The log: frames of a page and its head. It is folded into the file each time it has grown by so
+ * many, and its file is cut to that size when it begins anew. */
+#define FRAME_BYTES (PAGE_BYTES + 24)
+#define FOLD_FRAMES 1000
+#define FOLD_BYTES  16408000 /* of FRAME_BYTES; a number, since a pragma takes its text */
 
 struct root {
     uint64_t counter;
@@ -88,6 +95,9 @@ struct store {
     unsigned readers;
     enum store_table last;
     struct conn *writer;
+    int folded; /* length of the log, in frames, when it was last folded; the writer's */
+    uint64_t log_max;
+    _Atomic uint64_t log_bytes; /* as the last commit left it */
 
     pthread_mutex_t lock;
     pthread_cond_t given_back;
@@ -111,6 +121,7 @@ struct store_view {
     struct store *s;
     struct conn *c;
     uint64_t counter;
+    uint64_t log_at; /* length of the log when it began */
     struct hold hold;
 };
 
@@ -139,6 +150,8 @@ CF_CHECK enum cf_rc conn_statement(struct conn *c, enum statement which, sqlite3
 CF_CHECK enum cf_rc conn_run(struct conn *c, enum statement which, struct cf_err *e);
 /* The root row's bytes. CF_E_AUTH: not there or of another size. */
 CF_CHECK enum cf_rc conn_root(struct conn *c, uint8_t out[ROOT_SIZE], struct cf_err *e);
+/* Folds what no view needs any more into the file; a failure is met again by the next try. */
+void conn_fold(struct conn *c);
 /* A cursor's statement; the connection keeps one ready, since most views have one cursor. */
 CF_CHECK enum cf_rc conn_cursor(struct conn *c, sqlite3_stmt **out, struct cf_err *e);
 void conn_cursor_give(struct conn *c, sqlite3_stmt *st);

@@ -51,7 +51,8 @@ static void open_all(struct keystore_bench *b)
     struct cf_err e = { 0 };
     struct store_live_options lo = { .dir = b->dir,
                                      .derive = keystore_bench_derive,
-                                     .derive_arg = b->token };
+                                     .derive_arg = b->token,
+                                     .log_max = b->log_max };
     enum cf_rc rc = store_live_open(&lo, &b->live, &e);
     if (rc == CF_E_ABSENT) {
         e = (struct cf_err){ 0 };

@@ -37,8 +37,9 @@ struct store_live_options {
     const char *dir; /* the keystore partition; copied */
     store_derive_fn *derive;
     void *derive_arg;                  /* borrowed for the store's life */
-    const struct store_anchor *anchor; /* as in store_options */
+    const struct store_anchor *anchor; /* as in store_options; so are these */
     unsigned readers;
+    uint64_t log_max;
 };
 
 struct store_live;

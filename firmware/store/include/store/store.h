@@ -21,6 +21,7 @@
 #define STORE_KEY_MAX   255
 #define STORE_VALUE_MAX 65536
 #define STORE_BLOB_MAX  16384
+#define STORE_LOG_MAX   ((uint64_t)1 << 30) /* bytes that commits may add while a view lasts */
 
 /* The numbers stand in files: never renumber. The first five live in keys-<n>.db, which restore
  * replaces; those from STORE_PRINCIPAL on in appliance.db, which is never switched. */
@@ -58,6 +59,7 @@ struct store_options {
     const struct store_anchor *anchor; /* NULL: the board has none. Borrowed for the store's life */
     unsigned readers;                  /* views at one time; 0 = 8. One more waits */
     enum store_table last;             /* rows of tables behind it are refused; 0: none are */
+    uint64_t log_max;                  /* STORE_LOG_MAX but in tests: 0 */
 };
 
 /* A row as read; zero-initialise, reuse from call to call, free with store_row_clear. */
@@ -87,6 +89,11 @@ void store_close(struct store *s);
  * view at a time. Ends with store_view_end. */
 CF_CHECK enum cf_rc store_read(struct store *s, struct store_view **out, struct cf_err *e);
 void store_view_end(struct store_view *v); /* NULL is a no-op */
+
+/* A view holds the log, which then grows with every commit, on the medium that the commits need.
+ * CF_E_STATE: since the view began it grew by more than STORE_LOG_MAX or than the room that is
+ * left: whoever can begin anew ends the view. Cheap; for views that last. */
+CF_CHECK enum cf_rc store_view_check(const struct store_view *v, struct cf_err *e);
 
 /* Transactions committed up to this view: what backups call the change counter. */
 uint64_t store_view_counter(const struct store_view *v);

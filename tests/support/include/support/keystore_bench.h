@@ -19,6 +19,7 @@ struct keystore_bench {
     struct store_live *live;
     struct keystore *ks;
     struct keystore_options options; /* change and keystore_bench_reopen */
+    uint64_t log_max;                /* of the store; the same */
 };
 
 /* An empty store in a directory of its own. */
