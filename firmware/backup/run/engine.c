@@ -280,6 +280,7 @@ unsigned job_connections_each(const struct job *j)
 enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struct cf_err *e)
 {
     const struct run_options *ro = &o->job->r->o;
+    pthread_condattr_t steady;
     struct engine *g = calloc(1, sizeof *g);
     if (!g)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
@@ -287,7 +288,10 @@ enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struc
     g->clock = ro->clock;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work_cond, NULL);
-    pthread_cond_init(&g->done_cond, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&g->done_cond, &steady);
+    pthread_condattr_destroy(&steady);
     g->count = job_threads(o->job);
     g->movers = calloc(g->count, sizeof *g->movers);
     enum cf_rc rc = g->movers ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory");
@@ -357,10 +361,18 @@ void engine_ready(struct engine *g, uint64_t ready)
         blob_lane_wake(g->movers[i].lane);
 }
 
+static void wait_a_second(struct engine *g)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    (void)pthread_cond_timedwait(&g->done_cond, &g->lock, &until);
+}
+
 enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e)
 {
     if (g->err.rc == CF_OK)
-        pthread_cond_wait(&g->done_cond, &g->lock);
+        wait_a_second(g);
     if (g->err.rc != CF_OK && e && e->rc == CF_OK)
         *e = g->err;
     return g->err.rc;

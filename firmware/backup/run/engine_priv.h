@@ -72,8 +72,8 @@ CF_CHECK enum cf_rc engine_wait(struct engine *g, struct cf_err *e);
 /* For what begin, end and the coordinator share. */
 void engine_lock(struct engine *g);
 void engine_unlock(struct engine *g);
-/* With the lock: wakes a coordinator in engine_sleep_locked; that one returns the failure, if any.
- */
+/* With the lock: wakes a coordinator in engine_sleep_locked, which sleeps a second at the most;
+ * that one returns the failure, if any. */
 void engine_notify_locked(struct engine *g);
 CF_CHECK enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e);
 struct blob_end slot_end(struct slot *s);

@@ -114,6 +114,5 @@ void run_close(struct run *r)
         pthread_join(r->thread, NULL);
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
-    free(r->pruned.folders);
     free(r);
 }

@@ -14,6 +14,7 @@ struct lent {
 
 struct pump {
     struct backup *b;
+    struct source_records *src;
     struct chunk_packer *packer;
     struct lent lent[LENT]; /* block n is in lent[n % LENT] */
     uint64_t handed;
@@ -48,6 +49,22 @@ static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
     return rc;
 }
 
+/* Waits until a block is back. The storage may be slow or away for hours, while the snapshot holds
+ * the log of a store that is written to. */
+static enum cf_rc wait_for(struct pump *p, const struct lent *l, struct cf_err *e)
+{
+    struct engine *g = p->b->j->engine;
+    enum cf_rc rc = source_records_check(p->src, e);
+    engine_lock(g);
+    while (rc == CF_OK && l->out) {
+        rc = engine_sleep_locked(g, e);
+        if (rc == CF_OK)
+            rc = source_records_check(p->src, e);
+    }
+    engine_unlock(g);
+    return rc;
+}
+
 /* Closes the block being built and lends it; then waits for room to build the next. */
 static enum cf_rc hand_over(struct pump *p, bool last, struct cf_err *e)
 {
@@ -61,10 +78,7 @@ static enum cf_rc hand_over(struct pump *p, bool last, struct cf_err *e)
     engine_unlock(g);
     engine_ready(g, ++p->handed);
     l = &p->lent[p->handed % LENT];
-    engine_lock(g);
-    while (rc == CF_OK && l->out)
-        rc = engine_sleep_locked(g, e);
-    engine_unlock(g);
+    rc = wait_for(p, l, e);
     return rc == CF_OK ? cf_buf_resize(&l->bytes, 0, e) : rc;
 }
 
@@ -85,8 +99,7 @@ static enum cf_rc pack(struct pump *p, const struct cf_buf *record, struct cf_er
     return rc;
 }
 
-static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum flow_kind kind,
-                              struct cf_err *e)
+static enum cf_rc pump_stream(struct pump *p, enum flow_kind kind, struct cf_err *e)
 {
     struct work w = { .begin = begin_block, .end = end_block, .ctx = p };
     struct cf_buf record = { 0 };
@@ -94,7 +107,7 @@ static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum f
     enum cf_rc rc = CF_OK;
     engine_begin(p->b->j->engine, &w, 0);
     while (rc == CF_OK && more) {
-        rc = source_records_next(src, kind, &record, &more, e);
+        rc = source_records_next(p->src, kind, &record, &more, e);
         if (rc == CF_OK && more)
             rc = pack(p, &record, e);
         if (rc == CF_OK && job_canceled(p->b->j))
@@ -102,6 +115,8 @@ static enum cf_rc pump_stream(struct pump *p, struct source_records *src, enum f
     }
     if (rc == CF_OK && building(p)->len)
         rc = hand_over(p, true, e);
+    for (unsigned i = 0; rc == CF_OK && i < LENT; i++)
+        rc = wait_for(p, &p->lent[i], e);
     if (rc == CF_OK)
         rc = engine_wait(p->b->j->engine, e);
     cf_buf_clear(&record);
@@ -112,7 +127,7 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
                               struct cf_err *e)
 {
     const struct run_options *o = &b->j->r->o;
-    struct pump p = { .b = b };
+    struct pump p = { .b = b, .src = src };
     struct stream_out *out = &b->streams[stream];
     struct chunk_packing how = { .stream = stream,
                                  .chunk_log2 = run_chunk_log2(o),
@@ -120,7 +135,7 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
                                  .index = &out->index };
     enum cf_rc rc = chunk_packer_new(&how, &p.packer, e);
     if (rc == CF_OK)
-        rc = pump_stream(&p, src, stream == 0 ? FLOW_KEYS : FLOW_POLICY, e);
+        rc = pump_stream(&p, stream == 0 ? FLOW_KEYS : FLOW_POLICY, e);
     if (rc == CF_OK)
         out->records = chunk_packer_records(p.packer);
     else

@@ -49,6 +49,12 @@ enum cf_rc source_records_next(struct source_records *s, enum flow_kind kind, st
     return rc;
 }
 
+enum cf_rc source_records_check(const struct source_records *s, struct cf_err *e)
+{
+    enum cf_rc rc = store_view_check(keystore_snapshot_view(s->snapshot), e);
+    return cf_err_ctx(e, rc, "keys change faster than the storage takes them");
+}
+
 void source_records_counts(const struct source_records *s, struct source_counts *out)
 {
     keystore_snapshot_counts(s->snapshot, &out->keys);

@@ -51,6 +51,9 @@ void source_records_close(struct source_records *s); /* NULL is a no-op */
  * order of names. *more false: none is left. */
 CF_CHECK enum cf_rc source_records_next(struct source_records *s, enum flow_kind kind,
                                         struct cf_buf *record, bool *more, struct cf_err *e);
+/* CF_E_STATE: the moment cannot be held any longer, too much is written meanwhile. Cheap; whoever
+ * waits with records open asks now and then. */
+CF_CHECK enum cf_rc source_records_check(const struct source_records *s, struct cf_err *e);
 /* What was given so far. */
 void source_records_counts(const struct source_records *s, struct source_counts *out);
 
