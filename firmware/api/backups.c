@@ -112,12 +112,22 @@ static enum cf_rc accepted(struct api *a, const struct jobs_record *j, struct ap
     return rc;
 }
 
+/* A pruning names its storage as a backup does, and what it keeps beside it. */
+static enum cf_rc read_prune(const struct json *body, struct cf_buf *uri, struct api_keep *keep,
+                             struct api_job_order *o, struct cf_err *e)
+{
+    enum cf_rc rc = api_read_keep(body, keep, e);
+    o->keep = keep;
+    return rc == CF_OK ? read_order(body, uri, o, e) : rc;
+}
+
 static enum cf_rc start(struct api *a, struct api_request *rq, enum jobs_kind kind,
                         struct api_reply *rp, struct cf_err *e)
 {
     struct json *body = NULL;
     struct cf_buf uri = { 0 };
     struct jobs_record job = { 0 };
+    struct api_keep keep;
     struct api_job_order o = { .kind = kind, .who = rq->who.oid };
     if (kind == JOBS_SELECTIVE)
         o.key = rq->key;
@@ -126,7 +136,8 @@ static enum cf_rc start(struct api *a, struct api_request *rq, enum jobs_kind ki
     if (rq->body.len || !optional)
         rc = api_body(rq, &body, e);
     if (rc == CF_OK && body)
-        rc = read_order(body, &uri, &o, e);
+        rc = kind == JOBS_RETENTION ? read_prune(body, &uri, &keep, &o, e)
+                                    : read_order(body, &uri, &o, e);
     if (rc == CF_OK)
         rc = a->cfg.services->start(a->cfg.services->ctx, &o, &job, e);
     if (rc == CF_OK)
@@ -170,6 +181,12 @@ enum cf_rc api_post_verify_backup(struct api *a, struct api_request *rq, struct 
                                   struct cf_err *e)
 {
     return start(a, rq, JOBS_VERIFY, rp, e);
+}
+
+enum cf_rc api_post_prune(struct api *a, struct api_request *rq, struct api_reply *rp,
+                          struct cf_err *e)
+{
+    return start(a, rq, JOBS_RETENTION, rp, e);
 }
 
 static enum cf_rc pending(struct api *a, const struct api_request *rq, bool restore,

@@ -195,7 +195,7 @@ static enum cf_rc put_public(struct json_wr *w, const struct keystore_version *v
     json_put_text(w, "kty", kty[v->spec.type]);
     if (v->spec.type == HAL_OCT)
         return CF_OK;
-    enum cf_rc rc = crypto_pub_from_spki(crypto_bytes_of(v->spki.data, v->spki.len), &pub, e);
+    enum cf_rc rc = keystore_public(v, &pub, e);
     if (rc != CF_OK)
         return rc;
     if (pub.type == HAL_RSA) {

@@ -35,6 +35,11 @@ bool api_job_restores(enum jobs_kind k);
 CF_CHECK enum cf_rc api_put_status(struct api *a, const struct jobs_record *j, struct api_reply *rp,
                                    struct cf_err *e);
 
+/* prune.c */
+api_handler api_post_prune, api_get_prune;
+/* The policy of a body that starts a pruning; every unknown member of the body is refused. */
+CF_CHECK enum cf_rc api_read_keep(const struct json *body, struct api_keep *out, struct cf_err *e);
+
 /* choices.c: the member `coffer`; absent leaves `out` as it was. Unknown members are refused. */
 CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,
                                      struct cf_err *e);

@@ -3,6 +3,7 @@
 #include "appliance.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -144,18 +145,59 @@ static start_fn *const starts[JOBS_KIND_MAX + 1] = {
     [JOBS_BACKUP] = run_backup_start,          [JOBS_RESTORE] = run_restore_start,
     [JOBS_SELECTIVE] = run_selective_start,    [JOBS_PRE_BACKUP] = run_prebackup_start,
     [JOBS_PRE_RESTORE] = run_prerestore_start, [JOBS_VERIFY] = run_verify_start,
+    [JOBS_RETENTION] = run_prune_start,
 };
+
+static struct run_prune of_keep(const struct api_keep *k)
+{
+    if (!k)
+        return (struct run_prune){ .dry_run = true };
+    return (struct run_prune){ .policy = { .last = k->last,
+                                           .daily = k->daily,
+                                           .weekly = k->weekly,
+                                           .monthly = k->monthly,
+                                           .min_age_s = k->min_age_s,
+                                           .unfinished_age_s = k->unfinished_age_s },
+                               .dry_run = k->dry_run };
+}
+
+static enum cf_rc pruned(void *ctx, const char *job, api_pruned_fn *each, void *each_ctx,
+                         struct cf_err *e)
+{
+    struct appliance *a = ctx;
+    struct retain_folder *all = NULL;
+    size_t count = 0;
+    char reason[RETAIN_REASON_MAX];
+    enum cf_rc rc = run_prune_report(a->run, job, &all, &count, e);
+    for (size_t i = 0; rc == CF_OK && i < count; i++) {
+        retain_reason(&all[i], reason);
+        const struct api_pruned p = { .folder = all[i].name,
+                                      .reason = reason,
+                                      .fate = all[i].fate == RETAIN_TO_GO  ? API_WOULD_GO
+                                              : all[i].fate == RETAIN_GONE ? API_GONE
+                                              : all[i].fate == RETAIN_HELD ? API_HELD
+                                                                           : API_KEPT,
+                                      .made_s = all[i].made_s,
+                                      .verified = all[i].verified,
+                                      .bytes = all[i].bytes };
+        rc = each(each_ctx, &p, e);
+    }
+    free(all);
+    return rc;
+}
 
 static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e)
 {
     struct appliance *a = ctx;
+    const struct run_prune prune = of_keep(o->keep);
     const struct run_request q = {
         .who = o->who,
         .place = { .uri = o->storage_uri, .token = o->sas, .use_identity = o->managed_identity },
         .folder = o->folder,
         .key = o->key,
         .choices = o->choices,
+        .prune = o->keep ? &prune : NULL,
     };
     if ((unsigned)o->kind > JOBS_KIND_MAX || !starts[o->kind])
         return CF_FAIL(e, CF_E_ARG, "no such job");
@@ -209,6 +251,7 @@ void app_services(struct appliance *a)
         .ctx = a,
         .facts = facts,
         .start = start,
+        .pruned = pruned,
         .domain_download = download,
         .domain_transfer_key = transfer_key,
         .domain_upload = upload,

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 
+#define AGE_MAX_S (UINT64_C(100) * 366 * 86400)
+
 void body_begin(struct body *b, struct cf_err *e)
 {
     *b = (struct body){ 0 };
@@ -31,6 +33,30 @@ enum cf_rc body_read_bool(const char *flag, const char *text, bool *out, struct 
     if (*out || strcmp(text, "false") == 0)
         return CF_OK;
     return CF_FAIL(e, CF_E_INPUT, "%s must be true or false, not '%s'", flag, text);
+}
+
+enum cf_rc body_read_age(const char *flag, const char *text, uint64_t *seconds, struct cf_err *e)
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    char digits[16] = "";
+    size_t len = strlen(text);
+    uint64_t unit = 1;
+    for (size_t i = 0; len && i < sizeof units / sizeof units[0]; i++)
+        if (text[len - 1] == units[i].letter)
+            unit = units[i].seconds;
+    if (len && (text[len - 1] < '0' || text[len - 1] > '9'))
+        len--;
+    if (len < sizeof digits)
+        memcpy(digits, text, len);
+    bool known = strspn(text, "0123456789smhd") == strlen(text);
+    if (!known || cf_parse_u64(digits, AGE_MAX_S / unit, seconds, NULL) != CF_OK)
+        return CF_FAIL(e, CF_E_INPUT, "%s %s: a time such as 90m, 26h or 30d is wanted", flag,
+                       text);
+    *seconds *= unit;
+    return CF_OK;
 }
 
 enum cf_rc body_put_number(struct body *b, const char *member, const char *flag, const char *text,

@@ -19,6 +19,9 @@ CF_CHECK enum cf_rc body_end(struct body *b);
 CF_CHECK enum cf_rc body_check_name(const char *name, struct cf_err *e);
 /* "true" or "false"; `flag` is named where it is neither. */
 CF_CHECK enum cf_rc body_read_bool(const char *flag, const char *text, bool *out, struct cf_err *e);
+/* "90m", "26h", "30d", or bare seconds, at most a hundred years. */
+CF_CHECK enum cf_rc body_read_age(const char *flag, const char *text, uint64_t *seconds,
+                                  struct cf_err *e);
 /* Puts the number that `flag` was given as `text`. */
 CF_CHECK enum cf_rc body_put_number(struct body *b, const char *member, const char *flag,
                                     const char *text, struct cf_err *e);

@@ -47,6 +47,7 @@ enum cli_option {
     OPT_DIGEST,
     OPT_DIR,
     OPT_DISABLED,
+    OPT_DRY_RUN,
     OPT_ENABLED,
     OPT_EXPIRES,
     OPT_EXPIRES_IN,
@@ -56,10 +57,15 @@ enum cli_option {
     OPT_ID,
     OPT_JOB,
     OPT_JSON,
+    OPT_KEEP_DAILY,
+    OPT_KEEP_LAST,
+    OPT_KEEP_MONTHLY,
+    OPT_KEEP_WEEKLY,
     OPT_KEY_NAME,
     OPT_KTY,
     OPT_LIMIT_RATE,
     OPT_MANAGED_IDENTITY,
+    OPT_MIN_AGE,
     OPT_MODULE,
     OPT_NAME,
     OPT_NO_ACTIVATE,
@@ -87,6 +93,7 @@ enum cli_option {
     OPT_TAGS,
     OPT_TOKEN_FILE,
     OPT_TOKEN_URI,
+    OPT_UNFINISHED,
     OPT_VALUE,
     OPT_VERSION,
     OPT_COUNT
@@ -193,6 +200,7 @@ int verb_bench_token(const struct cli_args *a, struct cf_err *e);
 int verb_backup_start(const struct cli_args *a, struct cf_err *e);
 int verb_backup_status(const struct cli_args *a, struct cf_err *e);
 int verb_backup_verify(const struct cli_args *a, struct cf_err *e);
+int verb_backup_prune(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);

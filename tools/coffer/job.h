@@ -11,6 +11,10 @@
 CF_CHECK enum cf_rc job_order_body(const struct cli_args *a, const char *folder_member,
                                    struct body *b, struct cf_err *e);
 
+/* The same, still open: for members of a verb's own, before body_end. */
+CF_CHECK enum cf_rc job_order_begin(const struct cli_args *a, const char *folder_member,
+                                    struct body *b, struct cf_err *e);
+
 /* --- follow.c --- */
 
 /* Members of a status; 0 and "" where there is none. */

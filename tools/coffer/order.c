@@ -98,8 +98,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     return rc;
 }
 
-enum cf_rc job_order_body(const struct cli_args *a, const char *folder_member, struct body *b,
-                          struct cf_err *e)
+enum cf_rc job_order_begin(const struct cli_args *a, const char *folder_member, struct body *b,
+                           struct cf_err *e)
 {
     char uri[1024];
     enum cf_rc rc = storage_uri(a, uri, sizeof uri, e);
@@ -116,5 +116,12 @@ enum cf_rc job_order_body(const struct cli_args *a, const char *folder_member, s
     }
     if (rc == CF_OK)
         rc = put_choices(a, b, e);
+    return rc;
+}
+
+enum cf_rc job_order_body(const struct cli_args *a, const char *folder_member, struct body *b,
+                          struct cf_err *e)
+{
+    enum cf_rc rc = job_order_begin(a, folder_member, b, e);
     return rc == CF_OK ? body_end(b) : rc;
 }

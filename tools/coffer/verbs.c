@@ -61,6 +61,16 @@ const struct cli_verb cli_verbs[] = {
       "key in its token; it writes nothing and goes on serving. A backup that does not verify is exit code 7.",
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_NO_WAIT), LIST_OF(OPT_BACKUP_FOLDER),
       NULL, verb_backup_verify },
+    { "backup prune", "Delete old backups of this HSM, by rules",
+      STORAGE_HELP
+      "Rules add up, as in restic: at least one is needed. The SAS needs read, list and delete (rdl). Never deleted, "
+      "whatever the rules: the newest backup, the newest one that was verified, backups younger than --min-age, folders "
+      "that do not verify or are not whole, folders of other HSMs and domains, and names that are no backup's. What the "
+      "storage keeps under an immutability policy is named and left. --dry-run needs no right to delete.\n\n"
+      "Example:\n  coffer backup prune --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run",
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_KEEP_LAST, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY,
+              OPT_KEEP_MONTHLY, OPT_MIN_AGE, OPT_UNFINISHED, OPT_DRY_RUN, OPT_NO_WAIT),
+      NONE, NULL, verb_backup_prune },
     { "backup list", "List the backup and restore jobs this appliance knows, newest first", NULL,
       LIST_OF(WHERE), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",

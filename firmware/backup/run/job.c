@@ -17,12 +17,14 @@ static job_main_fn *const mains[] = {
     [JOBS_BACKUP] = backup_main,          [JOBS_RESTORE] = restore_main,
     [JOBS_SELECTIVE] = selective_main,    [JOBS_PRE_BACKUP] = prebackup_main,
     [JOBS_PRE_RESTORE] = prerestore_main, [JOBS_VERIFY] = verify_main,
+    [JOBS_RETENTION] = prune_main,
 };
 
 static const char *const operations[] = {
     [JOBS_BACKUP] = "BackupEnd",          [JOBS_RESTORE] = "RestoreEnd",
     [JOBS_SELECTIVE] = "KeyRestoreEnd",   [JOBS_PRE_BACKUP] = "PreBackupEnd",
     [JOBS_PRE_RESTORE] = "PreRestoreEnd", [JOBS_VERIFY] = "VerifyEnd",
+    [JOBS_RETENTION] = "PruneEnd",
 };
 
 void run_step_back(void)
@@ -101,6 +103,7 @@ void job_free(struct job *j)
         return;
     engine_free(j->engine);
     blob_writer_free(j->writer);
+    blob_eraser_free(j->eraser);
     blob_lane_free(j->lane);
     blob_store_free(j->store);
     free(j);

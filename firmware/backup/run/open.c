@@ -114,5 +114,6 @@ void run_close(struct run *r)
         pthread_join(r->thread, NULL);
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
+    free(r->pruned.folders);
     free(r);
 }

@@ -29,6 +29,11 @@ struct run {
     pthread_t thread;
     bool joinable;
     atomic_bool closing;
+    struct {
+        char job[JOBS_ID_SIZE];
+        struct retain_folder *folders;
+        size_t count;
+    } pruned; /* by the last pruning; under the lock */
 };
 
 /* Everything a job's coordinator owns. */
@@ -47,6 +52,8 @@ struct job {
     struct blob_report report;
     struct blob_lane *lane;
     struct blob_writer *writer;
+    struct blob_eraser *eraser; /* prunings only */
+    struct run_prune prune;
     struct engine *engine;
     uint64_t started_ms;
     struct cf_err stillborn;           /* what failed before the thread began; rc CF_OK: nothing */
@@ -75,6 +82,7 @@ CF_CHECK enum cf_rc selective_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prebackup_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prerestore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc verify_main(struct job *j, struct cf_err *e);
+CF_CHECK enum cf_rc prune_main(struct job *j, struct cf_err *e);
 
 /* Makes the record and starts the thread; takes `j` in any case. */
 CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out,

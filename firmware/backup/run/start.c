@@ -27,6 +27,8 @@ static enum cf_rc open_place(struct job *j, const struct run_request *q, enum bl
         rc = blob_lane_new(j->store, &j->lane, e);
     if (rc == CF_OK && need == BLOB_TO_WRITE)
         rc = blob_writer_new(j->lane, &j->writer, e);
+    if (rc == CF_OK && need == BLOB_TO_ERASE)
+        rc = blob_eraser_new(j->lane, &j->eraser, e);
     return rc;
 }
 
@@ -47,6 +49,25 @@ static void settle_choices(struct job *j, const struct jobs_choices *asked)
     pace_init(&j->pace, c->limit_rate);
 }
 
+static enum blob_need need_of(enum jobs_kind kind, const struct run_request *q)
+{
+    switch (kind) {
+    case JOBS_BACKUP:
+    case JOBS_PRE_BACKUP:
+        return BLOB_TO_WRITE;
+    case JOBS_RETENTION:
+        return q->prune->dry_run ? BLOB_TO_READ : BLOB_TO_ERASE;
+    case JOBS_RESTORE:
+    case JOBS_SELECTIVE:
+    case JOBS_PRE_RESTORE:
+    case JOBS_VERIFY:
+    case JOBS_PLAN:
+    case JOBS_UNDO:
+    default:
+        return BLOB_TO_READ;
+    }
+}
+
 static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
                           struct job **out, struct cf_err *e)
 {
@@ -59,6 +80,8 @@ static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_r
     j->r = r;
     j->kind = kind;
     settle_choices(j, &q->choices);
+    if (q->prune)
+        j->prune = *q->prune;
     j->accepts = q->accepted_writer != NULL;
     if (q->accepted_writer)
         memcpy(j->accepted, q->accepted_writer, sizeof j->accepted);
@@ -69,7 +92,7 @@ static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_r
     if (rc == CF_OK && kind == JOBS_SELECTIVE)
         rc = keystore_name(q->key ? q->key : "", j->key, e);
     if (rc == CF_OK && q->place.uri)
-        rc = open_place(j, q, reads ? BLOB_TO_READ : BLOB_TO_WRITE, e);
+        rc = open_place(j, q, need_of(kind, q), e);
     if (rc != CF_OK) {
         job_free(j);
         return rc;
@@ -134,4 +157,12 @@ enum cf_rc run_verify_start(struct run *r, const struct run_request *q, struct j
                             struct cf_err *e)
 {
     return start(r, JOBS_VERIFY, q, out, e);
+}
+
+enum cf_rc run_prune_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                           struct cf_err *e)
+{
+    enum cf_rc rc = q->prune ? retain_check(&q->prune->policy, e)
+                             : CF_FAIL(e, CF_E_ARG, "a pruning without a policy");
+    return rc == CF_OK ? start(r, JOBS_RETENTION, q, out, e) : rc;
 }

@@ -55,6 +55,8 @@ static const struct {
     { API_GET, "/restore", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_PUT, "/prerestore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_POST, "/coffer/verify", ACCESS_RESTORE_START, ACCESS_AT_ALL },
+    { API_POST, "/coffer/prune", ACCESS_SETTINGS_WRITE, ACCESS_AT_ALL },
+    { API_GET, "/coffer/prune/" V, ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
     { API_PUT, "/keys/k/restore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_GET, "/keys/k/restore", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_GET, "/restore/" V "/pending", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },

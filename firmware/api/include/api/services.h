@@ -20,6 +20,26 @@ struct api_hsm_facts {
     char platform[64]; /* hsmPlatform; "" leaves it out */
 };
 
+/* Which backups a pruning keeps (run/retain.h), zero where a rule was not given. */
+#define API_KEEP_MAX     1000000
+#define API_KEEP_AGE     86400 /* seconds, where none was given */
+#define API_KEEP_AGE_MAX (INT64_C(100) * 366 * 86400)
+struct api_keep {
+    uint32_t last, daily, weekly, monthly;
+    int64_t min_age_s, unfinished_age_s;
+    bool dry_run;
+};
+
+/* One folder that a pruning looked at. */
+struct api_pruned {
+    const char *folder, *reason;
+    enum { API_KEPT, API_WOULD_GO, API_GONE, API_HELD } fate;
+    int64_t made_s;
+    bool verified;
+    uint64_t bytes;
+};
+typedef enum cf_rc api_pruned_fn(void *ctx, const struct api_pruned *p, struct cf_err *e);
+
 /* A start request, as its body had it: a "?" before the SAS and a "/" behind the URI are gone. */
 struct api_job_order {
     enum jobs_kind kind;
@@ -30,6 +50,7 @@ struct api_job_order {
     const char *folder;          /* restores; may have slashes. NULL: not given */
     const char *key;             /* selective restore */
     struct jobs_choices choices; /* member `coffer` of the body */
+    const struct api_keep *keep; /* prunings */
 };
 
 /* Certificates of a security-domain download, DER, in the order of the request. */
@@ -56,6 +77,10 @@ struct api_services {
      * the 30-minute rule; CF_E_INPUT "BadRequest": storage or SAS unusable at sight. */
     enum cf_rc (*start)(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e);
+
+    /* What the last pruning found and did. CF_E_ABSENT "NotFound": `job` is not that one. */
+    enum cf_rc (*pruned)(void *ctx, const char *job, api_pruned_fn *each, void *each_ctx,
+                         struct cf_err *e);
 
     /* Activates, or wraps the same domain for other officers. Appends the document's text. */
     enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/verdict.h"
+#include "crypto/pkey.h"
 #include "hal/clock.h"
 #include "hal/token.h"
 #include "keystore/types.h"
@@ -100,6 +101,12 @@ CF_CHECK enum cf_rc keystore_get(struct keystore *ks, const char *name, const ch
                                  struct keystore_bundle *out, struct cf_err *e);
 CF_CHECK enum cf_rc keystore_get_deleted(struct keystore *ks, const char *name,
                                          struct keystore_bundle *out, struct cf_err *e);
+
+/* n and e, or curve, x and y of a pair's public half, read out of `spki` by its shape alone: it was
+ * checked in full before its row was written. CF_E_CORRUPT: an oct key, or it does not fit `spec`.
+ */
+CF_CHECK enum cf_rc keystore_public(const struct keystore_version *v, struct crypto_pub *out,
+                                    struct cf_err *e);
 
 /* Up to `limit` (1..KEYSTORE_PAGE_MAX) keys with names after `after` (NULL: from the first), each
  * with its current version. A page that has looked at KEYSTORE_LOOKS keys ends there, with fewer

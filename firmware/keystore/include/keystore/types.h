@@ -98,7 +98,7 @@ struct keystore_version {
     uint64_t nbf;
     uint64_t exp;
     struct hal_key_spec spec;
-    struct cf_buf spki; /* DER, empty for oct: crypto_pub_from_spki gives n, e, x, y */
+    struct cf_buf spki; /* DER, empty for oct; keystore_public gives its parts */
     struct keystore_tags tags;
     struct keystore_policy policy;
 };

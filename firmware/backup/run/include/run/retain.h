@@ -50,14 +50,19 @@ enum retain_kind {
 #define RETAIN_NOT_OURS    0x100u
 #define RETAIN_NOT_WHOLE   0x200u
 
+/* What became of it. */
+enum retain_fate { RETAIN_STAYS, RETAIN_TO_GO, RETAIN_GONE, RETAIN_HELD /* by the storage */ };
+#define RETAIN_FATES 4
+
 struct retain_folder {
     char name[RETAIN_NAME_SIZE];
     enum retain_kind kind;
-    int64_t made_s; /* WHOLE: completed, as its manifest says; else as its name says */
-    bool verified;  /* read back and found right, later than it was made */
-    bool busy;      /* a job works on it, or will go on with it */
-    uint64_t bytes; /* on the storage */
-    uint32_t why;   /* set by retain_plan */
+    int64_t made_s;        /* WHOLE: completed, as its manifest says; else as its name says */
+    bool verified;         /* read back and found right, later than it was made */
+    bool busy;             /* a job works on it, or will go on with it */
+    uint64_t bytes;        /* on the storage */
+    uint32_t why;          /* set by retain_plan */
+    enum retain_fate fate; /* set by who carries the plan out */
 };
 
 /* CF_E_INPUT with code BadRequest: no rule keeps anything, or a number is out of range. */

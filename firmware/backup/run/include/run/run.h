@@ -24,6 +24,7 @@
 #include "jobs/jobs.h"
 #include "keystore/keystore.h"
 #include "manifest/manifest.h"
+#include "run/retain.h"
 #include "store/live.h"
 
 struct run;
@@ -75,6 +76,12 @@ struct run_options {
     uint8_t chunk_log2;     /* 0: 18, 256 KiB. Tests make it small */
 };
 
+/* A pruning: what it keeps, and whether it only tells what it would delete. */
+struct run_prune {
+    struct retain_policy policy;
+    bool dry_run;
+};
+
 /* What a client asked for. */
 struct run_request {
     const char *who; /* oid of the principal, for the job's record */
@@ -84,6 +91,7 @@ struct run_request {
     const uint8_t *accepted_writer; /* restores: SHA-256 of an identity that the operator accepts,
                                        or NULL */
     struct jobs_choices choices;
+    const struct run_prune *prune; /* prunings */
 };
 
 /* Settles partitions to what the selector says, ends what a crash left behind: a job that was
@@ -115,6 +123,19 @@ CF_CHECK enum cf_rc run_prerestore_start(struct run *r, const struct run_request
  * backup and one with partitions that are not here are verified as well, with a remark. */
 CF_CHECK enum cf_rc run_verify_start(struct run *r, const struct run_request *q,
                                      struct jobs_record *out, struct cf_err *e);
+
+/* Deletes the backups of this HSM in the place that the policy lets go (run/retain.h); a dry run
+ * only plans, and needs no right to delete. Only folders with a manifest that verifies, all their
+ * blobs there, of this domain and HSM are counted or deleted, beside what an earlier pruning left
+ * half done and, when asked for, old unfinished ones. What the storage keeps is told and passed
+ * over. CF_E_INPUT BadRequest also where the policy keeps nothing. */
+CF_CHECK enum cf_rc run_prune_start(struct run *r, const struct run_request *q,
+                                    struct jobs_record *out, struct cf_err *e);
+
+/* What the last pruning found and did, newest first; the caller frees `*out`. In memory only:
+ * CF_E_ABSENT for any job but the last pruning that ended since the start. */
+CF_CHECK enum cf_rc run_prune_report(struct run *r, const char *job_id, struct retain_folder **out,
+                                     size_t *count, struct cf_err *e);
 
 /* Returns when no job runs. For tests and shutdown. */
 void run_wait(struct run *r);

@@ -1,0 +1,29 @@
+/* Old backups of this HSM in a place: what is there, and what of it goes. Private to run. */
+#ifndef RUN_PRUNE_PRIV_H
+#define RUN_PRUNE_PRIV_H
+
+#include "run/retain.h"
+#include "run_priv.h"
+
+/* The blobs of a folder, or the folders of a place. Zero-initialise. */
+struct survey_blob {
+    char *name; /* within what was listed */
+    uint64_t size;
+};
+struct survey_names {
+    struct survey_blob *item;
+    size_t count, cap;
+};
+void survey_names_clear(struct survey_names *n);
+/* Names below "FOLDER/", without it. */
+CF_CHECK enum cf_rc survey_blobs(struct job *j, const char *folder, struct survey_names *out,
+                                 struct cf_err *e);
+
+/* Every folder of the place whose name begins like those of this HSM, judged; `*out` is the
+ * caller's to free. A manifest counts as ours when it is authentic, of our domain and of an HSM of
+ * our name; a backup as whole when its blobs are there, as long as its manifest says. An answer
+ * that may have been wrong (storage, token) fails the call. */
+CF_CHECK enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *count,
+                                   struct cf_err *e);
+
+#endif

@@ -1,0 +1,227 @@
+/* What lies in a place: its folders, judged by manifests that verify. Reads only. */
+#include "prune_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 4000000u
+
+/* --- lists ------------------------------------------------------------------------------------
+ */
+
+void survey_names_clear(struct survey_names *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        free(n->item[i].name);
+    free(n->item);
+    *n = (struct survey_names){ 0 };
+}
+
+struct list_call {
+    struct blob_listing what;
+    size_t skip; /* characters of the prefix that are not told again */
+    struct survey_names *out;
+};
+
+static enum cf_rc add_name(void *ctx, const char *name, uint64_t size, struct cf_err *e)
+{
+    struct list_call *c = ctx;
+    struct survey_names *n = c->out;
+    if (n->count == n->cap) {
+        size_t cap = n->cap ? 2 * n->cap : 64;
+        struct survey_blob *item =
+            cap > NAMES_MAX ? NULL : reallocarray(n->item, cap, sizeof *item);
+        if (!item)
+            return CF_FAIL(e, CF_E_LIMIT, "too many names to list");
+        n->item = item;
+        n->cap = cap;
+    }
+    struct survey_blob *b = &n->item[n->count];
+    *b = (struct survey_blob){ .name = strdup(name + c->skip), .size = size };
+    if (!b->name)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    n->count++;
+    return CF_OK;
+}
+
+static void try_list(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    struct list_call *c = ctx;
+    struct blob_wait w = { 0 };
+    survey_names_clear(c->out);
+    *out = (struct upload_outcome){ 0 };
+    upload_wait(f, blob_list(f->lane, &c->what, add_name, c, blob_wait_end(&w), &out->err), &w,
+                out);
+}
+
+enum cf_rc survey_blobs(struct job *j, const char *folder, struct survey_names *out,
+                        struct cf_err *e)
+{
+    char prefix[BLOB_NAME_MAX + 2];
+    snprintf(prefix, sizeof prefix, "%s/", folder);
+    struct list_call c = { .what = { .prefix = prefix }, .skip = strlen(prefix), .out = out };
+    return far_repeat(j, try_list, &c, e);
+}
+
+/* --- one folder -------------------------------------------------------------------------------
+ */
+
+static const struct survey_blob *find(const struct survey_names *n, const char *name)
+{
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(n->item[i].name, name) == 0)
+            return &n->item[i];
+    return NULL;
+}
+
+static bool is_there(const struct survey_names *n, const char *name, uint64_t bytes)
+{
+    const struct survey_blob *b = find(n, name);
+    return b && b->size == bytes;
+}
+
+/* The blobs that the manifest names; where each block is a blob of its own, their sum. */
+static bool all_there(const struct manifest *m, const struct survey_names *blobs)
+{
+    uint64_t meta = 0, all = 0;
+    for (size_t i = 0; i < m->meta.count; i++)
+        meta += m->meta.blocks[i].wire;
+    if (m->meta.blob[0] && !is_there(blobs, m->meta.blob, meta))
+        return false;
+    for (size_t i = 0; i < blobs->count; i++)
+        all += blobs->item[i].size;
+    for (size_t i = 0; i < m->stream_count; i++)
+        for (size_t k = 0; k < m->streams[i].blob_count; k++)
+            if (!is_there(blobs, m->streams[i].blobs[k].name, m->streams[i].blobs[k].bytes))
+                return false;
+    return all >= m->wire;
+}
+
+/* A refusal by the storage or the token says nothing about the backup: it ends the survey. */
+static enum cf_rc kind_of_refusal(enum cf_rc rc, const struct cf_err *err, enum retain_kind *kind)
+{
+    if (rc == CF_E_ABSENT) { /* gone since it was listed: somebody else's doing */
+        *kind = RETAIN_DAMAGED;
+        return CF_OK;
+    }
+    bool bad = rc == CF_E_AUTH || rc == CF_E_CORRUPT || rc == CF_E_LIMIT || rc == CF_E_INPUT;
+    if (err->src != CF_SRC_NONE || (!bad && rc != CF_E_DENIED))
+        return rc;
+    *kind = bad ? RETAIN_DAMAGED : RETAIN_FOREIGN;
+    return CF_OK;
+}
+
+static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
+                                 const struct survey_names *blobs, struct cf_err *e)
+{
+    struct backup_in b = { 0 };
+    struct cf_err err = { 0 };
+    snprintf(j->folder, sizeof j->folder, "%s", f->name);
+    enum cf_rc rc = backup_in_open(j, &b, &err);
+    if (rc != CF_OK) {
+        rc = kind_of_refusal(rc, &err, &f->kind);
+    } else if (strcmp(b.m.hsm, j->r->o.hsm_name) != 0) {
+        f->kind = RETAIN_FOREIGN;
+    } else {
+        f->kind = all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;
+        f->made_s = (int64_t)b.m.completed_s;
+    }
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = err;
+    backup_in_clear(&b);
+    j->past_domain = false;
+    j->folder[0] = '\0';
+    return rc;
+}
+
+static enum cf_rc judge(struct job *j, struct retain_folder *f, struct cf_err *e)
+{
+    struct survey_names blobs = { 0 };
+    if (!retain_folder_time(j->r->o.hsm_name, f->name, &f->made_s)) {
+        f->kind = RETAIN_UNKNOWN;
+        return CF_OK;
+    }
+    enum cf_rc rc = survey_blobs(j, f->name, &blobs, e);
+    for (size_t i = 0; i < blobs.count; i++)
+        f->bytes += blobs.item[i].size;
+    f->kind = RETAIN_UNFINISHED;
+    if (rc == CF_OK && find(&blobs, "manifest"))
+        rc = judge_manifest(j, f, &blobs, e);
+    survey_names_clear(&blobs);
+    return rc;
+}
+
+/* --- what jobs know ---------------------------------------------------------------------------
+ */
+
+struct known {
+    const struct job *j;
+    struct retain_folder *folders;
+    size_t count;
+};
+
+static void learn(const struct known *k, const struct jobs_record *r, struct retain_folder *f)
+{
+    if (r->state == JOBS_IN_PROGRESS)
+        f->busy = true;
+    if (r->kind == JOBS_VERIFY && r->state == JOBS_SUCCEEDED && r->end_s >= f->made_s)
+        f->verified = true;
+    if (r->kind == JOBS_RETENTION && r->state != JOBS_SUCCEEDED && f->kind == RETAIN_UNFINISHED &&
+        strcmp(r->id, k->j->record.id) != 0)
+        f->kind = RETAIN_HALF_GONE;
+}
+
+static enum cf_rc learn_job(void *ctx, const struct jobs_record *r, struct cf_err *e)
+{
+    struct known *k = ctx;
+    (void)e;
+    if (!r->folder[0] || strcmp(r->uri, k->j->record.uri) != 0)
+        return CF_OK;
+    for (size_t i = 0; i < k->count; i++)
+        if (strcmp(k->folders[i].name, r->folder) == 0)
+            learn(k, r, &k->folders[i]);
+    return CF_OK;
+}
+
+/* --- all of it --------------------------------------------------------------------------------
+ */
+
+static enum cf_rc take_folders(const struct survey_names *names, struct retain_folder **out,
+                               size_t *count, struct cf_err *e)
+{
+    struct retain_folder *all = calloc(names->count + 1, sizeof *all);
+    if (!all)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for %zu folders", names->count);
+    *out = all;
+    *count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t len = strlen(names->item[i].name);
+        if (len < 2 || len > RETAIN_NAME_SIZE || names->item[i].name[len - 1] != '/')
+            continue; /* a blob beside the folders */
+        memcpy(all[*count].name, names->item[i].name, len - 1);
+        (*count)++;
+    }
+    return CF_OK;
+}
+
+enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *count,
+                          struct cf_err *e)
+{
+    char prefix[BLOB_NAME_MAX + 1];
+    struct survey_names names = { 0 };
+    snprintf(prefix, sizeof prefix, "mhsm-%s-", j->r->o.hsm_name);
+    struct list_call c = { .what = { .prefix = prefix, .grouped = true }, .out = &names };
+    enum cf_rc rc = far_repeat(j, try_list, &c, e);
+    *out = NULL;
+    *count = 0;
+    if (rc == CF_OK)
+        rc = take_folders(&names, out, count, e);
+    survey_names_clear(&names);
+    for (size_t i = 0; rc == CF_OK && i < *count; i++)
+        rc = job_canceled(j) ? CF_FAIL(e, CF_E_CANCEL, "canceled") : judge(j, &(*out)[i], e);
+    struct known k = { .j = j, .folders = *out, .count = *count };
+    if (rc == CF_OK)
+        rc = jobs_list(j->r->o.jobs, learn_job, &k, e);
+    return rc;
+}

@@ -1,0 +1,355 @@
+/* Pruning on a directory as storage: what goes, and above all what stays. */
+#include "support/test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "hal_sim/hal_sim.h"
+#include "support/run_bench.h"
+
+#define DAY_MS (INT64_C(86400) * 1000)
+
+static const struct run_bench_options tiny = {
+    .partitions = 1,
+    .bytes = 5000,
+    .run = { .chunk_log2 = 12, .record_block = 8192, .attempts = 1, .threads = 1, .connections = 1 }
+};
+
+struct fixture {
+    struct run_bench b;
+    char folder[6][JOBS_FOLDER_SIZE]; /* oldest first, a day apart; the last is a day old */
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct jobs_record r;
+    run_bench_open(&f->b, &tiny);
+    run_bench_fill(&f->b);
+    for (int i = 0; i < 6; i++) {
+        run_bench_backup(&f->b, &r);
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        memcpy(f->folder[i], r.folder, sizeof f->folder[i]);
+        hal_sim_clock_step(f->b.kb.clock, DAY_MS);
+    }
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    run_bench_close(&f->b);
+    free(f);
+    return 0;
+}
+
+/* --- helpers ------------------------------------------------------------------------------- */
+
+static void prune(struct fixture *f, const struct run_prune *p, struct jobs_record *r)
+{
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
+    struct cf_err err = { 0 };
+    q.prune = p;
+    if (run_prune_start(f->b.run, &q, r, &err) != CF_OK)
+        fail_msg("%s", err.text);
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r->id, r, &err));
+}
+
+static void expect_pruned(struct fixture *f, const struct run_prune *p)
+{
+    struct jobs_record r;
+    prune(f, p, &r);
+    if (r.state != JOBS_SUCCEEDED)
+        fail_msg("%s", r.error);
+}
+
+static bool there(struct fixture *f, const char *folder)
+{
+    return access(run_bench_blob(&f->b, folder, ""), F_OK) == 0;
+}
+
+/* The backups that are left, as bits: 1 the oldest. */
+static unsigned left(struct fixture *f)
+{
+    unsigned bits = 0;
+    for (unsigned i = 0; i < 6; i++)
+        if (there(f, f->folder[i]))
+            bits |= 1u << i;
+    return bits;
+}
+
+static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *fmt, ...)
+{
+    char cmd[2400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(cmd, sizeof cmd, fmt, ap);
+    va_end(ap);
+    assert_int_equal(system(cmd), 0);
+}
+
+static enum retain_fate fate(struct fixture *f, const struct jobs_record *r, const char *folder,
+                             char reason[RETAIN_REASON_MAX])
+{
+    struct retain_folder *all = NULL;
+    size_t count = 0;
+    enum retain_fate it = RETAIN_STAYS;
+    struct cf_err err;
+    bool found = false;
+    EXPECT_OK(run_prune_report(f->b.run, r->id, &all, &count, &err));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].name, folder) == 0) {
+            it = all[i].fate;
+            retain_reason(&all[i], reason);
+            found = true;
+        }
+    free(all);
+    assert_true(found);
+    return it;
+}
+
+static void expect_restorable(struct fixture *f, const char *folder)
+{
+    struct jobs_record r;
+    run_bench_restore(&f->b, folder, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+}
+
+static const struct run_prune last_two = { .policy = { .last = 2 } };
+static const struct run_prune last_one = { .policy = { .last = 1 } };
+
+/* --- what goes ----------------------------------------------------------------------------- */
+
+static void what_no_rule_keeps_goes_and_the_rest_restores(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char why[RETAIN_REASON_MAX];
+    prune(f, &last_two, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.details, "Deleted 4 of 6 folders"));
+    assert_int_equal(left(f), 0x30);
+    assert_int_equal(fate(f, &r, f->folder[0], why), RETAIN_GONE);
+    assert_int_equal(fate(f, &r, f->folder[5], why), RETAIN_STAYS);
+    assert_string_equal(why, "keep-last, newest backup");
+    expect_restorable(f, f->folder[4]);
+    expect_restorable(f, f->folder[5]);
+    expect_pruned(f, &last_two); /* again: nothing to do */
+    assert_int_equal(left(f), 0x30);
+}
+
+static void a_dry_run_tells_and_deletes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct run_prune p = last_one;
+    struct jobs_record r;
+    char why[RETAIN_REASON_MAX];
+    p.dry_run = true;
+    prune(f, &p, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.details, "Would delete 5 of 6 folders"));
+    assert_int_equal(fate(f, &r, f->folder[0], why), RETAIN_TO_GO);
+    assert_string_equal(why, "no rule keeps it");
+    assert_int_equal(left(f), 0x3f);
+}
+
+static void the_rest_of_a_pruning_that_was_cut_goes_with_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    /* as a kill between two blobs leaves it: no manifest, and a job that names the folder */
+    struct jobs_record in = { .kind = JOBS_RETENTION };
+    snprintf(in.uri, sizeof in.uri, "%s", f->b.uri);
+    EXPECT_OK(jobs_start(f->b.jobs, &in, &r, &err));
+    EXPECT_OK(jobs_note(f->b.jobs, r.id, f->folder[1], NULL, &err));
+    assert_int_equal(unlink(run_bench_blob(&f->b, f->folder[1], "manifest")), 0);
+    run_bench_restart(&f->b);
+    const struct run_prune all = { .policy = { .last = 6 } };
+    expect_pruned(f, &all);
+    assert_int_equal(left(f), 0x3d);
+}
+
+/* --- what stays ---------------------------------------------------------------------------- */
+
+static void the_newest_verified_backup_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char why[RETAIN_REASON_MAX];
+    run_bench_verify(&f->b, f->folder[1], &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    prune(f, &last_one, &r);
+    assert_int_equal(left(f), 0x22);
+    fate(f, &r, f->folder[1], why);
+    assert_string_equal(why, "newest verified backup");
+    run_bench_verify(&f->b, f->folder[5], &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_pruned(f, &last_one); /* a newer one is verified now */
+    assert_int_equal(left(f), 0x20);
+}
+
+static void a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char keep[1024];
+    snprintf(keep, sizeof keep, "%s", run_bench_blob(&f->b, f->folder[1], "s2.0"));
+    shell("cp '%s' '%s.keep' && printf x >>'%s'", keep, keep, keep);
+    run_bench_verify(&f->b, f->folder[1], &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    shell("mv '%s.keep' '%s'", keep, keep);
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x20);
+}
+
+static void a_damaged_backup_stays_and_counts_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char why[RETAIN_REASON_MAX];
+    shell("printf x | dd conv=notrunc bs=1 seek=300 of='%s' 2>/dev/null",
+          run_bench_blob(&f->b, f->folder[5], "manifest"));
+    assert_int_equal(unlink(run_bench_blob(&f->b, f->folder[4], "s1.0")), 0);
+    shell("printf x >>'%s'", run_bench_blob(&f->b, f->folder[3], "s2.0"));
+    prune(f, &last_two, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_int_equal(left(f), 0x3e); /* three damaged, the newest two whole */
+    assert_int_equal(fate(f, &r, f->folder[4], why), RETAIN_STAYS);
+    assert_non_null(strstr(why, "never deleted"));
+    assert_non_null(strstr(r.warning, "3 folders hold a backup that does not verify"));
+    expect_restorable(f, f->folder[2]);
+}
+
+static void an_unfinished_folder_stays_unless_asked_for_and_old(void **state)
+{
+    struct fixture *f = *state;
+    struct run_prune p = last_one;
+    assert_int_equal(unlink(run_bench_blob(&f->b, f->folder[0], "manifest")), 0);
+    expect_pruned(f, &p);
+    assert_int_equal(left(f), 0x21);
+    p.policy.unfinished_age_s = RETAIN_PENDING_S;
+    expect_pruned(f, &p);
+    assert_int_equal(left(f), 0x21); /* 6 days old */
+    hal_sim_clock_step(f->b.kb.clock, 3 * DAY_MS);
+    expect_pruned(f, &p);
+    assert_int_equal(left(f), 0x20);
+}
+
+static void folders_of_others_and_unknown_names_stay(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const others[] = {
+        "mhsm-other-20200101000000",
+        "mhsm-bench-2-20200101000000",
+        "mhsm-bench-notes",
+        "mhsm-bench-20209901000000",
+        "photos",
+        "mhsm-bench-2020010100000", /* one digit short */
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) /* whole, authentic, old */
+        shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+              run_bench_blob(&f->b, others[i], ""));
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x20);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_true(there(f, others[i]));
+}
+
+static void a_backup_under_another_name_is_not_ours(void **state)
+{
+    struct fixture *f = *state;
+    const char *renamed = "mhsm-bench-20200101000000";
+    shell("mv '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+          run_bench_blob(&f->b, renamed, ""));
+    expect_pruned(f, &last_one);
+    assert_true(there(f, renamed));
+    assert_int_equal(left(f), 0x20);
+}
+
+static void backups_of_another_domain_stay(void **state)
+{
+    struct fixture *f = *state;
+    f->b.kb.options.domain_id[0] ^= 1;
+    run_bench_restart(&f->b);
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x3f);
+}
+
+static void backups_of_another_hsm_of_the_domain_stay(void **state)
+{
+    struct fixture *f = *state;
+    char other[JOBS_FOLDER_SIZE];
+    f->b.o.run.hsm_name = "bench-b";
+    run_bench_restart(&f->b);
+    snprintf(other, sizeof other, "mhsm-bench-b%s", f->folder[0] + strlen("mhsm-bench"));
+    shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+          run_bench_blob(&f->b, other, ""));
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x3f);
+    assert_true(there(f, other));
+}
+
+static void young_backups_stay(void **state)
+{
+    struct fixture *f = *state;
+    const struct run_prune p = { .policy = { .last = 1, .min_age_s = 3 * 86400 + 43200 } };
+    expect_pruned(f, &p);
+    assert_int_equal(left(f), 0x38); /* one, two and three days old */
+}
+
+static void what_the_storage_does_not_let_go_fails_the_job_and_stays_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    if (geteuid() == 0)
+        skip(); /* no directory is closed to root */
+    shell("chmod 500 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
+    prune(f, &last_one, &r);
+    shell("chmod 700 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_int_equal(left(f), 0x3f);
+    expect_restorable(f, f->folder[0]);
+}
+
+static void a_policy_that_keeps_nothing_starts_no_job(void **state)
+{
+    struct fixture *f = *state;
+    const struct run_prune none = { .policy = { .min_age_s = 1 } };
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
+    struct jobs_record r;
+    struct cf_err err = { 0 };
+    q.prune = &none;
+    assert_int_equal(run_prune_start(f->b.run, &q, &r, &err), CF_E_INPUT);
+    assert_int_equal(left(f), 0x3f);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(what_no_rule_keeps_goes_and_the_rest_restores),
+        T(a_dry_run_tells_and_deletes_nothing),
+        T(the_rest_of_a_pruning_that_was_cut_goes_with_the_next),
+        T(the_newest_verified_backup_stays),
+        T(a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one),
+        T(a_damaged_backup_stays_and_counts_for_nothing),
+        T(an_unfinished_folder_stays_unless_asked_for_and_old),
+        T(folders_of_others_and_unknown_names_stay),
+        T(a_backup_under_another_name_is_not_ours),
+        T(backups_of_another_domain_stay),
+        T(backups_of_another_hsm_of_the_domain_stay),
+        T(young_backups_stay),
+        T(what_the_storage_does_not_let_go_fails_the_job_and_stays_whole),
+        T(a_policy_that_keeps_nothing_starts_no_job),
+    };
+    cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
