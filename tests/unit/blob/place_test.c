@@ -139,7 +139,7 @@ static void what_will_not_be_possible_is_reported(void **state)
     assert_int_equal(
         check(good_uri, "se=2030-01-01T01:00Z&sr=c&sp=c&sv=1&sig=x", BLOB_TO_WRITE, &r, NULL),
         CF_OK);
-    assert_true(warned(&r, "refuse blocks") && warned(&r, "not allow to read"));
+    assert_true(warned(&r, "refuses blocks") && warned(&r, "not allow to read"));
     assert_true(warned(&r, "ends in 60 minutes"));
 
     assert_int_equal(check(good_uri, "se=2031-01-01&sr=c&sp=rl&sv=1&sig=x", BLOB_TO_READ, &r, NULL),
