@@ -66,12 +66,24 @@ static enum cf_rc move_parents(struct cf_buf *uri, struct api_job_order *o, stru
 static enum cf_rc check_members(const struct json *body, const struct json *storage,
                                 struct cf_err *e)
 {
-    static const char *const top[] = { "sasTokenParameters", "folderToRestore", "coffer" };
+    static const char *const top[] = { "sasTokenParameters", "folderToRestore", "sample",
+                                       "coffer" };
     static const char *const place[] = { "storageResourceUri", "token", "useManagedIdentity" };
     enum cf_rc rc = json_only(body, top, sizeof top / sizeof top[0], e);
     if (rc == CF_OK && storage)
         rc = json_only(storage, place, sizeof place / sizeof place[0], e);
     return rc == CF_OK ? rc : cf_err_code(e, rc, "BadParameter");
+}
+
+static enum cf_rc read_verify(const struct json *body, const struct json *storage,
+                              struct api_job_order *o, struct cf_err *e)
+{
+    int64_t percent = 100;
+    enum cf_rc rc = check_members(body, storage, e);
+    if (rc == CF_OK)
+        rc = json_opt_int(body, "sample", (struct json_range){ 1, 100 }, &percent, e);
+    o->choices.sample_percent = (unsigned)percent;
+    return rc;
 }
 
 /* The two shapes of bodies: storage at the top (backups), or beside a folder (restores). */
@@ -88,7 +100,7 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
             rc = json_opt_text(body, member, &o->folder, e);
     }
     if (rc == CF_OK && o->kind == JOBS_VERIFY)
-        rc = check_members(body, storage, e);
+        rc = read_verify(body, storage, o, e);
     if (rc == CF_OK && storage)
         rc = read_storage(storage, uri, o, e);
     if (rc == CF_OK && o->folder && !*o->folder)

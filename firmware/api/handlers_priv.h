@@ -44,6 +44,11 @@ CF_CHECK enum cf_rc api_read_keep(const struct json *body, struct api_keep *out,
 CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,
                                      struct cf_err *e);
 
+/* receipts.c */
+struct jobs_verified;
+api_handler api_get_receipt, api_get_verified;
+void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v);
+
 /* roles.c, assignments.c, settings.c */
 api_handler api_get_definitions, api_get_definition, api_put_definition, api_delete_definition,
     api_get_assignments, api_get_assignment, api_put_assignment, api_delete_assignment,

@@ -76,8 +76,10 @@ enum cli_option {
     OPT_PEM_FILE,
     OPT_PIN_FILE,
     OPT_PORT,
+    OPT_RECEIPT,
     OPT_RETENTION,
     OPT_ROLE,
+    OPT_SAMPLE,
     OPT_SAS,
     OPT_SCOPE,
     OPT_SD_FILE,
@@ -204,6 +206,7 @@ int verb_backup_prune(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);
+int verb_job_receipt(const struct cli_args *a, struct cf_err *e);
 int verb_job_cancel(const struct cli_args *a, struct cf_err *e);
 int verb_job_status(const struct cli_args *a, struct cf_err *e);
 int verb_job_wait(const struct cli_args *a, struct cf_err *e);

@@ -15,6 +15,12 @@ CF_CHECK enum cf_rc job_order_body(const struct cli_args *a, const char *folder_
 CF_CHECK enum cf_rc job_order_begin(const struct cli_args *a, const char *folder_member,
                                     struct body *b, struct cf_err *e);
 
+/* --- receipt.c --- */
+
+/* CF_E_ABSENT: the job left none. */
+CF_CHECK enum cf_rc job_write_receipt(struct cli_target *t, const char *job, const char *file,
+                                      struct cf_err *e);
+
 /* --- follow.c --- */
 
 /* Members of a status; 0 and "" where there is none. */

@@ -98,6 +98,22 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     return rc;
 }
 
+/* "10%" or "10". */
+static enum cf_rc put_sample(const char *given, struct body *b, struct cf_err *e)
+{
+    char digits[8];
+    uint64_t percent = 0;
+    size_t len = strlen(given);
+    if (len && given[len - 1] == '%')
+        len--;
+    snprintf(digits, sizeof digits, "%.*s", (int)(len < sizeof digits ? len : sizeof digits),
+             given);
+    if (len >= sizeof digits || cf_parse_u64(digits, 100, &percent, NULL) != CF_OK || percent == 0)
+        return CF_FAIL(e, CF_E_INPUT, "--sample %s: a share from 1%% to 100%% is wanted", given);
+    json_put_int(&b->w, "sample", (int64_t)percent);
+    return CF_OK;
+}
+
 enum cf_rc job_order_begin(const struct cli_args *a, const char *folder_member, struct body *b,
                            struct cf_err *e)
 {
@@ -114,6 +130,8 @@ enum cf_rc job_order_begin(const struct cli_args *a, const char *folder_member, 
         json_close(&b->w);
         json_put_text(&b->w, folder_member, folder_of(a->text[OPT_BACKUP_FOLDER], uri));
     }
+    if (rc == CF_OK && a->text[OPT_SAMPLE])
+        rc = put_sample(a->text[OPT_SAMPLE], b, e);
     if (rc == CF_OK)
         rc = put_choices(a, b, e);
     return rc;

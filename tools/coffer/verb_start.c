@@ -34,6 +34,9 @@ static int start_job(const struct cli_args *a, const struct job_start *s, struct
     }
     rc = job_follow(t, a, path, &r, e);
     code = rc == CF_OK ? job_conclude(a, r.json, e) : job_follow_failed(e);
+    if (code == EXIT_DONE && a->text[OPT_RECEIPT] &&
+        job_write_receipt(t, job_text(r.json, "jobId"), a->text[OPT_RECEIPT], e) != CF_OK)
+        code = cli_exit_of(e);
 out:
     cf_buf_clear(&b.text);
     cli_answer_clear(&r);
@@ -65,5 +68,11 @@ int verb_restore_start(const struct cli_args *a, struct cf_err *e)
 int verb_backup_verify(const struct cli_args *a, struct cf_err *e)
 {
     const struct job_start s = { "POST", "/coffer/verify", "folderToRestore", "restore" };
+    if (a->text[OPT_RECEIPT] && a->text[OPT_NO_WAIT]) {
+        (void)CF_FAIL(
+            e, CF_E_INPUT,
+            "--receipt needs the job's end: leave out --no-wait, or run job receipt then");
+        return EXIT_USAGE;
+    }
     return start_job(a, &s, e);
 }

@@ -56,11 +56,18 @@ const struct cli_verb cli_verbs[] = {
     { "backup status", "Show a backup job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_backup_status },
     { "backup verify", "Prove that a backup can be restored, without restoring it",
-      STORAGE_HELP
+      STORAGE_HELP CHOICES_HELP
       "The appliance reads the backup back, authenticates every byte of it and opens every version of every "
-      "key in its token; it writes nothing and goes on serving. A backup that does not verify is exit code 7.",
-      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_NO_WAIT), LIST_OF(OPT_BACKUP_FOLDER),
-      NULL, verb_backup_verify },
+      "key in its token; it writes nothing and goes on serving. A backup that does not verify is exit code 7.\n\n"
+      "It leaves a receipt, signed by the appliance's identity key: --receipt FILE writes it, `job receipt` does so "
+      "later, and tools/inspect/inspect receipt FILE --folder DIR tells without any key whether a copy of the backup "
+      "is still what was verified.\n\n"
+      "--sample N% is for slow links: it reads manifest, tables and indexes whole, and of each stream the first block, "
+      "the last, and as many others, chosen at random, as make up the share. One damaged block among many is then "
+      "found with a chance of only N in 100; one of ten with 1 - (1 - N/100)^10, which is 65 in 100 at 10%. Keys "
+      "outside the sample are not opened; status and receipt say what was read. " INTERRUPT_HELP,
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_SAMPLE, OPT_RECEIPT, OPT_NO_WAIT),
+      LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_backup_verify },
     { "backup prune", "Delete old backups of this HSM, by rules",
       STORAGE_HELP
       "Rules add up, as in restic: at least one is needed. The SAS needs read, list and delete (rdl). Never deleted, "
@@ -86,6 +93,8 @@ const struct cli_verb cli_verbs[] = {
       verb_job_status },
     { "job wait", "Follow a job to its end, whatever it does", INTERRUPT_HELP, LIST_OF(WHERE), NONE,
       "JOB", verb_job_wait },
+    { "job receipt", "Write the signed receipt of a backup verify to a file", NULL,
+      LIST_OF(WHERE, OPT_RECEIPT), LIST_OF(OPT_RECEIPT), "JOB", verb_job_receipt },
     { "job cancel", "End a running job",
       "Whoever may start a job of that kind may end it. What a canceled backup has written stays and is no backup; a "
       "canceled restore has changed nothing. Exit code 5: the job has ended, or has reached the point where it takes "

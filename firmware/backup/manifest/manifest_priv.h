@@ -39,6 +39,10 @@ CF_CHECK enum cf_rc manifest_endorse(const struct manifest_domain *d, uint32_t g
 /* Appends the identity's signature over out[0 .. end of MAC]. */
 CF_CHECK enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest *m,
                                   struct cf_buf *out, struct cf_err *e);
+/* Appends one signature, without a number before it, over label | 00 | all of `out`. */
+CF_CHECK enum cf_rc manifest_sign_labelled(const struct manifest_domain *d, const char *label,
+                                           const uint8_t key_id[32], struct cf_buf *out,
+                                           struct cf_err *e);
 /* Number and lengths of the signatures fill `sigs` exactly; nothing is verified. */
 CF_CHECK enum cf_rc manifest_sigs_tile(struct crypto_bytes sigs, struct cf_err *e);
 /* Step 9: identity known or endorsed or accepted; each required signature there and good. */
@@ -58,6 +62,10 @@ CF_CHECK enum cf_rc manifest_sealed_read(struct crypto_bytes map, struct manifes
 void manifest_streams_write(struct cbor_wr *w, const struct manifest *m);
 void manifest_streams_read(struct cbor_rd *r, struct manifest *m);
 void manifest_meta_read(struct cbor_rd *r, struct manifest *m);
+
+/* The array of lines; and the map under key 99, of which only what is known is taken. */
+void manifest_cover_write(struct cbor_wr *w, const struct manifest *m);
+void manifest_extensions_read(struct crypto_bytes map, struct manifest *m);
 
 /* The next key must be `key`. */
 void manifest_expect_key(struct cbor_rd *r, uint64_t key);

@@ -107,7 +107,12 @@ enum cf_rc manifest_open(const struct manifest_domain *d, const struct cf_buf *b
         rc = open_sealed(&p, key, &m, e);
     if (rc == CF_OK) {
         m.generation = manifest_generation(bytes->data);
+        m.file_bytes = bytes->len;
+        memcpy(m.fp, bytes->data + 32, sizeof m.fp);
         memcpy(m.backup_id, bytes->data + 64, FLOW_ID_SIZE);
+        rc = crypto_digest(HAL_SHA256, bytes->data, bytes->len, m.file_sha256, e);
+    }
+    if (rc == CF_OK) {
         rc = manifest_sigs_judge(d, &m, judge, p.signed_part, p.sigs, e);
     }
     if (rc != CF_OK) {

@@ -153,7 +153,10 @@ static void read_content(struct cbor_rd *r, struct manifest *m, size_t pairs)
         manifest_expect_key(r, 99);
         if (cbor_rd_peek(r, &type) && type != CBOR_MAP)
             cbor_rd_refuse(r, "extensions are not a map");
+        const uint8_t *at = r->in.p;
         cbor_rd_skip(r);
+        if (cbor_rd_ok(r))
+            manifest_extensions_read(crypto_bytes_of(at, (size_t)(r->in.p - at)), m);
     }
 }
 

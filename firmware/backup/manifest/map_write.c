@@ -152,7 +152,7 @@ enum cf_rc manifest_sealed_write(const struct manifest *m, struct cf_buf *out, s
 {
     struct cbor_wr w;
     cbor_wr_init(&w, out, e);
-    cbor_wr_map(&w, 11);
+    cbor_wr_map(&w, m->cover_count ? 12 : 11);
     cbor_wr_key(&w, 1);
     cbor_wr_uint(&w, m->seq);
     cbor_wr_key(&w, 2);
@@ -172,5 +172,11 @@ enum cf_rc manifest_sealed_write(const struct manifest *m, struct cf_buf *out, s
     cbor_wr_key(&w, 8);
     cbor_wr_uint(&w, m->layout);
     write_trust(&w, m);
+    if (m->cover_count) {
+        cbor_wr_key(&w, 99);
+        cbor_wr_map(&w, 1);
+        cbor_wr_key(&w, 1);
+        manifest_cover_write(&w, m);
+    }
     return cbor_wr_end(&w);
 }

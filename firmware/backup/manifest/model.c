@@ -16,6 +16,7 @@ void manifest_clear(struct manifest *m)
     free(m->streams);
     free(m->meta.blocks);
     free(m->left_out);
+    free(m->cover);
     cf_buf_clear(&m->spki);
     *m = (struct manifest){ 0 };
 }

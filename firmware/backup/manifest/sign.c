@@ -27,12 +27,16 @@ enum cf_rc manifest_endorse(const struct manifest_domain *d, uint32_t generation
     return rc == CF_OK ? hal_token_mac(d->token, &mk, msg, sizeof msg, out, e) : rc;
 }
 
-/* SHA-256 of the signed part and the signature's own first bytes. */
-static enum cf_rc message_digest(struct crypto_bytes part, const uint8_t head[SIG_HEAD_SIZE],
-                                 uint8_t out[32], struct cf_err *e)
+/* SHA-256 of label and NUL (none: neither), the signed part, and the signature's own first bytes.
+ */
+static enum cf_rc message_digest(const char *label, struct crypto_bytes part,
+                                 const uint8_t head[SIG_HEAD_SIZE], uint8_t out[32],
+                                 struct cf_err *e)
 {
     struct crypto_hash *h = NULL;
     enum cf_rc rc = crypto_hash_new(HAL_SHA256, &h, e);
+    if (rc == CF_OK && label)
+        rc = crypto_hash_update(h, label, strlen(label) + 1, e);
     if (rc == CF_OK)
         rc = crypto_hash_update(h, part.p, part.len, e);
     if (rc == CF_OK)
@@ -43,34 +47,50 @@ static enum cf_rc message_digest(struct crypto_bytes part, const uint8_t head[SI
     return rc;
 }
 
-enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest *m,
-                         struct cf_buf *out, struct cf_err *e)
+/* One entry of a list of signatures: head and signature of `digest`. */
+static enum cf_rc put_signature(const struct manifest_domain *d, const uint8_t *head,
+                                const uint8_t digest[32], struct cf_buf *out, struct cf_err *e)
 {
     const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
     struct hal_result result = { 0 };
-    uint8_t head[SIG_HEAD_SIZE] = { MANIFEST_ES256, 0, CRYPTO_P256_SIG_SIZE, 0 };
-    uint8_t digest[32];
-    const uint8_t one = 1;
-    memcpy(head + 4, m->signers[0].key_id, 32);
-    enum cf_rc rc = message_digest(crypto_bytes_of(out->data, out->len), head, digest, e);
-    struct hal_op op = { .use = HAL_SIGN,
-                         .mech = HAL_ECDSA,
-                         .hash = HAL_SHA256,
-                         .in = digest,
-                         .in_len = sizeof digest };
-    if (rc == CF_OK)
-        rc = hal_token_key_use(d->token, &identity, &op, &result, e);
+    struct hal_op op = {
+        .use = HAL_SIGN, .mech = HAL_ECDSA, .hash = HAL_SHA256, .in = digest, .in_len = 32
+    };
+    enum cf_rc rc = hal_token_key_use(d->token, &identity, &op, &result, e);
     if (rc == CF_OK && result.out.len != CRYPTO_P256_SIG_SIZE)
         rc = CF_FAIL(e, CF_E_TOKEN, "the token signs with %zu bytes", result.out.len);
     if (rc == CF_OK)
         rc = crypto_p256_low_s(result.out.data, e);
     if (rc == CF_OK)
-        rc = cf_buf_put(out, &one, 1, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(out, head, sizeof head, e);
+        rc = cf_buf_put(out, head, SIG_HEAD_SIZE, e);
     if (rc == CF_OK)
         rc = cf_buf_put(out, result.out.data, result.out.len, e);
     hal_result_clear(&result);
+    return rc;
+}
+
+enum cf_rc manifest_sign_labelled(const struct manifest_domain *d, const char *label,
+                                  const uint8_t key_id[32], struct cf_buf *out, struct cf_err *e)
+{
+    uint8_t head[SIG_HEAD_SIZE] = { MANIFEST_ES256, 0, CRYPTO_P256_SIG_SIZE, 0 };
+    uint8_t digest[32];
+    memcpy(head + 4, key_id, 32);
+    enum cf_rc rc = message_digest(label, crypto_bytes_of(out->data, out->len), head, digest, e);
+    return rc == CF_OK ? put_signature(d, head, digest, out, e) : rc;
+}
+
+enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest *m,
+                         struct cf_buf *out, struct cf_err *e)
+{
+    uint8_t head[SIG_HEAD_SIZE] = { MANIFEST_ES256, 0, CRYPTO_P256_SIG_SIZE, 0 };
+    uint8_t digest[32];
+    const uint8_t one = 1;
+    memcpy(head + 4, m->signers[0].key_id, 32);
+    enum cf_rc rc = message_digest(NULL, crypto_bytes_of(out->data, out->len), head, digest, e);
+    if (rc == CF_OK)
+        rc = cf_buf_put(out, &one, 1, e);
+    if (rc == CF_OK)
+        rc = put_signature(d, head, digest, out, e);
     return rc == CF_OK ? rc : cf_err_ctx(e, rc, "signing the manifest");
 }
 
@@ -134,7 +154,7 @@ static enum cf_rc verify(const struct sig *s, struct crypto_bytes spki, struct c
         return CF_FAIL(e, CF_E_AUTH, "a signature has the wrong length");
     if (!crypto_p256_is_low_s(s->bytes))
         return CF_FAIL(e, CF_E_AUTH, "a signature is not in its one form");
-    enum cf_rc rc = message_digest(part, s->head, digest, e);
+    enum cf_rc rc = message_digest(NULL, part, s->head, digest, e);
     if (rc == CF_OK)
         rc = crypto_verify(CRYPTO_ES256, spki, crypto_bytes_of(digest, sizeof digest),
                            crypto_bytes_of(s->bytes, s->len), e);

@@ -106,6 +106,7 @@ void job_free(struct job *j)
     blob_eraser_free(j->eraser);
     blob_lane_free(j->lane);
     blob_store_free(j->store);
+    cf_buf_clear(&j->receipt);
     free(j);
 }
 
@@ -177,6 +178,11 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         end.details = j->details;
     if (j->warning[0])
         end.warning = j->warning;
+    struct jobs_receipt receipt = { .bytes = j->receipt.data,
+                                    .len = j->receipt.len,
+                                    .facts = j->verified };
+    if (rc == CF_OK && j->receipt.len)
+        end.receipt = &receipt;
     if (rc != CF_OK) {
         words_for(j, err, code, text);
         end.event = rc == CF_E_CANCEL ? JOBS_EV_CANCEL : JOBS_EV_ERROR;

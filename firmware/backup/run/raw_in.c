@@ -19,6 +19,7 @@ struct raw_in {
     struct backup_in *b;
     struct part_in *parts;
     size_t count;
+    uint64_t *sample; /* the blocks that are looked at; NULL: all */
 };
 
 static struct part_in *part_of(const struct raw_in *in, uint64_t number)
@@ -77,17 +78,19 @@ static void place_of(const struct raw_in *in, const struct part_in *p, uint64_t 
 static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
 {
     struct raw_in *in = ctx;
-    struct part_in *p = part_of(in, s->number);
+    uint64_t number = in->sample ? in->sample[s->number] : s->number;
+    struct part_in *p = part_of(in, number);
     struct block_place at;
     char blob[BLOB_NAME_MAX + 1];
-    uint64_t i = s->number - p->first;
+    uint64_t i = number - p->first;
     manifest_table_block(&in->b->m, p->stream, p->rows, i, &s->block, &s->receipt);
     place_of(in, p, i, &at);
     s->blob_bytes = at.blob_bytes;
     struct seal_expect x = { .run = &in->b->seal,
                              .block = &s->block,
                              .receipt = &s->receipt,
-                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = p } };
+                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = p },
+                             .digest = proof_digest(in->b->proof, p->stream, i) };
     struct blob_range range = { .name = blob, .first = at.offset, .count = s->receipt.wire };
     job_blob(in->b->j, at.name, blob);
     enum cf_rc rc = seal_opener_begin(s->opener, &x, e);
@@ -102,6 +105,8 @@ static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
     enum cf_rc rc = seal_opener_end(s->opener, e);
     if (rc == CF_OK && s->blob_size != s->blob_bytes)
         rc = CF_FAIL(e, CF_E_CORRUPT, "a blob of stream %u has a wrong length", s->block.stream);
+    if (rc == CF_OK)
+        proof_taken(in->b->proof, s->block.stream, s->block.number);
     atomic_fetch_add(&in->b->j->wire_bytes, s->receipt.wire);
     job_advance(in->b->j, s->receipt.covered);
     return rc;
@@ -182,6 +187,23 @@ static enum cf_rc transfer(struct raw_in *in, uint64_t blocks, uint8_t log2, str
     return rc;
 }
 
+/* Sets `*blocks` to how many of them a sample looks at. */
+static enum cf_rc choose(struct raw_in *in, uint64_t *blocks, struct cf_err *e)
+{
+    uint64_t n = 0;
+    if (!proof_samples(in->b->proof))
+        return CF_OK;
+    in->sample = calloc((size_t)*blocks + 1, sizeof *in->sample);
+    if (!in->sample)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    for (size_t k = 0; k < in->count; k++)
+        for (uint64_t i = 0; i < in->parts[k].blocks; i++)
+            if (proof_wants(in->b->proof, in->parts[k].stream, i))
+                in->sample[n++] = in->parts[k].first + i;
+    *blocks = n;
+    return CF_OK;
+}
+
 /* A twin that found no room holds it all now; what else lies on that medium needs some. */
 static void give_back_room(const struct raw_in *in, const struct cf_err *err)
 {
@@ -209,6 +231,8 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
     }
     for (size_t i = 0; rc == CF_OK && i < in.count; i++)
         rc = open_part(&in, i, sel, &blocks, e);
+    if (rc == CF_OK)
+        rc = choose(&in, &blocks, e);
     if (rc == CF_OK && blocks)
         rc = transfer(&in, blocks, log2, e);
     for (size_t i = 0; rc == CF_OK && sel && i < in.count; i++) {
@@ -224,5 +248,6 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
         free(in.parts[i].offsets);
     }
     free(in.parts);
+    free(in.sample);
     return rc;
 }

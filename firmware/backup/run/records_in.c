@@ -26,6 +26,7 @@ struct records_in {
     struct team *team;
     struct keystore_record *batch[BATCH_KEYS];
     size_t batched;
+    size_t *starts; /* in the sealed index, of each block's entries; samples */
 };
 
 static enum cf_rc flush(struct records_in *in, struct cf_err *e)
@@ -161,7 +162,8 @@ static enum cf_rc get_block(struct records_in *in, const uint8_t *rows, uint64_t
     struct seal_expect x = { .run = &in->b->seal,
                              .block = &block,
                              .receipt = &row,
-                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = in } };
+                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = in },
+                             .digest = proof_digest(in->b->proof, in->stream, i) };
     struct far_range what = { .name = at.name, .first = at.offset, .count = row.wire };
     enum cf_rc rc = chunk_unpacker_block(in->unpacker, row.covered, e);
     if (rc == CF_OK)
@@ -170,23 +172,36 @@ static enum cf_rc get_block(struct records_in *in, const uint8_t *rows, uint64_t
         rc = CF_FAIL(e, CF_E_CORRUPT, "blob %s has a wrong length", at.name);
     if (rc == CF_OK)
         rc = chunk_unpacker_end(in->unpacker, e);
+    if (rc == CF_OK)
+        proof_taken(in->b->proof, in->stream, i);
     atomic_fetch_add(&in->b->j->wire_bytes, row.wire);
     job_advance(in->b->j, row.covered);
     return rc;
 }
 
-/* What was read must be what the sealed index and root say, entry by entry. */
-static enum cf_rc check_index(const struct records_in *in, struct cf_err *e)
+/* A block of a sample: split by itself, and its own index compared with its part of the sealed one.
+ */
+static enum cf_rc get_alone(struct records_in *in, const uint8_t *rows, uint64_t i,
+                            struct seal_opener *o, struct cf_err *e)
 {
     const struct manifest_stream *s = &in->b->m.streams[in->stream];
-    const struct cf_buf *got = &in->index.bytes;
-    if (chunk_unpacker_records(in->unpacker) != s->records)
-        return CF_FAIL(e, CF_E_CORRUPT, "stream %s holds %llu records instead of %llu", s->name,
-                       (unsigned long long)chunk_unpacker_records(in->unpacker),
-                       (unsigned long long)s->records);
-    if (got->len != s->index_len ||
-        (got->len && !cf_equal(got->data, in->b->meta.data + s->index_offset, got->len)))
-        return CF_FAIL(e, CF_E_CORRUPT, "the index of stream %s is not true", s->name);
+    struct chunk_taker taker = { .take = take, .ctx = in };
+    const uint8_t *sealed = in->b->meta.data + s->index_offset + in->starts[i];
+    size_t len = in->starts[i + 1] - in->starts[i];
+    chunk_unpacker_free(in->unpacker);
+    in->unpacker = NULL;
+    chunk_index_clear(&in->index);
+    enum cf_rc rc = chunk_unpacker_new(s->chunk_log2, taker, &in->index, &in->unpacker, e);
+    if (rc == CF_OK)
+        rc = get_block(in, rows, i, o, e);
+    if (rc == CF_OK && (in->index.bytes.len != len || !cf_equal(in->index.bytes.data, sealed, len)))
+        rc = CF_FAIL(e, CF_E_CORRUPT, "the index of stream %s is not true", s->name);
+    return rc;
+}
+
+static enum cf_rc check_root(const struct records_in *in, struct cf_err *e)
+{
+    const struct manifest_stream *s = &in->b->m.streams[in->stream];
     for (size_t i = 0; i < s->root_count; i++) {
         struct chunk_segment g = { .len = (uint32_t)s->root[i].len, .chunk = s->root[i].chunk };
         const uint8_t *at = in->b->meta.data + s->root[i].offset;
@@ -199,21 +214,41 @@ static enum cf_rc check_index(const struct records_in *in, struct cf_err *e)
     return CF_OK;
 }
 
+/* What was read must be what the sealed index and root say, entry by entry. */
+static enum cf_rc check_index(const struct records_in *in, struct cf_err *e)
+{
+    const struct manifest_stream *s = &in->b->m.streams[in->stream];
+    const struct cf_buf *got = &in->index.bytes;
+    if (in->starts) /* block by block, above */
+        return check_root(in, e);
+    if (chunk_unpacker_records(in->unpacker) != s->records)
+        return CF_FAIL(e, CF_E_CORRUPT, "stream %s holds %llu records instead of %llu", s->name,
+                       (unsigned long long)chunk_unpacker_records(in->unpacker),
+                       (unsigned long long)s->records);
+    if (got->len != s->index_len ||
+        (got->len && !cf_equal(got->data, in->b->meta.data + s->index_offset, got->len)))
+        return CF_FAIL(e, CF_E_CORRUPT, "the index of stream %s is not true", s->name);
+    return check_root(in, e);
+}
+
 static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
 {
     const struct manifest_stream *s = &in->b->m.streams[in->stream];
     const uint8_t *rows = in->b->meta.data + s->table_offset;
     struct chunk_taker taker = { .take = take, .ctx = in };
     struct seal_opener *o = NULL;
-    bool all = in->b->thorough || s->records <= CHECK_ALL;
+    bool all = in->b->proof || s->records <= CHECK_ALL;
     in->every = all ? 1 : s->records / CHECK_SOME;
     enum cf_rc rc = chunk_unpacker_new(s->chunk_log2, taker, &in->index, &in->unpacker, e);
     if (rc == CF_OK)
         rc = seal_opener_new(s->chunk_log2, &o, e);
     if (rc == CF_OK)
         rc = team_new(&in->team, e);
+    if (rc == CF_OK && proof_samples(in->b->proof))
+        rc = proof_index(in->b, in->stream, &in->starts, e);
     for (uint64_t i = 0; rc == CF_OK && i < s->blocks; i++)
-        rc = get_block(in, rows, i, o, e);
+        if (proof_wants(in->b->proof, in->stream, i))
+            rc = in->starts ? get_alone(in, rows, i, o, e) : get_block(in, rows, i, o, e);
     if (rc == CF_OK)
         rc = end_batch(in, e);
     if (rc == CF_OK)
@@ -226,6 +261,7 @@ static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
     seal_opener_free(o);
     chunk_unpacker_free(in->unpacker);
     chunk_index_clear(&in->index);
+    free(in->starts);
     return rc == CF_OK ? rc : cf_err_ctx(e, rc, "stream %s", s->name);
 }
 
@@ -237,7 +273,11 @@ enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage, struc
     enum cf_rc rc = restore_stream(&keys, e);
     if (rc == CF_OK)
         rc = restore_stream(&policy, e);
-    if (rc == CF_OK &&
+    if (rc == CF_OK && b->proof) {
+        b->proof->keys = keys.counts.keys;
+        b->proof->versions = keys.counts.versions;
+    }
+    if (rc == CF_OK && !proof_samples(b->proof) &&
         (keys.counts.keys != b->m.keys || keys.counts.versions != b->m.versions ||
          keys.counts.deleted != b->m.deleted || policy.assignments != b->m.assignments))
         rc = CF_FAIL(e, CF_E_CORRUPT, "the counts of the manifest are not true");

@@ -120,6 +120,8 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
 enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e)
 {
     enum cf_rc rc = backup_in_meta(b, e);
+    if (rc == CF_OK && b->proof)
+        rc = proof_begin(b, b->proof, e);
     job_phase(b->j, "keys");
     if (rc == CF_OK)
         rc = restore_records(b, NULL, e);

@@ -8,6 +8,7 @@
 #include "engine_priv.h"
 #include "far_priv.h"
 #include "journal_priv.h"
+#include "proof_priv.h"
 #include "pace_priv.h"
 #include "source/source.h"
 
@@ -67,6 +68,8 @@ struct job {
     bool past_domain; /* the backup is of our domain: what fails from here on is not told */
     char details[JOBS_TEXT_SIZE];
     char warning[JOBS_TEXT_SIZE];
+    struct cf_buf receipt; /* of a verify that succeeded; with its facts */
+    struct jobs_verified verified;
 };
 
 /* Tells the partitions' drivers which side is live. */
@@ -168,8 +171,9 @@ struct backup_in {
     struct manifest m;
     struct cf_secret *dk;
     struct seal_run seal;
-    struct cf_buf meta; /* plain, whole; full restore only */
-    bool thorough;      /* each version of each key is tried in the token */
+    struct cf_buf meta;  /* plain, whole; full restore only */
+    struct proof *proof; /* a verify: which blocks, what was seen. Each version of each key is tried
+                            in the token then. NULL: all of them, and nothing is noted */
 };
 /* Manifest: 96 bytes, domain, then the rest, all its checks. */
 CF_CHECK enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e);

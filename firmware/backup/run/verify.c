@@ -28,22 +28,48 @@ static void note_obstacles(struct job *j, const struct manifest *m)
     }
 }
 
-static void say_what_was_read(struct job *j, const struct manifest *m)
+/* Chance, in percent, that one of `damaged` blocks is among the `k` of `n` that were read. */
+static unsigned chance(uint64_t k, uint64_t n, unsigned damaged)
 {
-    uint64_t blocks = m->meta.count;
-    for (size_t i = 0; i < m->stream_count; i++)
-        blocks += m->streams[i].blocks;
-    snprintf(j->details, sizeof j->details,
-             "Verified: %llu blocks, %llu bytes; %llu keys with %llu versions, each one opened in "
-             "the token; %llu role assignments; %zu partitions",
-             (unsigned long long)blocks, (unsigned long long)atomic_load(&j->wire_bytes),
-             (unsigned long long)m->keys, (unsigned long long)m->versions,
-             (unsigned long long)m->assignments, m->stream_count - 2);
+    double missed = 1;
+    while (damaged-- > 0)
+        missed *= (double)(n - k) / (double)n;
+    return (unsigned)(100 * (1 - missed) + 0.5);
+}
+
+static void say_what_was_read(struct job *j, const struct manifest *m, const struct proof *p)
+{
+    struct proof_tally t = proof_tally(p);
+    int n =
+        snprintf(j->details, sizeof j->details,
+                 "Verified: %llu of %llu blocks, %llu bytes read; %llu of %llu keys with %llu "
+                 "versions, each one opened in the token; %zu partitions",
+                 (unsigned long long)t.taken, (unsigned long long)t.blocks,
+                 (unsigned long long)atomic_load(&j->wire_bytes), (unsigned long long)p->keys,
+                 (unsigned long long)m->keys, (unsigned long long)p->versions, m->stream_count - 2);
+    if (proof_samples(p) && n > 0 && (size_t)n < sizeof j->details)
+        snprintf(
+            j->details + n, sizeof j->details - (size_t)n,
+            ". A sample of %u %%: one damaged block is found in it with a chance of %u %%, one "
+            "of ten with %u %%",
+            p->percent, chance(t.taken, t.blocks, 1), chance(t.taken, t.blocks, 10));
+}
+
+static void note_facts(struct job *j, const struct manifest *m, const struct proof *p)
+{
+    struct jobs_verified *v = &j->verified;
+    v->whole = !proof_samples(p);
+    v->created_s = m->created_s;
+    v->seq = m->seq;
+    memcpy(v->backup_id, m->backup_id, sizeof v->backup_id);
+    memcpy(v->mac, m->mac, sizeof v->mac);
 }
 
 enum cf_rc verify_main(struct job *j, struct cf_err *e)
 {
-    struct backup_in b = { .thorough = true };
+    unsigned percent = j->choices.sample_percent;
+    struct proof p = { .percent = percent ? percent : 100 };
+    struct backup_in b = { .proof = &p };
     enum cf_rc rc = backup_in_open(j, &b, e);
     if (rc == CF_OK) {
         backup_in_note_age(j, &b.m);
@@ -51,7 +77,12 @@ enum cf_rc verify_main(struct job *j, struct cf_err *e)
         rc = backup_in_walk(&b, e);
     }
     if (rc == CF_OK)
-        say_what_was_read(j, &b.m);
+        rc = proof_receipt(&b, &j->receipt, e);
+    if (rc == CF_OK) {
+        note_facts(j, &b.m, &p);
+        say_what_was_read(j, &b.m, &p);
+    }
+    proof_clear(&p);
     backup_in_clear(&b);
     return rc;
 }

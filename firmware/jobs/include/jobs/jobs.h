@@ -44,9 +44,10 @@ enum jobs_kind {
 
 /* What an operator chose for one job. Zeroes: as the appliance is configured. */
 struct jobs_choices {
-    uint64_t limit_rate;  /* bytes a second over all connections to storage together; 0: no limit
-                             of the job's own */
-    unsigned connections; /* to storage at one time; 0: none of the job's own */
+    uint64_t limit_rate;     /* bytes a second over all connections to storage together; 0: no limit
+                                of the job's own */
+    unsigned connections;    /* to storage at one time; 0: none of the job's own */
+    unsigned sample_percent; /* verify: share of the blocks that is read, 1..100; 0: 100 */
 };
 #define JOBS_RATE_MIN        65536 /* bytes a second */
 #define JOBS_CONNECTIONS_MAX 64

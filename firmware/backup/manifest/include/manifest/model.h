@@ -71,6 +71,19 @@ struct manifest_signer {
     uint8_t key_id[32]; /* SHA-256 of its SPKI */
 };
 
+/* A line of the coverage statement. Values stand in manifests: never renumber. */
+enum manifest_covered {
+    MANIFEST_INSIDE = 1,  /* it is in the backup */
+    MANIFEST_OUTSIDE = 2, /* it is not, and was not to be */
+    MANIFEST_MISSING = 3, /* it was to be, and could not */
+};
+#define MANIFEST_COVERS_MAX 512
+struct manifest_cover {
+    char what[97];
+    enum manifest_covered state;
+    char why[193]; /* or how much; may be "" */
+};
+
 /* Zero-initialise; free with manifest_clear. */
 struct manifest {
     /* public */
@@ -98,15 +111,25 @@ struct manifest {
     uint64_t keys, versions, deleted, assignments;
     char (*left_out)[MANIFEST_NAME_SIZE]; /* anything here: the backup is incomplete */
     size_t left_out_count;
+    struct manifest_cover *cover; /* what is in it and what is not; older backups have none */
+    size_t cover_count;
     struct manifest_signer signers[MANIFEST_SIGNERS_MAX];
     size_t signer_count;
     /* of the file itself, set by build and open */
     uint8_t mac[MANIFEST_MAC_SIZE];
     uint8_t backup_id[FLOW_ID_SIZE];
     uint32_t generation;
+    /* set by open alone */
+    uint8_t fp[32];
+    uint8_t file_sha256[32];
+    uint64_t file_bytes;
 };
 
 void manifest_clear(struct manifest *m); /* zeroed input is fine */
+
+/* One more line at the end. CF_E_LIMIT: too many. */
+CF_CHECK enum cf_rc manifest_cover_add(struct manifest *m, const struct manifest_cover *c,
+                                       struct cf_err *e);
 
 /* Makes room for `n` streams, zeroed. */
 CF_CHECK enum cf_rc manifest_set_streams(struct manifest *m, size_t n, struct cf_err *e);

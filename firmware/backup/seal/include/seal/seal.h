@@ -82,6 +82,7 @@ struct seal_expect {
     const struct flow_block *block;     /* `map` ignored */
     const struct flow_receipt *receipt; /* digest of zeros: none */
     struct flow_sink to;
+    uint8_t *digest; /* NULL, or gets the SHA-256 of the block as sent, once it is proven */
 };
 
 CF_CHECK enum cf_rc seal_opener_begin(struct seal_opener *o, const struct seal_expect *x,

@@ -1,0 +1,62 @@
+/* Receipts of verified backups, and which backup is the newest of them. */
+#include "handlers_priv.h"
+
+#include "base/text.h"
+#include "jobs/receipts.h"
+
+enum cf_rc api_get_receipt(struct api *a, struct api_request *rq, struct api_reply *rp,
+                           struct cf_err *e)
+{
+    struct cf_buf bytes = { 0 };
+    struct json_wr w;
+    enum cf_rc rc = jobs_receipt_get(a->cfg.jobs, rq->arg, &bytes, e);
+    if (rc == CF_OK) {
+        json_wr_init(&w, &rp->body, e);
+        json_put_object(&w, NULL);
+        json_put_text(&w, "jobId", rq->arg);
+        json_put_base64url(&w, "receipt", bytes.data, bytes.len);
+        json_close(&w);
+        rc = json_wr_end(&w);
+    }
+    cf_buf_clear(&bytes);
+    return rc;
+}
+
+void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v)
+{
+    char mac[CF_HEX_SIZE(sizeof v->mac)];
+    cf_hex(v->mac, sizeof v->mac, mac);
+    json_put_object(w, name);
+    json_put_text(w, "jobId", v->job);
+    json_put_text(w, "storageResourceUri", v->uri);
+    json_put_text(w, "folder", v->folder);
+    json_put_int(w, "verifiedTime", v->at_s);
+    json_put_bool(w, "whole", v->whole);
+    json_put_int(w, "createdTime", (int64_t)v->created_s);
+    json_put_int(w, "seq", (int64_t)v->seq);
+    json_put_text(w, "manifestMac", mac);
+    json_close(w);
+}
+
+/* For monitoring: null while no backup was verified whole. */
+enum cf_rc api_get_verified(struct api *a, struct api_request *rq, struct api_reply *rp,
+                            struct cf_err *e)
+{
+    struct jobs_verified v;
+    struct json_wr w;
+    struct cf_err why = { 0 };
+    (void)rq;
+    enum cf_rc rc = jobs_newest_verified(a->cfg.jobs, NULL, &v, &why);
+    if (rc != CF_OK && rc != CF_E_ABSENT) {
+        *e = why;
+        return rc;
+    }
+    json_wr_init(&w, &rp->body, e);
+    json_put_object(&w, NULL);
+    if (rc == CF_OK)
+        api_put_verified(&w, "newest", &v);
+    else
+        json_put_null(&w, "newest");
+    json_close(&w);
+    return json_wr_end(&w);
+}
