@@ -145,7 +145,7 @@ static start_fn *const starts[JOBS_KIND_MAX + 1] = {
     [JOBS_BACKUP] = run_backup_start,          [JOBS_RESTORE] = run_restore_start,
     [JOBS_SELECTIVE] = run_selective_start,    [JOBS_PRE_BACKUP] = run_prebackup_start,
     [JOBS_PRE_RESTORE] = run_prerestore_start, [JOBS_VERIFY] = run_verify_start,
-    [JOBS_RETENTION] = run_prune_start,
+    [JOBS_RETENTION] = run_prune_start,        [JOBS_UNDO] = run_undo_start,
 };
 
 static struct run_prune of_keep(const struct api_keep *k)

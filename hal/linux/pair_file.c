@@ -95,7 +95,8 @@ enum cf_rc hal_linux_pair_open_twin(const char *path, struct hal_partition **out
     int fd = open(p.next, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return CF_FAIL_ERRNO(e, CF_E_IO, "cannot create the twin %s", p.next);
-    if (ftruncate(fd, st.st_size) != 0)
+    struct stat twin; /* a twin of the right size keeps its time: nobody has written to it */
+    if ((fstat(fd, &twin) != 0 || twin.st_size != st.st_size) && ftruncate(fd, st.st_size) != 0)
         rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the twin %s", p.next);
     close(fd);
     if (rc == CF_OK) /* a trade that is on the medium must find it there */

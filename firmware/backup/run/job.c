@@ -17,14 +17,14 @@ static job_main_fn *const mains[] = {
     [JOBS_BACKUP] = backup_main,          [JOBS_RESTORE] = restore_main,
     [JOBS_SELECTIVE] = selective_main,    [JOBS_PRE_BACKUP] = prebackup_main,
     [JOBS_PRE_RESTORE] = prerestore_main, [JOBS_VERIFY] = verify_main,
-    [JOBS_RETENTION] = prune_main,
+    [JOBS_RETENTION] = prune_main,        [JOBS_UNDO] = undo_main,
 };
 
 static const char *const operations[] = {
     [JOBS_BACKUP] = "BackupEnd",          [JOBS_RESTORE] = "RestoreEnd",
     [JOBS_SELECTIVE] = "KeyRestoreEnd",   [JOBS_PRE_BACKUP] = "PreBackupEnd",
     [JOBS_PRE_RESTORE] = "PreRestoreEnd", [JOBS_VERIFY] = "VerifyEnd",
-    [JOBS_RETENTION] = "PruneEnd",
+    [JOBS_RETENTION] = "PruneEnd",        [JOBS_UNDO] = "RestoreUndoEnd",
 };
 
 void run_step_back(void)
@@ -126,6 +126,12 @@ static void audit_end(struct job *j, const struct cf_err *err)
            err->where ? err->where : "-"); /* not the text: it may name a key */
 }
 
+/* What replaces the state serves nobody else meanwhile. */
+static bool switches(enum jobs_kind kind)
+{
+    return kind == JOBS_RESTORE || kind == JOBS_UNDO;
+}
+
 /* The mode turns new requests away; the hold those that were let in before and have not written
  * yet. */
 static enum cf_rc restore_mode(struct run *r, bool on, struct cf_err *e)
@@ -191,7 +197,7 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         end.details = text;
     }
     audit_end(j, err);
-    if (j->kind == JOBS_RESTORE)
+    if (switches(j->kind))
         (void)!insist(j, leave_restore_mode, NULL, "restore-mode-stuck");
     if (insist(j, end_record, &end, "job-not-ended") == CF_OK && j->kind == JOBS_BACKUP)
         journal_end(j->r->o.dir);
@@ -234,7 +240,7 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
     *out = j->record;
     while (r->busy) /* the one before has ended but for its last lines */
         pthread_cond_wait(&r->idle, &r->lock);
-    if (j->kind == JOBS_RESTORE)
+    if (switches(j->kind))
         j->stillborn.rc = restore_mode(r, true, &j->stillborn);
     if (r->joinable)
         pthread_join(r->thread, NULL);
@@ -250,7 +256,7 @@ static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
     struct jobs_end end = { .event = JOBS_EV_ERROR,
                             .error_code = "InternalError",
                             .error = "the job could not be started" };
-    if (j->kind == JOBS_RESTORE)
+    if (switches(j->kind))
         (void)!restore_mode(r, false, &ignored);
     (void)!jobs_finish(r->o.jobs, j->record.id, &end, &ignored);
     return rc;

@@ -229,6 +229,8 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
         if (b->m.streams[2 + i].chunk_log2 > log2)
             log2 = b->m.streams[2 + i].chunk_log2;
     }
+    if (sel && in.count) /* the other sides are overwritten: what they were is gone */
+        rc = kept_drop(b->j->r->o.dir, e);
     for (size_t i = 0; rc == CF_OK && i < in.count; i++)
         rc = open_part(&in, i, sel, &blocks, e);
     if (rc == CF_OK)

@@ -62,30 +62,39 @@ static enum cf_rc open_and_judge(struct job *j, struct backup_in *b, struct cf_e
     return rc;
 }
 
+enum cf_rc run_switched(struct job *j, struct kept *next, struct cf_err *e)
+{
+    struct run *r = j->r;
+    enum cf_rc rc = run_settle(r, e);
+    if (rc == CF_OK && r->o.access)
+        rc = access_refresh(r->o.access, e);
+    if (rc != CF_OK)
+        return cf_err_ctx(e, rc, "the %s has taken effect; restart the appliance to complete it",
+                          jobs_kind_name(j->kind));
+    undo_after_flip(j, next);
+    return CF_OK;
+}
+
 /* The one commit point is inside store_live_switch: before it nothing has changed. */
 static enum cf_rc flip(struct job *j, struct store_stage *stage, const struct store_selector *sel,
                        const uint8_t side[STORE_SIDES], struct cf_err *e)
 {
     struct run *r = j->r;
+    struct kept next = { .undo = false };
     struct journal_flip f = { .flips = sel->flips + 1 };
     memcpy(f.job_id, j->record.id, sizeof f.job_id);
+    snprintf(next.folder, sizeof next.folder, "%s", j->record.folder);
     enum cf_rc rc = job_past_cancel(j, e);
     if (rc == CF_OK)
         rc = journal_flip_write(r->o.dir, &f, e);
+    if (rc == CF_OK)
+        rc = undo_before_flip(j, sel, &next, e);
     if (rc != CF_OK) {
         store_stage_drop(stage);
         return rc;
     }
     rc = store_live_switch(r->o.live, stage, side, e);
-    if (rc != CF_OK)
-        return rc;
-    rc = run_settle(r, e);
-    if (rc == CF_OK && r->o.access)
-        rc = access_refresh(r->o.access, e);
-    return rc == CF_OK ? rc
-                       : cf_err_ctx(e, rc,
-                                    "the restore has taken effect; restart the appliance "
-                                    "to complete it");
+    return rc == CF_OK ? run_switched(j, &next, e) : rc;
 }
 
 enum cf_rc restore_main(struct job *j, struct cf_err *e)

@@ -8,6 +8,7 @@
 #include "engine_priv.h"
 #include "far_priv.h"
 #include "journal_priv.h"
+#include "kept_priv.h"
 #include "proof_priv.h"
 #include "pace_priv.h"
 #include "source/source.h"
@@ -83,6 +84,7 @@ CF_CHECK enum cf_rc backup_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc restore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc selective_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prebackup_main(struct job *j, struct cf_err *e);
+CF_CHECK enum cf_rc undo_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prerestore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc verify_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prune_main(struct job *j, struct cf_err *e);
@@ -218,5 +220,17 @@ CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *sta
                                     struct cf_err *e);
 CF_CHECK enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,
                                        uint8_t side[STORE_SIDES], struct cf_err *e);
+
+/* --- switching, and the way back
+ * --------------------------------------------------------------------------------------- */
+
+/* Right before a switch: notes what it will leave behind, so that undo finds it. Sets all of `next`
+ * but `undo` and `folder`. */
+CF_CHECK enum cf_rc undo_before_flip(struct job *j, const struct store_selector *sel,
+                                     struct kept *next, struct cf_err *e);
+/* Right after it: what an undo would lose is counted from here. A failure is logged. */
+void undo_after_flip(struct job *j, struct kept *next);
+/* The selector has been flipped: partitions and roles follow it. */
+CF_CHECK enum cf_rc run_switched(struct job *j, struct kept *next, struct cf_err *e);
 
 #endif

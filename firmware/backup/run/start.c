@@ -166,3 +166,18 @@ enum cf_rc run_prune_start(struct run *r, const struct run_request *q, struct jo
                              : CF_FAIL(e, CF_E_ARG, "a pruning without a policy");
     return rc == CF_OK ? start(r, JOBS_RETENTION, q, out, e) : rc;
 }
+
+enum cf_rc run_undo_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                          struct cf_err *e)
+{
+    struct run_undo u;
+    struct job *j = NULL;
+    const struct run_request own = { .who = q->who };
+    enum cf_rc rc = run_undo_look(r, &u, e);
+    if (rc == CF_OK)
+        rc = job_new(r, JOBS_UNDO, &own, &j, e);
+    if (rc != CF_OK)
+        return rc;
+    snprintf(j->folder, sizeof j->folder, "%s", u.folder);
+    return job_launch(j, q->who, out, e);
+}

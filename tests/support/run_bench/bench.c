@@ -216,6 +216,11 @@ void run_bench_verify(struct run_bench *b, const char *folder, struct jobs_recor
     do_job(b, run_verify_start, folder, NULL, out);
 }
 
+void run_bench_undo(struct run_bench *b, struct jobs_record *out)
+{
+    do_job(b, run_undo_start, NULL, NULL, out);
+}
+
 const char *run_bench_part(struct run_bench *b, size_t i)
 {
     return b->paths[i];

@@ -27,7 +27,7 @@ CF_CHECK enum cf_rc hal_linux_partition_open(const char *path, bool writable,
 /* --- pairs: PATH is the live partition, PATH.next its twin, PATH.slot remembers which is which ---
  */
 
-/* The twin for writing, made or resized to PATH's size. */
+/* The twin for writing, made or resized to PATH's size; one of that size is as it was. */
 CF_CHECK enum cf_rc hal_linux_pair_open_twin(const char *path, struct hal_partition **out,
                                              struct cf_err *e);
 

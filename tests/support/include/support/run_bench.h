@@ -52,6 +52,7 @@ void run_bench_restore(struct run_bench *b, const char *folder, struct jobs_reco
 void run_bench_selective(struct run_bench *b, const char *folder, const char *key,
                          struct jobs_record *out);
 void run_bench_verify(struct run_bench *b, const char *folder, struct jobs_record *out);
+void run_bench_undo(struct run_bench *b, struct jobs_record *out);
 /* The request all of them send. */
 struct run_request run_bench_request(struct run_bench *b, const char *folder, const char *key);
 

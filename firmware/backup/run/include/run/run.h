@@ -137,6 +137,26 @@ CF_CHECK enum cf_rc run_prune_start(struct run *r, const struct run_request *q,
 CF_CHECK enum cf_rc run_prune_report(struct run *r, const char *job_id, struct retain_folder **out,
                                      size_t *count, struct cf_err *e);
 
+/* What run_undo_start would do. */
+struct run_undo {
+    bool redo;                     /* the last switch was an undo: this takes it back */
+    int64_t switched_s;            /* when it was, Unix seconds */
+    char job[JOBS_ID_SIZE];        /* the restore or undo that switched */
+    char folder[JOBS_FOLDER_SIZE]; /* of the backup that was restored */
+    bool counted;                  /* false: what was changed since is not known */
+    uint64_t changes;              /* commits to the key store since */
+    size_t partitions, written;    /* raw ones that go back; of them written since */
+};
+/* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
+CF_CHECK enum cf_rc run_undo_look(struct run *r, struct run_undo *out, struct cf_err *e);
+
+/* Switches back to the store and the partitions' sides that the last restore left, which become
+ * live as they were; what is live now is kept in their place, so a second undo is a redo. As with a
+ * restore the HSM is in restore mode meanwhile, and a power cut leaves the one state or the other.
+ * Reads only `who` of the request. CF_E_STATE as above. */
+CF_CHECK enum cf_rc run_undo_start(struct run *r, const struct run_request *q,
+                                   struct jobs_record *out, struct cf_err *e);
+
 /* Returns when no job runs. For tests and shutdown. */
 void run_wait(struct run *r);
 
