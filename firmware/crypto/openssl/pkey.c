@@ -1,5 +1,4 @@
 /* A public key at work: verify and encrypt. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,19 +142,6 @@ enum cf_rc crypto_pkey_verify(const struct crypto_pkey *k, enum crypto_sig alg,
     if (rc == CF_OK)
         rc = verify(k, alg, digest, crypto_bytes_of(der, (size_t)len), e);
     OPENSSL_free(der);
-    return rc;
-}
-
-enum cf_rc crypto_verify(enum crypto_sig alg, struct crypto_bytes spki, struct crypto_bytes digest,
-                         struct crypto_bytes sig, struct cf_err *e)
-{
-    struct crypto_pkey *k = NULL;
-    enum cf_rc rc = crypto_pkey_new(spki, &k, e);
-    if (rc != CF_OK)
-        return rc;
-    assert(k);
-    rc = crypto_pkey_verify(k, alg, digest, sig, e);
-    crypto_pkey_free(k);
     return rc;
 }
 
