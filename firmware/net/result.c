@@ -10,9 +10,10 @@ static const struct {
     const char *text; /* NULL: libcurl's own */
 } meanings[] = {
     { CURLE_URL_MALFORMAT, CF_E_INPUT, "the URL is malformed" },
-    { CURLE_UNSUPPORTED_PROTOCOL, CF_E_INPUT, "neither http nor https" },
+    { CURLE_UNSUPPORTED_PROTOCOL, CF_E_INPUT, "HTTP is not spoken there" },
     { CURLE_PEER_FAILED_VERIFICATION, CF_E_AUTH,
-      "the server's certificate does not verify; check the authority configured for it" },
+      "check the server's certificate and the authority configured for it" },
+    { CURLE_SSL_CONNECT_ERROR, CF_E_IO, "no TLS connection; is TLS 1.2 or later spoken there?" },
     { CURLE_SSL_CACERT_BADFILE, CF_E_INPUT, "the file of certificate authorities is unusable" },
     { CURLE_SSL_CERTPROBLEM, CF_E_INPUT, "the client certificate is unusable" },
     { CURLE_OUT_OF_MEMORY, CF_E_LIMIT, "no memory" },
@@ -31,6 +32,13 @@ bool net_is_success(int status)
     return status >= 200 && status <= 299;
 }
 
+/* libcurl's detail names hosts, addresses and what TLS said, but no query, in these cases. */
+static bool tells_no_query(CURLcode code)
+{
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+           code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR;
+}
+
 static void fail(struct net_transfer *t, CURLcode code)
 {
     struct net_result *r = &t->result;
@@ -42,12 +50,11 @@ static void fail(struct net_transfer *t, CURLcode code)
             text = meanings[i].text;
         }
     }
-    /* libcurl's detail names hosts and addresses, but no query, in these two cases */
-    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
-        text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
     if (text == NULL)
         text = curl_easy_strerror(code);
     r->rc = cf_err_set(&r->err, rc, CF_SRC_CURL, (uint64_t)code, CF_HERE, "%s", text);
+    if (tells_no_query(code) && t->curl_text[0] != '\0')
+        cf_err_ctx(&r->err, r->rc, "%.100s", t->curl_text);
 }
 
 void net_result_finish(struct net_transfer *t, CURLcode code)

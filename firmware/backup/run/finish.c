@@ -239,6 +239,18 @@ static void fill_manifest(struct backup *b)
     fill_streams(b);
 }
 
+/* All bytes are over there: a token that is taken out now, and put back, must not waste them. */
+static enum cf_rc build(struct backup *b, struct cf_buf *bytes, struct cf_err *e)
+{
+    const struct run_options *o = &b->j->r->o;
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    do
+        rc = manifest_build(&o->domain, &b->env, b->dk, o->entropy, &b->m, bytes, e);
+    while (patience_token(b->j, &until, &rc, e));
+    return rc;
+}
+
 /* The bytes are on our medium before they are on the other side: a repetition sends the same. */
 static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf_err *e)
 {
@@ -268,12 +280,11 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
 
 enum cf_rc backup_finish(struct backup *b, struct cf_err *e)
 {
-    struct run *r = b->j->r;
     struct cf_buf bytes = { 0 };
     enum cf_rc rc = send_meta(b, e);
     if (rc == CF_OK) {
         fill_manifest(b);
-        rc = manifest_build(&r->o.domain, &b->env, b->dk, r->o.entropy, &b->m, &bytes, e);
+        rc = build(b, &bytes, e);
     }
     if (rc == CF_OK && job_canceled(b->j))
         rc = CF_FAIL(e, CF_E_CANCEL, "canceled");

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#define SAY_AFTER_MS 10000 /* a pause that the status need not tell is shorter */
+#define TOKEN_PAUSE_MS 500
+#define SAY_AFTER_MS   10000 /* a pause that the status need not tell is shorter */
 
 /* Whether the far side of this job was ever there decides how long it is waited for: a host name
  * with a typo fails in minutes, a network that is lost under way may take hours to come back. */
@@ -54,4 +55,34 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
                      "again",
                      (unsigned long long)((silent_ms + 59999) / 60000));
     return false;
+}
+
+bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf_err *e)
+{
+    const struct run_options *o = &j->r->o;
+    uint64_t most_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
+    uint64_t now = hal_clock_monotonic_ms(o->clock);
+    if (most_ms > RUN_TOKEN_MS)
+        most_ms = RUN_TOKEN_MS;
+    if (*rc != CF_E_TOKEN) {
+        if (*until_ms && atomic_exchange(&j->waiting, false))
+            jobs_set_waiting(o->jobs, "");
+        return false;
+    }
+    if (*until_ms == 0) {
+        *until_ms = now + most_ms;
+        atomic_store(&j->waiting, true);
+        jobs_set_waiting(o->jobs, "waiting for the token to come back");
+    }
+    if (now >= *until_ms) {
+        (void)cf_err_ctx(e, *rc, "the token did not come back; put it in, then start again");
+        return false;
+    }
+    if (e)
+        *e = (struct cf_err){ 0 };
+    if (!job_pause(j, TOKEN_PAUSE_MS)) {
+        *rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
+        return false;
+    }
+    return true;
 }

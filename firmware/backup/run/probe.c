@@ -9,6 +9,7 @@
 static const char text[] = "This folder belongs to a backup; readers ignore this blob.\n";
 
 struct probe_call {
+    struct job *j;
     struct run_probe *p;
     const char *blob;
     uint8_t row[FLOW_ROW_SIZE];
@@ -43,6 +44,7 @@ static void try_lists(struct probe_call *c, const struct upload_far *f, struct u
     if (out->verdict != UPLOAD_DONE)
         return;
     c->block_sent = true;
+    patience_heard(c->j);
     upload_commit(f, c->blob, &list, out);
     if (out->why == BLOB_BLOCK_LOST) {
         c->block_sent = false;
@@ -67,7 +69,7 @@ enum cf_rc far_probe(struct job *j, const uint8_t salt[FLOW_SALT_SIZE], struct r
                      struct cf_err *e)
 {
     char blob[BLOB_NAME_MAX + 1], hex[CF_HEX_SIZE(16)];
-    struct probe_call c = { .p = out, .blob = blob };
+    struct probe_call c = { .j = j, .p = out, .blob = blob };
     struct flow_receipt row = { .wire = sizeof text - 1 };
     struct cf_err err = { 0 };
     *out = (struct run_probe){ 0 };

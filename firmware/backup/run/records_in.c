@@ -58,13 +58,23 @@ enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t l
 }
 
 /* The MAC of each version by the token, now and then a trial use. */
-static enum cf_rc verify_key(void *ctx, size_t i, struct cf_err *e)
+static enum cf_rc verify_once(struct records_in *in, size_t i, struct cf_err *e)
 {
-    struct records_in *in = ctx;
     struct keystore *ks = in->b->j->r->o.keystore;
     enum cf_rc rc = keystore_record_verify(ks, in->batch[i], e);
     if (rc == CF_OK && (in->counts.keys + i) % in->every == 0)
         rc = keystore_record_check(ks, in->batch[i], in->every == 1, e);
+    return rc;
+}
+
+static enum cf_rc verify_key(void *ctx, size_t i, struct cf_err *e)
+{
+    struct records_in *in = ctx;
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    do
+        rc = verify_once(in, i, e);
+    while (patience_token(in->b->j, &until, &rc, e));
     return rc;
 }
 

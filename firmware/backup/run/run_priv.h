@@ -13,8 +13,9 @@
 #include "pace_priv.h"
 #include "source/source.h"
 
-#define RUN_CONNECTIONS 16
+#define RUN_CONNECTIONS 8
 #define RUN_ATTEMPTS    12
+#define RUN_TOKEN_MS    UINT64_C(60000)
 #define RUN_PATIENCE_MS UINT64_C(21600000) /* six hours */
 #define RUN_NICE        10
 #define RUN_POLL_MS     500 /* how soon a cancellation is noticed */
@@ -120,6 +121,9 @@ void patience_heard(struct job *j); /* an operation succeeded */
 /* After `tried` attempts at one thing: before the first success of the job their number decides,
  * behind it how long nothing at all has succeeded. False: `err` says so too. */
 bool patience_left(struct job *j, unsigned tried, struct cf_err *err);
+/* After a call of the token: one that was taken out may be put back. True: a pause has passed, `*e`
+ * is empty again, repeat the call. `*until_ms` is 0 at the first call, and kept between. */
+bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf_err *e);
 
 /* The error as the status shows it: code and text. What must not be told after the domain check is
  * one sentence; `place` (the true text) goes to the audit log. */

@@ -78,20 +78,36 @@ static enum cf_rc see_block(void *ctx, bool committed, const struct blob_block_i
     return CF_OK;
 }
 
+static void not_ours(const char *blob, struct upload_outcome *out)
+{
+    struct cf_err err = { 0 };
+    (void)CF_FAIL(&err, CF_E_STATE,
+                  "a blob %.100s is there that this backup did not write: another writer uses the "
+                  "folder; start the backup again",
+                  blob);
+    fail(out, CF_E_STATE, &err);
+    out->why = BLOB_EXISTS;
+}
+
+/* Ours, from an answer that was lost, or not. */
+static void cannot_tell(struct upload_outcome *out)
+{
+    (void)cf_err_ctx(&out->err, out->err.rc,
+                     "a lost answer cannot be sorted out, since the SAS does not allow to read; "
+                     "start again with one that does");
+}
+
 static void judge_existing(const struct upload_far *f, const char *blob,
                            const struct upload_list *list, const struct blob_block_id *ids,
                            struct upload_outcome *out)
 {
     struct same_list same = { .list = list, .ids = ids };
     struct blob_wait w = { 0 };
-    struct cf_err err = { 0 };
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_list_blocks(f->lane, blob, see_block, &same, blob_wait_end(&w), &out->err),
                 &w, out);
     if (out->verdict == UPLOAD_DONE && (same.differs || same.seen != list->count)) {
-        (void)CF_FAIL(&err, CF_E_STATE, "a blob %s is there that this backup did not write", blob);
-        fail(out, CF_E_STATE, &err);
-        out->why = BLOB_EXISTS;
+        not_ours(blob, out);
     }
 }
 
@@ -126,6 +142,8 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
                 out);
     if (out->why == BLOB_EXISTS && f->can_read)
         judge_existing(f, blob, list, ids, out);
+    else if (out->why == BLOB_EXISTS)
+        cannot_tell(out);
     if (out->verdict == UPLOAD_DONE && f->can_read)
         check_length(f, blob, list->bytes, out);
     free(ids);
@@ -146,6 +164,10 @@ void upload_put(const struct upload_far *f, const char *blob, const void *data, 
             *out = (struct upload_outcome){ .verdict = UPLOAD_DONE };
         else if (rc == CF_E_IO)
             *out = (struct upload_outcome){ .verdict = UPLOAD_AGAIN, .err = err };
+        else if (rc == CF_OK || rc == CF_E_LIMIT)
+            not_ours(blob, out);
+    } else if (out->why == BLOB_EXISTS) {
+        cannot_tell(out);
     }
     if (out->verdict == UPLOAD_DONE && f->can_read) {
         struct upload_outcome looked;

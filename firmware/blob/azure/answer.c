@@ -7,7 +7,7 @@
 static enum cf_rc refuse(struct azure_op *o, enum blob_why why, const char *text, struct cf_err *e)
 {
     o->own_why = why;
-    return CF_FAIL(e, why == BLOB_RANGE ? CF_E_REMOTE : CF_E_IO, "%s", text);
+    return CF_FAIL(e, why == BLOB_TRANSIENT ? CF_E_IO : CF_E_REMOTE, "%s", text);
 }
 
 /* "bytes a-b/total" */
@@ -49,11 +49,13 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
     uint64_t given = total == 0 ? 0 : b - a + 1;
     uint64_t wanted = count != 0 ? count : total > o->op.first ? total - o->op.first : 0;
     if (a != o->op.first && !(total == 0 && o->op.first == 0))
-        return refuse(o, BLOB_REFUSED, "another range than was asked for", e);
+        return refuse(o, BLOB_REFUSED,
+                      "another range than was asked for; is there a gateway in between?", e);
     if (given < wanted)
         return refuse(o, BLOB_RANGE, "the range lies outside the blob", e);
     if (given > wanted)
-        return refuse(o, BLOB_REFUSED, "more than was asked for", e);
+        return refuse(o, BLOB_REFUSED, "more than was asked for; is there a gateway in between?",
+                      e);
     o->left = given;
     return CF_OK;
 }
@@ -63,7 +65,8 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
 static enum cf_rc take_range(struct azure_op *o, const void *data, size_t len, struct cf_err *e)
 {
     if (len > o->left)
-        return refuse(o, BLOB_REFUSED, "more than was asked for", e);
+        return refuse(o, BLOB_REFUSED, "more than was asked for; is there a gateway in between?",
+                      e);
     o->left -= len;
     enum cf_rc rc = o->op.push(o->op.ctx, data, len, e);
     o->caller_failed = rc != CF_OK;
@@ -118,8 +121,12 @@ static void judge_failure(struct azure_op *o, const struct net_result *r)
     else if (o->caller_failed || (r->by_caller && !azure_is_list(o->op.verb)) ||
              r->rc == CF_E_CANCEL)
         out->why = BLOB_CALLER;
+    else if (r->rc == CF_E_IO)
+        out->why = BLOB_TRANSIENT;
     else
-        out->why = r->rc == CF_E_IO ? BLOB_TRANSIENT : BLOB_REFUSED;
+        out->why = BLOB_REFUSED;
+    if (r->rc == CF_E_AUTH && !r->by_caller) /* the server does not verify, not the backup */
+        out->err.rc = CF_E_REMOTE;
     out->maybe_done = azure_is_change(o->op.verb) && out->why == BLOB_TRANSIENT && r->connected &&
                       r->sent_bytes == o->op.body.len;
 }

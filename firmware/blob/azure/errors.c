@@ -6,6 +6,8 @@
 #define REDIRECT                                                                                   \
     "it answers with a redirect, which is not followed: name the storage service itself in "       \
     "storageResourceUri"
+#define NO_SUCH_SIZE                                                                               \
+    "the storage service takes no body of this size; what stands in between must let 8 MiB pass"
 #define ASK_SAS "ask for a new SAS (backup sp=crdw, restore sp=rl)"
 
 static const struct row {
@@ -40,7 +42,9 @@ static const struct row {
       "the SAS allows https only; use an https URI" },
     { "AuthorizationSourceIPMismatch", BLOB_PERMISSION,
       "the SAS is limited to other addresses (sip)" },
-    { "InsufficientAccountPermissions", BLOB_PERMISSION, "the account may not do this" },
+    { "InsufficientAccountPermissions", BLOB_PERMISSION,
+      "the storage account does not allow this now, reading or writing may be switched off; have it "
+      "switched on" },
     { "PublicAccessNotPermitted", BLOB_PERMISSION, "the storage service saw no credential" },
     { "ContainerNotFound", BLOB_NO_PLACE, "the container does not exist; create it first" },
     { "ContainerBeingDeleted", BLOB_NO_PLACE, "the container is being deleted" },
@@ -60,13 +64,16 @@ static const struct row {
       "somebody took snapshots of the blob; whoever did must delete them first" },
     { "BlobArchived", BLOB_REFUSED, "the blob is in the archive tier; rehydrate it first" },
     { "BlobBeingRehydrated", BLOB_REFUSED, "the blob is still being rehydrated" },
-    { "InvalidBlockList", BLOB_BLOCK_LOST, "a block of the list is not there any more" },
+    { "InvalidBlockList", BLOB_BLOCK_LOST,
+      "a block of the list is not there any more, it has expired or somebody dropped it; start the "
+      "backup again" },
     { "InvalidBlobOrBlock", BLOB_REFUSED,
       "the blob already has blocks with ids of another length, from another program" },
-    { "BlockCountExceedsLimit", BLOB_FULL, "too many uncommitted blocks" },
+    { "BlockCountExceedsLimit", BLOB_FULL,
+      "too many uncommitted blocks lie there; start the backup again, in a new folder" },
     { "BlockListTooLong", BLOB_FULL, "too many blocks in one blob" },
-    { "RequestBodyTooLarge", BLOB_FULL, "the storage service takes no body of this size" },
-    { "RequestEntityTooLarge", BLOB_FULL, "the storage service takes no body of this size" },
+    { "RequestBodyTooLarge", BLOB_FULL, NO_SUCH_SIZE },
+    { "RequestEntityTooLarge", BLOB_FULL, NO_SUCH_SIZE },
     { "ConditionNotMet", BLOB_CHANGED, "the blob is not the version that was asked for" },
     { "InvalidRange", BLOB_RANGE, "the range lies outside the blob" },
     { "LeaseIdMissing", BLOB_REFUSED, "somebody holds a lease on the blob; break it" },
@@ -86,8 +93,10 @@ static const struct row *by_status(int status)
         int status;
         struct row row;
     } table[] = {
+        { 300, { "", BLOB_REFUSED, REDIRECT } },
         { 301, { "", BLOB_REFUSED, REDIRECT } },
         { 302, { "", BLOB_REFUSED, REDIRECT } },
+        { 303, { "", BLOB_REFUSED, REDIRECT } },
         { 307, { "", BLOB_REFUSED, REDIRECT } },
         { 308, { "", BLOB_REFUSED, REDIRECT } },
         { 401, { "", BLOB_CREDENTIAL, "the storage service does not accept the credential" } },
@@ -95,12 +104,13 @@ static const struct row *by_status(int status)
         { 404, { "", BLOB_ABSENT, "no such blob" } },
         { 408, { "", BLOB_TRANSIENT, "the storage service ran out of time" } },
         { 412, { "", BLOB_CHANGED, "the blob is not the version that was asked for" } },
-        { 413, { "", BLOB_FULL, "the storage service takes no body of this size" } },
+        { 413, { "", BLOB_FULL, NO_SUCH_SIZE } },
         { 416, { "", BLOB_RANGE, "the range lies outside the blob" } },
         { 429, { "", BLOB_TRANSIENT, "the storage service asks to slow down" } },
         { 500, { "", BLOB_TRANSIENT, "the storage service failed" } },
         { 502, { "", BLOB_TRANSIENT, "a gateway before the storage service failed" } },
         { 503, { "", BLOB_TRANSIENT, "the storage service is busy" } },
+        { 507, { "", BLOB_FULL, "the storage has no room left; make some, or name another" } },
         { 504, { "", BLOB_TRANSIENT, "a gateway before the storage service gave up" } },
     };
     static const struct row other = { "", BLOB_REFUSED, "the storage service refuses" };

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "azure_priv.h"
 
@@ -159,17 +160,31 @@ static enum cf_rc check_shape(const struct sas *s, struct cf_err *e)
     return CF_OK;
 }
 
+/* A wrong clock here is as likely a cause as a wrong token. */
+static void show_time(int64_t unix_s, char out[32])
+{
+    time_t t = (time_t)unix_s;
+    struct tm tm;
+    if (!gmtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+        out[0] = '\0';
+}
+
 static enum cf_rc check_time(const struct sas *s, int64_t now, int64_t *ends, struct cf_err *e)
 {
     int64_t t;
+    char here[32];
     *ends = 0;
+    show_time(now, here);
     if (s->se[0] != '\0') {
         if (!blob_azure_time(s->se, &t))
             return CF_FAIL(e, CF_E_INPUT, MALFORMED "has an expiry (se) that is no UTC time: %s",
                            s->se);
         if (t <= now)
-            return CF_FAIL(e, CF_E_INPUT,
-                           "The customer provided SAS token has expired: it ended at %s", s->se);
+            return CF_FAIL(
+                e, CF_E_INPUT,
+                "The customer provided SAS token has expired: it ended at %s, and the clock "
+                "here says %s",
+                s->se, here);
         *ends = t;
     }
     if (s->st[0] != '\0') {
@@ -177,9 +192,11 @@ static enum cf_rc check_time(const struct sas *s, int64_t now, int64_t *ends, st
             return CF_FAIL(e, CF_E_INPUT, MALFORMED "has a start (st) that is no UTC time: %s",
                            s->st);
         if (t > now + SKEW_S)
-            return CF_FAIL(e, CF_E_INPUT,
-                           "The customer provided SAS token is not valid yet: it begins at %s",
-                           s->st);
+            return CF_FAIL(
+                e, CF_E_INPUT,
+                "The customer provided SAS token is not valid yet: it begins at %s, and the "
+                "clock here says %s",
+                s->st, here);
     }
     return CF_OK;
 }

@@ -110,7 +110,8 @@ static void open_run(struct run_bench *b)
     o.storage.dir_roots = &b->dir_root;
     o.storage.ndir_roots = 1;
     o.storage.allow_http = true;
-    o.storage.ca_file = getenv("STORAGE_CA");
+    if (!o.storage.ca_file)
+        o.storage.ca_file = getenv("STORAGE_CA");
     o.partitions = b->parts;
     o.partition_count = b->o.partitions;
     must(run_open(&o, &b->run, &e), &e);

@@ -108,7 +108,7 @@ static void no_byte_behind_the_range_is_handed_on(void **state)
     snprintf(r.values[0], sizeof r.values[0], "bytes 10-59/500");
     assert_int_equal(blob_azure_on_head(&o, &r, &e), CF_OK);
     assert_int_equal(blob_azure_on_push(&o, bytes, 40, &e), CF_OK);
-    assert_int_equal(blob_azure_on_push(&o, bytes, 11, &e), CF_E_IO);
+    assert_int_equal(blob_azure_on_push(&o, bytes, 11, &e), CF_E_REMOTE);
     assert_int_equal(o.own_why, BLOB_REFUSED);
     assert_int_equal(taken, 40);
 }

@@ -53,17 +53,6 @@ struct api_job_order {
     const struct api_keep *keep; /* prunings */
 };
 
-/* What an undo of the last restore would do. */
-struct api_undo {
-    bool redo;                     /* the last switch was an undo */
-    int64_t switched_s;            /* when it was, Unix seconds */
-    char job[JOBS_ID_SIZE];        /* that switched */
-    char folder[JOBS_FOLDER_SIZE]; /* of the backup restored */
-    bool counted;                  /* `changes` are known */
-    uint64_t changes;              /* of the key store since */
-    size_t partitions, written;    /* that go back; of them written since */
-};
-
 /* Certificates of a security-domain download, DER, in the order of the request. */
 #define API_OFFICERS_MAX 10
 struct api_officers {
@@ -92,9 +81,6 @@ struct api_services {
     /* What the last pruning found and did. CF_E_ABSENT "NotFound": `job` is not that one. */
     enum cf_rc (*pruned)(void *ctx, const char *job, api_pruned_fn *each, void *each_ctx,
                          struct cf_err *e);
-
-    /* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
-    enum cf_rc (*undo)(void *ctx, struct api_undo *out, struct cf_err *e);
 
     /* Activates, or wraps the same domain for other officers. Appends the document's text. */
     enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,
