@@ -18,12 +18,15 @@ static void add_properties(struct call *c, const struct store_content *now)
              etag, date);
 }
 
-/* As many bytes from further on, as far as there are any. */
+/* As many bytes from another place: further on, or, at the end, further ahead. */
 static void move_on(struct call *c)
 {
     struct reply *r = &c->reply;
     uint64_t room = r->content->size - r->first - r->count;
-    r->first += c->fault.value < room ? c->fault.value : room;
+    if (room >= c->fault.value)
+        r->first += c->fault.value;
+    else
+        r->first -= c->fault.value < r->first ? c->fault.value : r->first;
 }
 
 static enum bs_error get_blob(struct call *c, const struct shared *sh)

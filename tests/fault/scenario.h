@@ -1,0 +1,72 @@
+/*
+ * One scenario: a storage that misbehaves as its row says, a job, and what must come of it. Each is
+ * played in a process of its own, with a server and an appliance of its own, several at once.
+ */
+#ifndef FAULT_SCENARIO_H
+#define FAULT_SCENARIO_H
+
+#include "support/test.h"
+
+#include "support/blobserver.h"
+#include "support/run_bench.h"
+
+enum scenario_deed { BACKUP, RESTORE, KEY, PRERESTORE, VERIFY };
+
+enum scenario_verdict {
+    GETS_THROUGH,
+    FAILS,   /* the job, with `code` and `words` */
+    REFUSED, /* at once: there is no job */
+};
+
+/* Which authority the appliance trusts, and what the server shows (https). */
+enum scenario_tls { NO_TLS, TLS_GOOD, TLS_EXPIRED, TLS_OTHER_NAME, TLS_UNKNOWN, TLS_OLD };
+
+/* A far side that is no blob server at all. */
+enum scenario_rude { POLITE, NOBODY, SILENT, HANGS_UP, RESETS, BABBLES, NO_NAME };
+
+struct stage;
+
+struct scenario {
+    const char *name;
+    enum scenario_deed deed;
+    const char *rules;   /* of the server, while the deed runs */
+    const char *args[6]; /* of the server */
+    const char *sp;      /* of the token; NULL: all */
+    enum scenario_tls tls;
+    enum scenario_rude rude;
+    bool https_to_plain; /* the URI says https, the server speaks plain HTTP */
+    void (*before)(struct stage *st);
+    void (*meanwhile)(struct stage *st); /* while the job runs */
+    enum scenario_verdict verdict;
+    const char *code, *words;
+    const char *warning;  /* of a job that gets through */
+    unsigned patience_ms; /* 0: 3 s; libcurl takes up to 6 to call a transfer too slow */
+    unsigned most;        /* requests of the deed; 0: not looked at */
+    bool still_broken;    /* the next job too would fail there: it goes elsewhere */
+    bool committed;       /* a backup that failed is whole all the same */
+};
+
+struct stage {
+    const struct scenario *s;
+    struct test_blobserver server;
+    char sas[512], uri[160], folder[JOBS_FOLDER_SIZE];
+    char certs[64]; /* directory */
+    struct run_bench b;
+    uint8_t full[32], spoilt[32];
+    unsigned threads, descriptors; /* when nothing runs */
+};
+
+/* Plays one; a failed assertion ends the process. Called in a process of its own. */
+void scenario_play(void **row);
+
+/* Plays `count` rows, a few at a time, as cmocka tests of those names. Returns how many failed. */
+int scenario_run_all(const struct scenario *rows, size_t count);
+
+/* Certificates for 127.0.0.1 in `dir`: ca.pem; chain and key NAME.pem, NAME.key for good, expired,
+ * other (another name); unknown.pem is of another authority. */
+void scenario_certificates(const char *dir);
+
+/* A port on loopback where somebody behaves so; ends with the process. */
+unsigned scenario_rude(enum scenario_rude how);
+
+#endif
