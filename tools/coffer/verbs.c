@@ -63,7 +63,7 @@ const struct cli_verb cli_verbs[] = {
       "later, and tools/inspect/inspect receipt FILE --folder DIR tells without any key whether a copy of the backup "
       "is still what was verified.\n\n"
       "--sample N% is for slow links: it reads manifest, tables and indexes whole, and of each stream the first block, "
-      "the last, and as many others, chosen at random, as make up the share. One damaged block among many is then "
+      "the last, and N% of those between, chosen at random and rounded up. One damaged block among many is then "
       "found with a chance of only N in 100; one of ten with 1 - (1 - N/100)^10, which is 65 in 100 at 10%. Keys "
       "outside the sample are not opened; status and receipt say what was read. " INTERRUPT_HELP,
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_SAMPLE, OPT_RECEIPT, OPT_NO_WAIT),

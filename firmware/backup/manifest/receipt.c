@@ -114,10 +114,11 @@ static void put_backup(struct cbor_wr *w, const struct manifest_domain *d, const
     cbor_wr_uint(w, m->generation);
     cbor_wr_bytes(w, m->fp, sizeof m->fp);
     cbor_wr_key(w, 7);
-    cbor_wr_array(w, 3);
+    cbor_wr_array(w, 4);
     cbor_wr_uint(w, m->file_bytes);
     cbor_wr_bytes(w, m->file_sha256, sizeof m->file_sha256);
     cbor_wr_bytes(w, m->mac, sizeof m->mac);
+    cbor_wr_text(w, m->meta.blob);
 }
 
 static void put_reads(struct cbor_wr *w, const struct manifest_receipt *r)

@@ -23,13 +23,14 @@ static enum cf_rc make_room(struct proof_stream *s, uint64_t blocks, struct cf_e
 }
 
 /* Selection in one pass (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S): of what is
- * left, each block is taken with the chance that fills the share. First and last always are. */
+ * left, each block is taken with the chance that fills the share. First and last always
+ * are, and the share is that of the others, rounded up: every block has its chance. */
 static enum cf_rc choose(struct hal_entropy *entropy, unsigned percent, struct proof_stream *s,
                          struct cf_err *e)
 {
     uint64_t random[DRAW];
-    uint64_t share = s->blocks / 100 * percent + (s->blocks % 100 * percent + 99) / 100;
-    uint64_t due = share > 2 ? share - 2 : 0, left = s->blocks > 2 ? s->blocks - 2 : 0;
+    uint64_t left = s->blocks > 2 ? s->blocks - 2 : 0;
+    uint64_t due = left / 100 * percent + (left % 100 * percent + 99) / 100;
     for (uint64_t i = 0; i < s->blocks; i++) {
         bool end = i == 0 || i + 1 == s->blocks;
         if (i % DRAW == 0) {

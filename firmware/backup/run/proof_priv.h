@@ -24,8 +24,8 @@ struct proof {
     uint64_t keys, versions; /* opened in the token */
 };
 
-/* Chooses the blocks, by the host's random source: of each stream the first, the last, and as many
- * others as make up the share, rounded up. Sets the job's total. */
+/* Chooses the blocks, by the host's random source: of each stream the first, the last, and the
+ * share of those between them, rounded up. Sets the job's total. */
 CF_CHECK enum cf_rc proof_begin(struct backup_in *b, struct proof *p, struct cf_err *e);
 void proof_clear(struct proof *p);
 

@@ -165,8 +165,6 @@ static void learn(const struct known *k, const struct jobs_record *r, struct ret
 {
     if (r->state == JOBS_IN_PROGRESS)
         f->busy = true;
-    if (r->kind == JOBS_VERIFY && r->state == JOBS_SUCCEEDED && r->end_s >= f->made_s)
-        f->verified = true;
     if (r->kind == JOBS_RETENTION && r->state != JOBS_SUCCEEDED && f->kind == RETAIN_UNFINISHED &&
         strcmp(r->id, k->j->record.id) != 0)
         f->kind = RETAIN_HALF_GONE;
@@ -181,6 +179,19 @@ static enum cf_rc learn_job(void *ctx, const struct jobs_record *r, struct cf_er
     for (size_t i = 0; i < k->count; i++)
         if (strcmp(k->folders[i].name, r->folder) == 0)
             learn(k, r, &k->folders[i]);
+    return CF_OK;
+}
+
+/* A receipt says how much was read: a sample proves no whole. */
+static enum cf_rc learn_receipt(void *ctx, const struct jobs_verified *v, struct cf_err *e)
+{
+    struct known *k = ctx;
+    (void)e;
+    if (!v->whole || strcmp(v->uri, k->j->record.uri) != 0)
+        return CF_OK;
+    for (size_t i = 0; i < k->count; i++)
+        if (strcmp(k->folders[i].name, v->folder) == 0 && v->at_s >= k->folders[i].made_s)
+            k->folders[i].verified = true;
     return CF_OK;
 }
 
@@ -223,5 +234,7 @@ enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *cou
     struct known k = { .j = j, .folders = *out, .count = *count };
     if (rc == CF_OK)
         rc = jobs_list(j->r->o.jobs, learn_job, &k, e);
+    if (rc == CF_OK)
+        rc = jobs_verified_each(j->r->o.jobs, learn_receipt, &k, e);
     return rc;
 }

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from . import domain, sharing, signature, walk
+from . import domain, receipt, sharing, signature, walk
 from .errors import EXIT, MISSING, Place, Refused, need
 from .folder import Folder
 from .manifest import MAX_MANIFEST, RAW, Manifest
@@ -29,6 +29,8 @@ examples
   inspect list FOLDER                          what the folder claims, without any key
   inspect list --key payroll --sd SD --officer o1.key o2.key FOLDER       one key by the index
   inspect extract --stream audit --out audit.img --sd SD --officer o1.key o2.key FOLDER
+
+  inspect receipt receipt.bin --folder FOLDER  is this copy still what was verified? no key needed
 
 exit codes
   0  everything asked for was checked and is right
@@ -71,7 +73,16 @@ def parse(argv):
         if name == "extract":
             one.add_argument("--stream", metavar="NAME", required=True)
             one.add_argument("--out", metavar="FILE", required=True, help="must not exist")
+    one = commands.add_parser("receipt", help="check the signed receipt of a verified backup", description=TEACH,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("receipt", metavar="FILE")
+    one.add_argument("--folder", metavar="DIR", help="a copy of the backup: its manifest and SHA-256 tree are compared")
+    one.add_argument("--signer", metavar="KEY", action="append", default=[],
+                     help="who must have signed: key id (64 hex digits), or public key or certificate (PEM file)")
+    one.add_argument("--json", action="store_true", help="one JSON object on standard output")
     args = top.parse_args(argv)
+    if args.command == "receipt":
+        return args
     officers = [path for group in args.officer for path in group]
     if args.folder is None and len(officers) > 1:  # `--officer K1 K2 FOLDER`
         args.folder = officers.pop()
@@ -237,6 +248,54 @@ def _list_text(r):
             yield f"partition {s['name']}: {s['plain_bytes']} bytes"
 
 
+def _key_id(given):
+    if len(given) == 64 and all(c in "0123456789abcdefABCDEF" for c in given):
+        return bytes.fromhex(given)
+    return signature.sha256(_signer(given))
+
+
+def do_receipt(args, out):
+    with Place(args.receipt):
+        r = receipt.Receipt(domain.read_file(args.receipt, "receipt"))
+    manifest, compared = r.check_folder(Folder(args.folder)) if args.folder else (None, 0)
+    body = r.body
+    total, read = sum(s[1] for s in body[8]), sum(s[3] for s in body[8])
+    out.result({
+        "signer": r.signer.hex(), "signer_is": r.judge([_key_id(k) for k in args.signer], manifest),
+        "scope": receipt.SCOPES[body[1]], "percent": body[12], "blocks": total, "blocks_read": read,
+        "bytes_read": body[11], "verified": when(body[2][1]), "job": body[3], "verifier": body[4].hex(),
+        "folder": body[5][0], "hsm": body[5][1], "created": when(body[5][2]), "completed": when(body[5][3]),
+        "seq": body[5][4], "writer": body[5][5].hex(), "backup_id": body[6][0].hex(),
+        "domain": body[6][1].hex(), "generation": body[6][2], "fingerprint": body[6][3].hex(),
+        "fingerprint_words": sharing.spoken(body[6][3]),
+        "manifest_sha256": body[7][1].hex(), "manifest_mac": body[7][2].hex(),
+        "counts": dict(zip(("keys", "versions", "deleted", "assignments"), body[9])),
+        "opened": {"keys": body[10][0], "versions": body[10][1]},
+        "coverage": [{"what": w, "state": receipt.STATES[s], "why": y} for w, s, y in body[13]],
+        "folder_checked": bool(args.folder), "blocks_compared": compared}, _receipt_text)
+
+
+def _receipt_text(r):
+    yield f"receipt   {r['scope']}  of {r['folder']}, backup {r['seq']} of HSM {r['hsm']}, verified {r['verified']}"
+    yield f"signer    {r['signer']}"
+    yield f"          {r['signer_is']}"
+    yield f"domain    {r['domain']} generation {r['generation']}"
+    yield f"          {r['fingerprint_words']}"
+    share = f", a sample of {r['percent']} %" if r["scope"] == "sample" else ""
+    yield f"read      {r['blocks_read']} of {r['blocks']} blocks, {r['bytes_read']} bytes{share}"
+    yield (f"opened    {r['opened']['keys']} of {r['counts']['keys']} keys, {r['opened']['versions']} of "
+           f"{r['counts']['versions']} versions")
+    for line in r["coverage"]:
+        yield f"{line['state']:9} {line['what']}{': ' + line['why'] if line['why'] else ''}"
+    if not r["folder_checked"]:
+        yield "folder    not compared (--folder DIR)"
+    elif r["blocks_compared"] == r["blocks"]:
+        yield "folder    is byte for byte the backup that was verified"
+    else:
+        yield (f"folder    manifest and {r['blocks_compared']} of {r['blocks']} blocks are those that were verified; "
+               "the receipt says nothing of the others")
+
+
 def do_extract(args, out):
     backup, document = open_backup(args, out.note)
     stream, slots, _ = backup.stream(args.stream)
@@ -286,7 +345,8 @@ def main(argv):
     args = parse(argv)
     out = Output(args.json)
     try:
-        {"verify": do_verify, "list": do_list, "extract": do_extract}[args.command](args, out)
+        {"verify": do_verify, "list": do_list, "extract": do_extract,
+         "receipt": do_receipt}[args.command](args, out)
     except Refused as error:
         return out.refused(error)
     except OSError as error:

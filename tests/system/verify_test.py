@@ -1,0 +1,146 @@
+"""Backups proven in the appliance: verify, samples, receipts, and the reader that checks them without a key."""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import bench
+
+INSPECT = str(bench.ROOT / "tools" / "inspect" / "inspect")
+
+
+class Verify(bench.Case):
+    @classmethod
+    def prepare(cls):
+        raw = cls.folder / "data.img"
+        with open(raw, "wb") as image:  # eleven blocks, nearly empty
+            image.truncate(88 << 20)
+            for at in range(0, 88 << 20, 8 << 20):
+                image.seek(at)
+                image.write(b"block")
+        cls.hsm = cls.bench("--partition", f"data={raw}")
+        for name, spec in (("ec", {}), ("rsa", {"kty": "RSA-HSM", "key_size": 2048}),
+                           ("aes", {"kty": "oct-HSM", "key_size": 256})):
+            cls.hsm.create(name, **spec)
+        cls.name = cls.hsm.backup(cls.hsm.dir_storage)
+        cls.backup = cls.hsm.blobs / cls.name
+        cls.where = ["--storage-resource-uri", f"dir:{cls.hsm.blobs}"]
+
+    def verify(self, *words, folder=None, code=0):
+        return self.hsm.cli("backup", "verify", *self.where, "--backup-folder", folder or self.name, *words, code=code)
+
+    def receipt(self, *words, folder=None):
+        path = self.folder / f"{self._testMethodName}.receipt"
+        self.verify("--receipt", str(path), *words, folder=folder)
+        return path
+
+    def inspect(self, receipt, *words, code=0):
+        done = subprocess.run([INSPECT, "receipt", str(receipt), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(code, done.returncode, done.stdout + done.stderr)
+        return done
+
+    def copy(self):
+        """A copy of the backup elsewhere, under its own name."""
+        place = self.folder / self._testMethodName
+        shutil.copytree(self.backup, place / self.name)
+        return place / self.name
+
+    def test_a_verify_reads_it_all_while_the_appliance_serves(self):
+        before = self.hsm.state()
+        job = self.verify("--no-wait").stdout.strip()
+        self.hsm.rest.get("/keys/ec")
+        status = json.loads(self.hsm.cli("job", "wait", job, "--json").stdout)
+        self.assertEqual("Succeeded", status["status"], status)
+        self.assert_says(status["statusDetails"], "of 14 blocks", "3 of 3 keys", "opened in the token")
+        self.assert_same(before, self.hsm.state())
+
+    def test_a_receipt_needs_no_key_to_be_checked(self):
+        receipt = self.receipt()
+        told = json.loads(self.inspect(receipt, "--folder", str(self.backup), "--json").stdout)
+        self.assertEqual(("whole", 14, 14), (told["scope"], told["blocks"], told["blocks_compared"]))
+        self.assertEqual({"keys": 3, "versions": 3}, told["opened"])
+        self.assertEqual("the backup's own signer", told["signer_is"])
+        self.inspect(receipt, "--signer", told["signer"])
+        self.inspect(receipt, "--signer", "0" * 64, code=3)
+        job = told["job"]
+        again = self.folder / "again.receipt"
+        self.hsm.cli("job", "receipt", job, "--receipt", str(again))
+        self.assertEqual(receipt.read_bytes(), again.read_bytes())
+        newest = self.hsm.rest.get("/coffer/verified")["newest"]
+        self.assertEqual((self.name, True), (newest["folder"], newest["whole"]))
+
+    def test_a_copy_that_changed_since_is_found_by_the_receipt(self):
+        receipt, copy = self.receipt(), self.copy()
+        self.inspect(receipt, "--folder", str(copy))
+        for blob in sorted(path for path in copy.iterdir() if path.name not in ("probe", "manifest.copy")):
+            good = blob.read_bytes()
+            blob.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+            with self.subTest(blob=blob.name):
+                self.inspect(receipt, "--folder", str(copy), code=3)
+            blob.write_bytes(good)
+        other = self.hsm.blobs / self.hsm.backup(self.hsm.dir_storage)
+        self.inspect(receipt, "--folder", str(other), code=3)
+
+    def test_a_receipt_that_was_changed_is_refused(self):
+        receipt = self.receipt()
+        good = receipt.read_bytes()
+        for at in (3, 40, len(good) - 70, len(good) - 1):
+            bad = bytearray(good)
+            bad[at] ^= 4
+            receipt.write_bytes(bad)
+            done = subprocess.run([INSPECT, "receipt", str(receipt)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  timeout=60, check=False)
+            self.assertIn(done.returncode, (2, 3, 4), at)
+
+    def test_a_damaged_backup_leaves_no_receipt(self):
+        copy = self.hsm.blobs / "elsewhere" / self.name
+        shutil.copytree(self.backup, copy)
+        blob = copy / "s2.0"
+        data = bytearray(blob.read_bytes())
+        data[1000] ^= 1
+        blob.write_bytes(data)
+        path = self.folder / "none.receipt"
+        done = self.verify("--receipt", str(path), folder=f"elsewhere/{self.name}", code=7)
+        self.assert_says(done.stderr, "BackupNotAuthentic", "does not verify")
+        self.assertFalse(path.exists())
+        job = self.hsm.rest.get("/coffer/jobs")["value"][0]
+        self.assertEqual(("Failed", "verification"), (job["status"], job["coffer"]["kind"]))
+        self.hsm.cli("job", "receipt", job["jobId"], "--receipt", str(path), code=4)
+
+    def test_a_sample_says_that_it_is_one(self):
+        receipt = self.receipt("--sample", "10%")
+        told = json.loads(self.inspect(receipt, "--folder", str(self.backup), "--json").stdout)
+        self.assertEqual(("sample", 10, 14), (told["scope"], told["percent"], told["blocks"]))
+        self.assertEqual(2 + 1 + 3, told["blocks_read"])  # both ends and one between; keys, policy, meta
+        self.assertLess(told["blocks_compared"], 14)
+        self.assert_says(self.inspect(receipt, "--folder", str(self.backup)).stdout, "says nothing of the others")
+        self.assert_says(self.verify("--sample", "10%").stdout, "A sample of 10 %", "chance of 43 %")
+        for wrong in ("0", "101%", "x", "-1", "1.5%"):
+            self.verify("--sample", wrong, code=2)
+        for body in ({"sample": 0}, {"sample": 101}, {"sample": "10"}, {"folder": "x"}):
+            answer = self.hsm.rest.call("POST", "/coffer/verify", {"sasTokenParameters": self.hsm.dir_storage,
+                                                                   "folderToRestore": self.name, **body})
+            self.assertEqual(400, answer.status, body)
+
+    def test_who_may_restore_may_verify_and_nobody_else(self):
+        body = {"sasTokenParameters": self.hsm.dir_storage, "folderToRestore": self.name}
+        for principal in ("backup-user", "crypto-user", "auditor", "nobody"):
+            answer = self.hsm.rest.call("POST", "/coffer/verify", body, token=self.hsm.token(principal))
+            self.assertEqual(403, answer.status, principal)
+
+    def test_over_http_with_the_right_to_read_alone(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        folder = self.hsm.backup(server.storage())
+        stored = server.stats()
+        status = self.hsm.wait(self.hsm.start("POST", "/coffer/verify",
+                                              {"sasTokenParameters": server.storage("r"), "folderToRestore": folder}))
+        self.assertEqual("Succeeded", status["status"], status)
+        for name in ("PutBlock", "PutBlockList", "PutBlob"):
+            self.assertEqual(stored.get(name), server.stats().get(name))
+
+
+if __name__ == "__main__":
+    bench.main()
