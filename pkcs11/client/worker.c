@@ -25,17 +25,20 @@ static int put_actions(posix_spawn_file_actions_t *a, int fd)
     return r ? r : posix_spawn_file_actions_addclosefrom_np(a, WORKER_FD + 1);
 }
 
-/* A session of its own, so that a signal to the daemon's terminal does not take the worker first;
- * no blocked or ignored signals are handed down. */
+/* A process group of its own, so that a signal to the daemon's terminal does not take the worker
+ * first. Not a session: a kernel with autogroups would share the cores out between daemon and
+ * worker, and a worker that wakes for each signature waits there for tenths of a second while the
+ * daemon's transfer threads run. No blocked or ignored signals are handed down. */
 static int put_attributes(posix_spawnattr_t *a)
 {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    int r = posix_spawnattr_setsigmask(a, &none);
+    int r = posix_spawnattr_setpgroup(a, 0);
+    r = r ? r : posix_spawnattr_setsigmask(a, &none);
     r = r ? r : posix_spawnattr_setsigdefault(a, &all);
     return r ? r
-             : posix_spawnattr_setflags(a, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+             : posix_spawnattr_setflags(a, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                                POSIX_SPAWN_SETSIGDEF);
 }
 
