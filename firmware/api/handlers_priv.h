@@ -35,6 +35,9 @@ bool api_job_restores(enum jobs_kind k);
 CF_CHECK enum cf_rc api_put_status(struct api *a, const struct jobs_record *j, struct api_reply *rp,
                                    struct cf_err *e);
 
+/* freshness.c */
+api_handler api_get_freshness, api_get_metrics;
+
 /* prune.c */
 api_handler api_post_prune, api_get_prune;
 /* The policy of a body that starts a pruning; every unknown member of the body is refused. */

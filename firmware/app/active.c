@@ -123,6 +123,7 @@ enum cf_rc app_open_active(struct appliance *a, struct cf_err *e)
     if (a->api)
         api_set_keystore(a->api, a->keystore);
     atomic_store(&a->state, API_ACTIVE);
+    app_wake(a); /* a backup may be due */
     cf_log(CF_LOG_INFO, "app", "active", "hsm=%s generations=%zu", a->hsm.name, ring.count);
     return CF_OK;
 }
@@ -252,6 +253,7 @@ void app_services(struct appliance *a)
         .facts = facts,
         .start = start,
         .pruned = pruned,
+        .freshness = app_freshness,
         .domain_download = download,
         .domain_transfer_key = transfer_key,
         .domain_upload = upload,

@@ -35,6 +35,7 @@ enum cf_rc app_open(struct appliance *a, const struct app_config *config, struct
     if (a->wake_fd < 0)
         return CF_FAIL_ERRNO(e, CF_E_IO, "eventfd");
     pthread_mutex_init(&a->lock, NULL);
+    app_schedule_init(a);
     atomic_store(&a->state, API_FACTORY);
     fill_settings(a);
     enum cf_rc rc = a->board->open(&a->settings, &a->parts, e);

@@ -25,6 +25,7 @@
 #include "jobs/jobs.h"
 #include "keystore/keystore.h"
 #include "run/run.h"
+#include "schedule.h"
 #include "store/live.h"
 
 #define APP_VERSION     "0.1.0"
@@ -92,7 +93,8 @@ struct appliance {
     struct cf_secret *pin; /* brought over the local socket, until the token is open */
     char pin_refused[192]; /* why the last one did not open it; under the lock */
     struct keystore_walk rotate_walk, expire_walk; /* over all keys; main thread */
-    int wake_fd;                                   /* eventfd: the main loop has something to do */
+    struct app_schedule schedule;
+    int wake_fd; /* eventfd: the main loop has something to do */
 };
 
 /* --- appliance.c: what needs no HSM ------------------------------------------------------------
@@ -158,6 +160,12 @@ CF_CHECK enum cf_rc app_storage(struct appliance *a, struct blob_options *out, s
  * there is none; CF_E_LIMIT: longer than `max`. */
 CF_CHECK enum cf_rc app_secret_text(const char *path, size_t max, struct cf_secret **out,
                                     struct cf_err *e);
+
+/* --- freshness.c
+ * ------------------------------------------------------------------------------------------- */
+
+/* For services.freshness; `ctx` is the appliance. */
+void app_freshness(void *ctx, struct api_freshness *out);
 
 /* --- rotate.c
  * ------------------------------------------------------------------------------------------- */

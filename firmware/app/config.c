@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "jobs/timetable.h"
+
+#define CONFIG_KEEP_MAX 1000000
 
 enum kind { TEXT, NUMBER };
 
@@ -66,6 +69,24 @@ static const struct setting {
       "the same by its ARM resource id; one of the two at most"),
     T("storage", "identity_header_file", identity_header_file, "",
       "app-service: file, mode 0600, that holds IDENTITY_HEADER"),
+    T("backup", "schedule", schedule, "",
+      "when to back up, UTC: daily HH:MM, weekly DAY HH:MM, every Nh or every Nm; empty: never"),
+    T("backup", "storage", backup_storage, "", "URI of the container or directory for it"),
+    T("backup", "sas_file", sas_file, "",
+      "file, mode 0600, that holds its SAS, read anew for each job; empty: managed identity"),
+    T("backup", "prune_sas_file", prune_sas_file, "",
+      "the same for deleting old backups (sp=rdl); empty: sas_file"),
+    N("backup", "jitter_s", jitter_s, 3600, "120",
+      "seconds at most that a scheduled backup begins later, so that not all appliances come at once"),
+    N("backup", "verify", verify, 1, "0", "1: read each scheduled backup back before pruning"),
+    N("backup", "keep_last", keep_last, CONFIG_KEEP_MAX, "0",
+      "after each: keep the newest N; all rules 0: nothing is ever deleted"),
+    N("backup", "keep_daily", keep_daily, CONFIG_KEEP_MAX, "0",
+      "keep the newest of each of the last N days that have one"),
+    N("backup", "keep_weekly", keep_weekly, CONFIG_KEEP_MAX, "0", "the same for ISO weeks"),
+    N("backup", "keep_monthly", keep_monthly, CONFIG_KEEP_MAX, "0", "the same for months"),
+    N("backup", "keep_min_age_s", keep_min_age_s, 3153600000, "86400",
+      "seconds for which no backup is deleted, whatever the rules"),
     N("restore", "min_backup_age", min_backup_age_s, 31536000, "board",
       "seconds a full backup must be old before a full restore; 0: none is asked for"),
     T("log", "level", log_level, "info", "error, warn, info or debug"),
@@ -262,6 +283,27 @@ static enum cf_rc check_identity(const struct app_config *c, struct cf_err *e)
     return CF_OK;
 }
 
+static enum cf_rc check_schedule(const struct app_config *c, struct cf_err *e)
+{
+    struct jobs_timetable t = { 0 };
+    enum cf_rc rc = jobs_timetable_parse(c->schedule, &t, e);
+    if (rc != CF_OK)
+        return cf_err_ctx(e, rc, "backup.schedule");
+    if (t.period_s == 0)
+        return CF_OK;
+    bool known = strncmp(c->backup_storage, "https://", 8) == 0 ||
+                 strncmp(c->backup_storage, "http://", 7) == 0 ||
+                 strncmp(c->backup_storage, "dir:/", 5) == 0;
+    if (!known || strchr(c->backup_storage, '?'))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "backup.storage must be the URI of a container (https://..) or directory "
+                       "(dir:/..), without a SAS: that stands in backup.sas_file");
+    if ((int64_t)c->jitter_s * 2 > t.period_s)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "backup.jitter_s must be at most half of the schedule's period");
+    return CF_OK;
+}
+
 static enum cf_rc check(const struct app_config *c, struct cf_err *e)
 {
     static const char *const levels[] = { "error", "warn", "info", "debug" };
@@ -278,7 +320,8 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
                        CONFIG_RATE_MIN);
     if (!one_of(c->log_level, levels, 4))
         return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
-    return check_identity(c, e);
+    enum cf_rc rc = check_identity(c, e);
+    return rc == CF_OK ? check_schedule(c, e) : rc;
 }
 
 enum cf_rc app_config_load(const char *path, const char *const *sets, size_t set_count,

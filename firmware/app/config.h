@@ -57,6 +57,15 @@ struct app_config {
     char identity_client[CONFIG_TEXT_MAX];
     char identity_resource[CONFIG_PATH_MAX];
     char identity_header_file[CONFIG_PATH_MAX];
+    /* backup: the schedule, and what stays after each one */
+    char schedule[64]; /* jobs/timetable.h; empty: none */
+    char backup_storage[CONFIG_PATH_MAX];
+    char sas_file[CONFIG_PATH_MAX];       /* empty: the managed identity, or a directory */
+    char prune_sas_file[CONFIG_PATH_MAX]; /* empty: sas_file */
+    uint64_t jitter_s;
+    uint64_t verify;                                           /* 1: read each backup back */
+    uint64_t keep_last, keep_daily, keep_weekly, keep_monthly; /* all 0: nothing is pruned */
+    uint64_t keep_min_age_s;
     /* restore, log */
     uint64_t min_backup_age_s; /* CONFIG_AGE_OF_BOARD: what the board says */
     char log_level[16];

@@ -79,6 +79,31 @@ static void put_refusal(struct appliance *a, struct json_wr *w)
     pthread_mutex_unlock(&a->lock);
 }
 
+static void put_backups(struct appliance *a, struct json_wr *w)
+{
+    struct api_freshness f;
+    app_freshness(a, &f);
+    if (!f.known || !a->hsm.name[0])
+        return;
+    json_put_object(w, "backup");
+    if (f.backup_s)
+        json_put_int(w, "newest_age_s", f.now_s > f.backup_s ? f.now_s - f.backup_s : 0);
+    if (f.verified_s)
+        json_put_int(w, "newest_verified_age_s",
+                     f.now_s > f.verified_s ? f.now_s - f.verified_s : 0);
+    for (size_t i = 0; i < f.last_count; i++)
+        if (f.last[i].kind == JOBS_BACKUP)
+            json_put_text(w, "last_job", jobs_state_name(f.last[i].state));
+    if (f.scheduled) {
+        json_put_text(w, "schedule", f.schedule);
+        json_put_int(w, "next_in_s", f.next_s > f.now_s ? f.next_s - f.now_s : 0);
+        json_put_int(w, "failures", f.failures);
+    }
+    if (f.problem[0])
+        json_put_text(w, "problem", f.problem);
+    json_close(w);
+}
+
 static enum cf_rc do_status(void *ctx, const struct json *body, struct cf_buf *reply,
                             struct cf_err *e)
 {
@@ -97,6 +122,7 @@ static enum cf_rc do_status(void *ctx, const struct json *body, struct cf_buf *r
     }
     put_refusal(a, &w);
     put_token(a, &w);
+    put_backups(a, &w);
     json_close(&w);
     return json_wr_end(&w);
 }

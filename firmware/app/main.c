@@ -190,8 +190,11 @@ static enum cf_rc serve_until_signal(struct appliance *a, int signal_fd, struct 
     struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
                             { .fd = a->wake_fd, .events = POLLIN } };
     enum cf_rc rc = CF_OK;
+    uint64_t tick_at_ms = hal_clock_monotonic_ms(a->parts.clock) + TICK_MS;
     while (rc == CF_OK) {
-        int n = poll(fds, 2, TICK_MS);
+        uint64_t now_ms = hal_clock_monotonic_ms(a->parts.clock);
+        int left = tick_at_ms > now_ms ? (int)(tick_at_ms - now_ms) : 0;
+        int n = poll(fds, 2, app_schedule_tick(a, left));
         if (n < 0 && errno != EINTR)
             return CF_FAIL_ERRNO(e, CF_E_IO, "poll");
         if (n > 0 && fds[0].revents)
@@ -202,8 +205,10 @@ static enum cf_rc serve_until_signal(struct appliance *a, int signal_fd, struct 
             (void)ignored;
             rc = try_pin(a, e);
         }
-        if (n == 0)
+        if (hal_clock_monotonic_ms(a->parts.clock) >= tick_at_ms) {
             tick(a);
+            tick_at_ms = hal_clock_monotonic_ms(a->parts.clock) + TICK_MS;
+        }
     }
     return rc;
 }

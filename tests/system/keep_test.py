@@ -104,6 +104,102 @@ class Prune(bench.Case):
         self.assertIn(b"BackupErase", text)
         self.assertIn(folders[0].encode(), text)
 
+    def test_the_figures_need_a_right_or_the_socket(self):
+        hsm = self.hsm
+        self.hsm.backup(self.hsm.dir_storage)
+        for path in ("/coffer/metrics", "/coffer/freshness"):
+            self.assertEqual(401, hsm.rest.call("GET", path, token="").status)
+            self.assertEqual(403, hsm.rest.call("GET", path, token=hsm.token("crypto-user")).status)
+            self.assertEqual(200, hsm.rest.call("GET", path, token=hsm.token("backup-user")).status)
+            self.assertEqual(404, hsm.rest.call("GET", path.replace("/coffer", "/local")).status)
+        socket = str(hsm.folder / "cofferd.sock")
+        self.assertEqual(0, bench.run_coffer("backup", "freshness", "--socket", socket).returncode)
+        self.assertEqual(10, bench.run_coffer("backup", "freshness", "--socket", socket, "--max-verified-age", "1d").returncode)
+        self.assertEqual(2, bench.run_coffer("backup", "freshness", "--socket", socket, "--max-age", "soon").returncode)
+
+
+class Schedule(bench.Case):
+    """An appliance that was never backed up is due at once, whatever its schedule says."""
+
+    def appliance(self, *settings, name, **more):
+        words = [word for setting in settings for word in ("--set", f"backup.{setting}")]
+        return self.bench(*words, name=name, **more)
+
+    def ended(self, hsm, kind, count=1, seconds=40):
+        def found():
+            jobs = [job for job in hsm.rest.get("/coffer/jobs")["value"] if job["coffer"]["kind"] == kind]
+            return jobs if len([job for job in jobs if job["status"] in bench.TERMINAL]) >= count else None
+        return bench.wait_until(found, seconds, f"{count} of {kind}\n{hsm.log()}")
+
+    def metrics(self, hsm):
+        answer = hsm.rest.call("GET", "/coffer/metrics")
+        self.assertEqual(200, answer.status)
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        lines = [line for line in answer.raw.decode().splitlines() if line and line[0] != "#"]
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
+
+    def test_a_backup_by_the_clock_is_verified_pruned_and_made_once(self):
+        blobs = self.folder / "hsm2" / "blobs"
+        hsm = self.appliance("schedule=daily 02:30", f"storage=dir:{blobs}", "verify=1", "keep_last=1", "keep_min_age_s=0", name="hsm2")
+        backup, = self.ended(hsm, "backup")
+        self.assertEqual("Succeeded", backup["status"], backup)
+        self.assertEqual("Succeeded", self.ended(hsm, "verification")[0]["status"])
+        pruning, = self.ended(hsm, "retention")
+        self.assert_says(pruning["statusDetails"], "Deleted 0 of 1")
+        self.assertIn(b"schedule", next(path for path in hsm.folder.rglob("audit*") if path.is_file()).read_bytes())
+        fresh = hsm.rest.get("/coffer/freshness")
+        self.assertLess(fresh["backupAgeSeconds"], 60)
+        self.assertLess(fresh["verifiedBackupAgeSeconds"], 60)
+        bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["next"] > fresh["time"] + 60, 30, "the next moment")
+        hsm.kill()  # made good once: a restart makes no second one
+        hsm.up()
+        bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["next"] > fresh["time"] + 60, 30, "the next moment")
+        self.assertEqual(1, len(self.ended(hsm, "backup")))
+        self.assertEqual(1, self.metrics(hsm)["coffer_schedule_enabled"])
+
+    def test_a_failure_shows_everywhere_and_a_renewed_sas_needs_no_restart(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        sas = self.folder / "sas"
+        hsm = self.appliance("schedule=every 6h", f"storage={server.uri}", f"sas_file={sas}", name="hsm3")
+        problem = bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["problem"], 30, "the failure")
+        self.assert_says(problem, "the SAS file", str(sas))
+        self.assertEqual(1, self.metrics(hsm)["coffer_schedule_failures"])
+        self.assertEqual(0, self.metrics(hsm)["coffer_backup_last_success_timestamp_seconds"])
+        self.assert_says(json.dumps(hsm.status()["backup"]), "problem", "the SAS file")
+        self.assert_says(hsm.log(), "ScheduledBackup", "the SAS file")
+        stale = hsm.cli("backup", "freshness", "--max-age", "26h", code=10)
+        self.assert_says(stale.stdout, "newest backup: none", "1 attempts failed")
+        self.assert_says(stale.stderr, "STALE")
+        sas.write_text(server.storage()["token"] + "\n")
+        sas.chmod(0o644)
+        hsm.kill()  # the next attempt is five minutes off; a start begins anew
+        hsm.up()
+        problem = bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["problem"], 30, "the failure")
+        self.assert_says(problem, "0600")
+        sas.chmod(0o600)
+        hsm.kill()
+        hsm.up()
+        self.assertEqual("Succeeded", self.ended(hsm, "backup")[0]["status"])
+        hsm.cli("backup", "freshness", "--max-age", "26h")
+        hsm.cli("backup", "freshness", "--max-age", "26h", "--max-verified-age", "8d", code=10)
+        self.assertEqual(0, self.metrics(hsm)["coffer_schedule_failures"])
+        self.assertNotIn("sig=", hsm.log() + json.dumps(hsm.rest.get("/coffer/jobs")))
+
+    def test_it_waits_for_another_job(self):
+        server = self.blobserver()
+        hsm = self.appliance(name="hsm4")
+        hsm.create("one")
+        server.fault("op=PutBlob every=1 action=delay:700\n")
+        hsm.down()
+        sas = self.folder / "sas4"
+        sas.write_text(server.storage()["token"])
+        sas.chmod(0o600)
+        hsm.up("--set", "backup.schedule=every 6h", "--set", f"backup.storage={server.uri}", "--set", f"backup.sas_file={sas}")
+        answer = hsm.start("POST", "/backup", server.storage())
+        self.assertIn(answer.status, (202, 409))  # either is first; the other one waits or is told so
+        jobs = self.ended(hsm, "backup", 2 if answer.status == 202 else 1, 60)
+        self.assertTrue(all(job["status"] == "Succeeded" for job in jobs), jobs)
+
 
 if __name__ == "__main__":
     bench.main()

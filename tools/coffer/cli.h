@@ -28,6 +28,7 @@ enum cli_exit {
     EXIT_JOB_FAILED = 7,    /* the job was accepted and then failed */
     EXIT_PARTIAL = 8,       /* the job succeeded but changed nothing or not all */
     EXIT_NOT_VALID = 9,     /* a signature does not verify */
+    EXIT_STALE = 10,        /* the newest backup is too old, or there is none */
     EXIT_INTERRUPTED = 130, /* at the keyboard, while a job was followed: it goes on */
 };
 
@@ -65,6 +66,8 @@ enum cli_option {
     OPT_KTY,
     OPT_LIMIT_RATE,
     OPT_MANAGED_IDENTITY,
+    OPT_MAX_AGE,
+    OPT_MAX_VERIFIED_AGE,
     OPT_MIN_AGE,
     OPT_MODULE,
     OPT_NAME,
@@ -202,6 +205,7 @@ int verb_bench_token(const struct cli_args *a, struct cf_err *e);
 int verb_backup_start(const struct cli_args *a, struct cf_err *e);
 int verb_backup_status(const struct cli_args *a, struct cf_err *e);
 int verb_backup_verify(const struct cli_args *a, struct cf_err *e);
+int verb_backup_freshness(const struct cli_args *a, struct cf_err *e);
 int verb_backup_prune(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);

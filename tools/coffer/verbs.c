@@ -68,6 +68,12 @@ const struct cli_verb cli_verbs[] = {
       "outside the sample are not opened; status and receipt say what was read. " INTERRUPT_HELP,
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_SAMPLE, OPT_RECEIPT, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_backup_verify },
+    { "backup freshness", "Tell how old the newest backup is, and the newest verified one",
+      "For cron and monitors: with --max-age or --max-verified-age the exit code is 10 where that is too old. On the "
+      "appliance itself --socket asks without a token; Prometheus reads /coffer/metrics, or /local/metrics over the socket.\n\n"
+      "Example:\n  coffer backup freshness --socket /run/cofferd.sock --max-age 26h --max-verified-age 8d",
+      LIST_OF(WHERE, OPT_SOCKET, OPT_MAX_AGE, OPT_MAX_VERIFIED_AGE), NONE, NULL,
+      verb_backup_freshness },
     { "backup prune", "Delete old backups of this HSM, by rules",
       STORAGE_HELP
       "Rules add up, as in restic: at least one is needed. The SAS needs read, list and delete (rdl). Never deleted, "

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jobs/receipts.h"
+
 #define NAMES_MAX 4000000u
 
 /* --- lists ------------------------------------------------------------------------------------
@@ -126,6 +128,7 @@ static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
     } else {
         f->kind = all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;
         f->made_s = (int64_t)b.m.completed_s;
+        memcpy(f->mac, b.m.mac, sizeof f->mac);
     }
     if (rc != CF_OK && e && e->rc == CF_OK)
         *e = err;
@@ -182,16 +185,16 @@ static enum cf_rc learn_job(void *ctx, const struct jobs_record *r, struct cf_er
     return CF_OK;
 }
 
-/* A receipt says how much was read: a sample proves no whole. */
+/* A copy elsewhere may be worse, and a sample proves too little. */
 static enum cf_rc learn_receipt(void *ctx, const struct jobs_verified *v, struct cf_err *e)
 {
     struct known *k = ctx;
     (void)e;
-    if (!v->whole || strcmp(v->uri, k->j->record.uri) != 0)
-        return CF_OK;
-    for (size_t i = 0; i < k->count; i++)
-        if (strcmp(k->folders[i].name, v->folder) == 0 && v->at_s >= k->folders[i].made_s)
-            k->folders[i].verified = true;
+    for (size_t i = 0; v->whole && i < k->count; i++) {
+        struct retain_folder *f = &k->folders[i];
+        f->verified |= f->kind == RETAIN_WHOLE && strcmp(v->uri, k->j->record.uri) == 0 &&
+                       strcmp(v->folder, f->name) == 0 && cf_equal(v->mac, f->mac, sizeof f->mac);
+    }
     return CF_OK;
 }
 

@@ -57,6 +57,8 @@ static const struct {
     { API_GET, "/coffer/jobs/" V "/receipt", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_GET, "/coffer/verified", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
     { API_POST, "/coffer/verify", ACCESS_RESTORE_START, ACCESS_AT_ALL },
+    { API_GET, "/coffer/freshness", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
+    { API_GET, "/coffer/metrics", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
     { API_POST, "/coffer/prune", ACCESS_SETTINGS_WRITE, ACCESS_AT_ALL },
     { API_GET, "/coffer/prune/" V, ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
     { API_PUT, "/keys/k/restore", ACCESS_RESTORE_START, ACCESS_AT_ALL },

@@ -117,6 +117,31 @@ static void an_identity_is_judged_whole(void **state)
     assert_string_equal(config.managed_identity, "arc");
 }
 
+static void a_schedule_is_judged_with_what_it_needs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backup, *why; /* NULL: fine */
+    } cases[] = {
+        { "schedule = \"\";", NULL },
+        { "schedule = \"daily 02:30\"; storage = \"https://a.b/c\"; keep_last = 3;", NULL },
+        { "schedule = \"every 6h\"; storage = \"dir:/media/b\"; jitter_s = 3600;", NULL },
+        { "schedule = \"hourly\"; storage = \"dir:/media/b\";", "backup.schedule" },
+        { "schedule = \"daily 02:30\";", "backup.storage" },
+        { "schedule = \"daily 02:30\"; storage = \"/media/b\";", "backup.storage" },
+        { "schedule = \"daily 02:30\"; storage = \"https://a.b/c?sig=x\";", "backup.sas_file" },
+        { "schedule = \"every 5m\"; storage = \"dir:/media/b\"; jitter_s = 200;", "jitter_s" },
+        { "verify = 2;", "backup.verify" },
+        { "keep_hourly = 2;", "backup.keep_hourly" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%sbackup: { %s };\n", WHOLE, cases[i].backup);
+        assert_int_equal(load(text, NULL), cases[i].why ? CF_E_INPUT : CF_OK);
+        assert_non_null(strstr(err.text, cases[i].why ? cases[i].why : ""));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +149,7 @@ int main(void)
         cmocka_unit_test(the_environment_and_then_set_override_the_file),
         cmocka_unit_test(whatever_is_wrong_is_named),
         cmocka_unit_test(an_identity_is_judged_whole),
+        cmocka_unit_test(a_schedule_is_judged_with_what_it_needs),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

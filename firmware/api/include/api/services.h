@@ -40,6 +40,30 @@ struct api_pruned {
 };
 typedef enum cf_rc api_pruned_fn(void *ctx, const struct api_pruned *p, struct cf_err *e);
 
+/* How well the HSM is backed up. Times are Unix seconds, 0 where there was none. */
+#define API_LAST_JOBS 4
+struct api_last_job {
+    enum jobs_kind kind;
+    enum jobs_state state;
+    int64_t start_s, end_s;
+    char error[JOBS_TEXT_SIZE];
+};
+struct api_freshness {
+    bool known; /* false: the token is not open yet, so nothing below but the schedule */
+    int64_t now_s;
+    int64_t backup_s; /* end of the newest completed backup */
+    uint64_t backups;
+    int64_t verified_s;    /* time of the newest backup that was verified whole */
+    int64_t verified_at_s; /* when that was */
+    bool scheduled;
+    char schedule[64]; /* the rule */
+    int64_t next_s;
+    unsigned failures; /* scheduled attempts in a row that failed */
+    char problem[JOBS_TEXT_SIZE];
+    struct api_last_job last[API_LAST_JOBS]; /* one a kind */
+    size_t last_count;
+};
+
 /* A start request, as its body had it: a "?" before the SAS and a "/" behind the URI are gone. */
 struct api_job_order {
     enum jobs_kind kind;
@@ -81,6 +105,8 @@ struct api_services {
     /* What the last pruning found and did. CF_E_ABSENT "NotFound": `job` is not that one. */
     enum cf_rc (*pruned)(void *ctx, const char *job, api_pruned_fn *each, void *each_ctx,
                          struct cf_err *e);
+
+    void (*freshness)(void *ctx, struct api_freshness *out);
 
     /* Activates, or wraps the same domain for other officers. Appends the document's text. */
     enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,

@@ -60,6 +60,7 @@ struct retain_folder {
     int64_t made_s;        /* WHOLE: completed, as its manifest says; else as its name says */
     bool verified;         /* read back and found right, later than it was made */
     bool busy;             /* a job works on it, or will go on with it */
+    uint8_t mac[32];       /* WHOLE: of its manifest, names its content */
     uint64_t bytes;        /* on the storage */
     uint32_t why;          /* set by retain_plan */
     enum retain_fate fate; /* set by who carries the plan out */
