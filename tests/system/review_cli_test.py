@@ -53,6 +53,13 @@ class Cli(bench.Case):
         self.hsm.cli("key", "show", "--name", "never", code=4)
         self.hsm.cli("backup", "status", "--job-id", "x y", code=2)
 
+    def test_a_bench_without_a_port_is_refused_before_it_is_made(self):
+        folder = self.folder / "portless"
+        done = run_coffer("bench", "up", "--dir", str(folder), "--port", "0")
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("--port", done.stderr)
+        self.assertFalse((folder / "bench.json").exists())
+
     def test_a_role_for_a_name_that_is_nobodys_is_refused(self):
         done = self.hsm.cli("role", "assignment", "create", "--role", "Managed HSM Crypto User",
                             "--assignee", "cryptouser", code=2)

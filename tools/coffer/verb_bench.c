@@ -117,6 +117,8 @@ static enum cf_rc take_options(const struct cli_args *a, struct bench *b, struct
         b->port = BENCH_PORT;
     if (rc == CF_OK && a->text[OPT_PORT])
         rc = cf_err_ctx(e, cf_parse_u64(a->text[OPT_PORT], 65535, &b->port, e), "--port");
+    if (rc == CF_OK && b->port == 0) /* its URL, and so its name, must stay */
+        rc = CF_FAIL(e, CF_E_INPUT, "--port must be 1 to 65535");
     if (rc == CF_OK)
         rc = take_path(a->text[OPT_MODULE], b->module, e);
     if (rc == CF_OK)
