@@ -55,7 +55,7 @@ class Cli(bench.Case):
 
     def test_a_bench_without_a_port_is_refused_before_it_is_made(self):
         folder = self.folder / "portless"
-        done = run_coffer("bench", "up", "--dir", str(folder), "--port", "0")
+        done = run_coffer("bench", "up", "--dir", str(folder), "--name", "none", "--port", "0")
         self.assertNotEqual(0, done.returncode)
         self.assertIn("--port", done.stderr)
         self.assertFalse((folder / "bench.json").exists())
