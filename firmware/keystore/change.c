@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+
 #define DAY_S 86400
 
 /* --- attributes
@@ -223,12 +225,29 @@ static enum cf_rc next_due(struct keystore *ks, struct keystore_walk *walk, size
     return rc;
 }
 
+/* What is purged stays purged, so the date must be beyond doubt: see KEYSTORE_CLOCK_PROOF_MS. */
+static bool clock_is_proven(struct keystore *ks, struct keystore_walk *walk)
+{
+    uint64_t steady = hal_clock_monotonic_ms(ks->o.clock);
+    int64_t ahead = hal_clock_unix_ms(ks->o.clock) - (int64_t)steady;
+    int64_t step = walk->watched ? ahead - walk->ahead_ms : 0;
+    bool stepped = step > KEYSTORE_CLOCK_STEP_MS || step < -KEYSTORE_CLOCK_STEP_MS;
+    if (stepped)
+        cf_log(CF_LOG_WARN, "keystore", "clock-stepped", "by_s=%lld; purging by date waits a day",
+               (long long)(step / 1000));
+    if (stepped || !walk->watched)
+        walk->since_ms = steady;
+    walk->watched = true;
+    walk->ahead_ms = ahead;
+    return steady - walk->since_ms >= KEYSTORE_CLOCK_PROOF_MS;
+}
+
 enum cf_rc keystore_expire(struct keystore *ks, struct keystore_walk *walk, size_t max,
                            size_t *purged, struct cf_err *e)
 {
     uint64_t now = now_s(ks);
     size_t looks = ks->o.looks ? ks->o.looks : KEYSTORE_LOOKS;
-    bool due = true;
+    bool due = clock_is_proven(ks, walk);
     enum cf_rc rc = CF_OK;
     *purged = 0;
     while (rc == CF_OK && due && *purged < max) {

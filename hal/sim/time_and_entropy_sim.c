@@ -42,6 +42,11 @@ void hal_sim_clock_step(struct hal_clock *c, int64_t ms)
         s->monotonic_ms += (uint64_t)ms;
 }
 
+void hal_sim_clock_jump(struct hal_clock *c, int64_t ms)
+{
+    ((struct sim_clock *)c)->unix_ms += ms;
+}
+
 void hal_sim_clock_free(struct hal_clock *c)
 {
     free(c);

@@ -334,6 +334,7 @@ static void retention_ends_by_itself_purge_protection_or_not(void **state)
     make(b, "a", NULL);
     make(b, "b", NULL);
     make(b, "c", NULL);
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
     EXPECT_OK(keystore_delete(b->ks, "a", NULL, &err));
     EXPECT_CODE(CF_E_DENIED, "Forbidden", keystore_purge(b->ks, "a", &err));
     hal_sim_clock_step(b->clock, DAY_MS);
@@ -355,6 +356,38 @@ static void retention_ends_by_itself_purge_protection_or_not(void **state)
     assert_int_equal(n.versions, 1);
 }
 
+/* A clock that jumps must not take keys for good: it waits until the jump was to be seen for a day.
+ */
+static void a_clock_that_jumps_purges_nothing_for_a_day(void **state)
+{
+    struct keystore_bench *b = *state;
+    struct cf_err err;
+    struct keystore_walk walk = { 0 };
+    size_t purged = 0;
+    make(b, "a", NULL);
+    EXPECT_OK(keystore_delete(b->ks, "a", NULL, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    hal_sim_clock_step(b->clock, 2 * DAY_MS); /* proven by now */
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    hal_sim_clock_jump(b->clock, 400 * DAY_MS);
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    assert_int_equal(purged, 0);
+    hal_sim_clock_step(b->clock, DAY_MS - 1);
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    assert_int_equal(purged, 0);
+    hal_sim_clock_jump(b->clock, -400 * DAY_MS); /* somebody has seen it */
+    for (int i = 0; i < 4; i++) {
+        EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+        assert_int_equal(purged, 0);
+        hal_sim_clock_step(b->clock, DAY_MS);
+    }
+    hal_sim_clock_jump(b->clock, 400 * DAY_MS); /* nobody has */
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    hal_sim_clock_step(b->clock, DAY_MS);
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
+    assert_int_equal(purged, 1);
+}
+
 /* What is due comes in portions: a call looks at a few keys, however many there are. */
 static void expiry_goes_on_where_it_stopped(void **state)
 {
@@ -369,6 +402,7 @@ static void expiry_goes_on_where_it_stopped(void **state)
         make(b, names[i], NULL);
     EXPECT_OK(keystore_delete(b->ks, "b", NULL, &err));
     EXPECT_OK(keystore_delete(b->ks, "e", NULL, &err));
+    EXPECT_OK(keystore_expire(b->ks, &walk, 10, &purged, &err));
     hal_sim_clock_step(b->clock, 8 * DAY_MS);
     static const struct {
         size_t purged;
@@ -619,6 +653,7 @@ int main(void)
         CASE(a_deleted_key_keeps_its_name_until_purge),
         CASE(a_purge_drops_the_role_assignments_of_the_key_and_no_others),
         CASE(retention_ends_by_itself_purge_protection_or_not),
+        CASE(a_clock_that_jumps_purges_nothing_for_a_day),
         CASE(expiry_goes_on_where_it_stopped),
         CASE(lists_come_in_pages_without_memory),
         CASE(a_page_looks_at_few_keys_and_may_be_empty),

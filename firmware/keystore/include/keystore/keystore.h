@@ -82,14 +82,23 @@ CF_CHECK enum cf_rc keystore_recover(struct keystore *ks, const char *name,
  * CF_E_DENIED: purge protection. */
 CF_CHECK enum cf_rc keystore_purge(struct keystore *ks, const char *name, struct cf_err *e);
 
-/* Where a walk over all keys stands: a name, or "" at the beginning. */
+/* Where a walk over all keys stands. Zero-initialise. */
 struct keystore_walk {
-    char after[KEYSTORE_NAME_MAX + 1];
+    char after[KEYSTORE_NAME_MAX + 1]; /* "": at the beginning */
+    bool watched;                      /* the rest is known; keystore_expire's own */
+    int64_t ahead_ms;                  /* wall clock over monotonic clock when last looked at */
+    uint64_t since_ms;                 /* monotonic: since when the two have gone together */
 };
+
+/* A clock that was set wrong must not take keys for good: so long it has to go with the monotonic
+ * one, without a step, before anything is purged by date. Time for an operator to see it. */
+#define KEYSTORE_CLOCK_PROOF_MS ((uint64_t)24 * 3600 * 1000)
+#define KEYSTORE_CLOCK_STEP_MS  ((int64_t)600 * 1000)
 
 /* Goes on through the keys, KEYSTORE_LOOKS at the most, and purges up to `max` deleted ones whose
  * retention is over, purge protection or not; `*purged` says how many. Called now and then by
- * whoever owns a timer; behind the last key the walk begins anew. */
+ * whoever owns a timer; behind the last key the walk begins anew. Purges nothing in the first
+ * KEYSTORE_CLOCK_PROOF_MS of a walk, nor after a step of the clock by KEYSTORE_CLOCK_STEP_MS. */
 CF_CHECK enum cf_rc keystore_expire(struct keystore *ks, struct keystore_walk *walk, size_t max,
                                     size_t *purged, struct cf_err *e);
 

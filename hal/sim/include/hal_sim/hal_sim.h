@@ -32,6 +32,8 @@ uint8_t *hal_partition_sim_bytes(struct hal_partition *p);
  */
 struct hal_clock *hal_sim_clock_new(int64_t unix_ms);
 void hal_sim_clock_step(struct hal_clock *c, int64_t ms);
+/* The wall clock alone: somebody has set it. */
+void hal_sim_clock_jump(struct hal_clock *c, int64_t ms);
 void hal_sim_clock_free(struct hal_clock *c);
 
 /* A counter stream from `seed`, the same at each run; `stuck`: the same 32 bytes over and over. */
