@@ -16,6 +16,7 @@ enum scenario_verdict {
     GETS_THROUGH,
     FAILS,   /* the job, with `code` and `words` */
     REFUSED, /* at once: there is no job */
+    EITHER,  /* got through, or failed in words; never something in between */
 };
 
 /* Which authority the appliance trusts, and what the server shows (https). */

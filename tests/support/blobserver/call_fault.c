@@ -34,7 +34,8 @@ static void plant(const struct call *c, const struct shared *sh)
     memcpy(data, foreign, sizeof foreign);
     snprintf(name, sizeof name, "%.*s%s", folder, c->blob, c->fault.as);
     struct store_target t = { c->account, c->container, name };
-    (void)store_put_blob(sh->store, &t, (struct store_condition){ 0 }, data, sizeof foreign);
+    (void)store_put_blob(sh->store, &t, (struct store_condition){ .create_only = true }, data,
+                         sizeof foreign);
 }
 
 enum bs_error call_fault_before(struct call *c, const struct shared *sh)

@@ -30,7 +30,7 @@
  *   displace:N       send the range N bytes further on, and say that it is the one asked for
  *   whole            send all of the blob with 200, whatever range was asked for
  *   delete-container delete the container, then go on
- *   plant            put a foreign blob NAME (as=) beside this one, then go on
+ *   plant            put a foreign blob NAME (as=) beside this one if there is none, then go on
  *   steal            make the blob of the uncommitted blocks but the last, then go on
  *   forget           drop the uncommitted blocks of the blob, then go on
  *   late             Put Block: reset, and do it behind the next Put Block of this blob
