@@ -112,9 +112,8 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
     return rc == CF_OK ? check_storage(o, e) : rc;
 }
 
-/* Answers 202 with the place to ask (2.4). */
-static enum cf_rc accepted(struct api *a, const struct jobs_record *j, struct api_reply *rp,
-                           struct cf_err *e)
+enum cf_rc api_accepted(struct api *a, const struct jobs_record *j, struct api_reply *rp,
+                        struct cf_err *e)
 {
     enum cf_rc rc = api_put_status(a, j, rp, e);
     snprintf(rp->async_path, sizeof rp->async_path, "/%s/%s/pending",
@@ -153,7 +152,7 @@ static enum cf_rc start(struct api *a, struct api_request *rq, enum jobs_kind ki
     if (rc == CF_OK)
         rc = a->cfg.services->start(a->cfg.services->ctx, &o, &job, e);
     if (rc == CF_OK)
-        rc = accepted(a, &job, rp, e);
+        rc = api_accepted(a, &job, rp, e);
     cf_buf_clear(&uri);
     json_free(body);
     return rc;

@@ -52,6 +52,12 @@ struct jobs_verified;
 api_handler api_get_receipt, api_get_verified;
 void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v);
 
+/* undo.c */
+api_handler api_get_undo, api_post_undo;
+/* backups.c: answers 202 with the place to ask after the job (2.4) */
+CF_CHECK enum cf_rc api_accepted(struct api *a, const struct jobs_record *j, struct api_reply *rp,
+                                 struct cf_err *e);
+
 /* roles.c, assignments.c, settings.c */
 api_handler api_get_definitions, api_get_definition, api_put_definition, api_delete_definition,
     api_get_assignments, api_get_assignment, api_put_assignment, api_delete_assignment,

@@ -187,6 +187,24 @@ static enum cf_rc pruned(void *ctx, const char *job, api_pruned_fn *each, void *
     return rc;
 }
 
+static enum cf_rc undo(void *ctx, struct api_undo *out, struct cf_err *e)
+{
+    struct appliance *a = ctx;
+    struct run_undo u;
+    enum cf_rc rc = run_undo_look(a->run, &u, e);
+    if (rc != CF_OK)
+        return rc;
+    *out = (struct api_undo){ .redo = u.redo,
+                              .switched_s = u.switched_s,
+                              .counted = u.counted,
+                              .changes = u.changes,
+                              .partitions = u.partitions,
+                              .written = u.written };
+    memcpy(out->job, u.job, sizeof out->job);
+    memcpy(out->folder, u.folder, sizeof out->folder);
+    return CF_OK;
+}
+
 static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e)
 {
@@ -252,6 +270,7 @@ void app_services(struct appliance *a)
         .ctx = a,
         .facts = facts,
         .start = start,
+        .undo = undo,
         .pruned = pruned,
         .freshness = app_freshness,
         .domain_download = download,

@@ -1,5 +1,5 @@
-/* kill -9 at moments swept over a backup and over a restore: afterwards the old state is whole or
- * the new one is, the job says which, and no folder that lacks its end reads as a backup. */
+/* kill -9 at moments swept over a backup, a restore and its undo: afterwards the old state is whole
+ * or the new one is, the job says which, and no folder that lacks its end reads as a backup. */
 #include "support/test.h"
 
 #include <dirent.h>
@@ -97,7 +97,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-enum deed { DO_BACKUP, DO_RESTORE };
+enum deed { DO_BACKUP, DO_RESTORE, DO_UNDO };
 
 /* Does the deed in a process of its own, which is killed after `us`; 0: it ends by itself. */
 static void do_and_kill(struct fixture *f, enum deed deed, long us)
@@ -112,9 +112,13 @@ static void do_and_kill(struct fixture *f, enum deed deed, long us)
         struct run_bench b;
         struct jobs_record r;
         open_at(&b, f->dir);
+        if (deed == DO_UNDO)
+            run_bench_restore(&b, f->folder, &r);
         (void)!write(go[1], "g", 1);
         if (deed == DO_BACKUP)
             run_bench_backup(&b, &r);
+        else if (deed == DO_UNDO)
+            run_bench_undo(&b, &r);
         else
             run_bench_restore(&b, f->folder, &r);
         run_bench_close(&b);
@@ -142,6 +146,23 @@ static long duration_us(struct fixture *f, enum deed deed)
     return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
 }
 
+/* From the signal, behind the restore, to the end. */
+static long undo_us(struct fixture *f)
+{
+    struct timespec a, b;
+    struct jobs_record r;
+    struct run_bench bench;
+    shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
+    open_at(&bench, f->dir);
+    run_bench_restore(&bench, f->folder, &r);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    run_bench_undo(&bench, &r);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    run_bench_close(&bench);
+    return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
+}
+
 static void a_killed_restore_leaves_the_old_state_or_the_new_one_whole(void **state)
 {
     struct fixture *f = *state;
@@ -166,6 +187,39 @@ static void a_killed_restore_leaves_the_old_state_or_the_new_one_whole(void **st
         assert_int_equal(r.state, JOBS_SUCCEEDED);
         run_bench_state(&b, now);
         assert_memory_equal(now, f->a, 32);
+        run_bench_close(&b);
+    }
+    print_message("  old %u, new %u\n", old, new);
+}
+
+/* Before its flip or behind it: the undo can be done, or taken back, all the same. */
+static void a_killed_undo_leaves_the_restored_state_or_the_one_before_and_a_way_on(void **state)
+{
+    struct fixture *f = *state;
+    long all = undo_us(f);
+    unsigned old = 0, new = 0;
+    for (long i = 1; i <= ROUNDS; i++) {
+        struct run_bench b;
+        struct jobs_record r;
+        struct cf_err err;
+        struct run_undo u;
+        uint8_t now[32];
+        do_and_kill(f, DO_UNDO, all * i / ROUNDS);
+        open_at(&b, f->dir);
+        run_bench_state(&b, now);
+        bool is_new = cf_equal(now, f->b, 32);
+        if (!is_new)
+            assert_memory_equal(now, f->a, 32);
+        assert_false(jobs_restore_mode(b.jobs));
+        if (jobs_last(b.jobs, JOBS_UNDO, &r, &err) == CF_OK) /* it had begun */
+            assert_int_equal(r.state, is_new ? JOBS_SUCCEEDED : JOBS_FAILED);
+        EXPECT_OK(run_undo_look(b.run, &u, &err));
+        assert_int_equal(u.redo, is_new);
+        is_new ? new ++ : old++;
+        run_bench_undo(&b, &r);
+        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        run_bench_state(&b, now);
+        assert_memory_equal(now, is_new ? f->a : f->b, 32);
         run_bench_close(&b);
     }
     print_message("  old %u, new %u\n", old, new);
@@ -254,6 +308,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_killed_restore_leaves_the_old_state_or_the_new_one_whole),
+        T(a_killed_undo_leaves_the_restored_state_or_the_one_before_and_a_way_on),
         T(a_killed_backup_is_whole_or_none_and_the_next_one_works),
         cmocka_unit_test(no_key_met_a_nonce_twice_in_any_of_these_processes), /* last */
     };

@@ -1,4 +1,5 @@
 """A restore brings back everything, field by field; a selective one its key and nothing else."""
+import json
 import pathlib
 import sys
 
@@ -76,6 +77,33 @@ class Restore(bench.Case):
         self.hsm.down()
         self.hsm.up()
         self.assert_same(self.before, self.hsm.state(raw=[self.raw]))
+
+    def test_an_undo_brings_back_what_the_restore_took_away_and_can_itself_be_undone(self):
+        spoil(self.hsm, self.raw)
+        spoilt = self.hsm.state(raw=[self.raw])
+        self.assertEqual("Succeeded", self.hsm.restore(self.hsm.dir_storage, self.backup)["status"])
+        self.hsm.cli("restore", "undo", "--plan", "--as", "backup-user", code=3)
+        self.hsm.cli("restore", "undo", "--as", "backup-user", code=3)
+        self.assertIn(f"before the restore of {self.backup}", self.hsm.cli("restore", "undo", "--plan").stdout)
+        self.assert_same(self.before, self.hsm.state(raw=[self.raw]))
+        self.hsm.create("newest")
+        plan = json.loads(self.hsm.cli("restore", "undo", "--plan", "--json").stdout)
+        self.assertEqual((False, 1, 1, 0), tuple(plan[name] for name in (
+            "redo", "changesSince", "partitions", "partitionsWritten")))
+        self.assertIn("1 changes and 0 written partitions are set aside", self.hsm.cli("restore", "undo").stdout)
+        self.assert_same(spoilt, self.hsm.state(raw=[self.raw]))
+        self.hsm.down()
+        self.hsm.up()
+        self.assert_same(spoilt, self.hsm.state(raw=[self.raw]))
+        self.hsm.cli("restore", "undo")
+        self.hsm.cli("key", "show", "--name", "newest")
+        self.hsm.delete("newest", purge=True)
+        self.assert_same(self.before, self.hsm.state(raw=[self.raw]))
+        self.assertTrue(self.hsm.verifies(self.hsm.sign("ec")))
+
+    def test_where_nothing_was_restored_there_is_nothing_to_undo(self):
+        fresh = self.bench(name="fresh")
+        self.assertIn("nothing to undo", fresh.cli("restore", "undo", code=5).stderr)
 
     def test_a_restored_appliance_makes_backups_that_restore(self):
         again = self.hsm.backup(self.hsm.dir_storage)

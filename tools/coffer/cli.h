@@ -78,6 +78,7 @@ enum cli_option {
     OPT_PARTITION,
     OPT_PEM_FILE,
     OPT_PIN_FILE,
+    OPT_PLAN,
     OPT_PORT,
     OPT_RECEIPT,
     OPT_RETENTION,
@@ -209,6 +210,7 @@ int verb_backup_freshness(const struct cli_args *a, struct cf_err *e);
 int verb_backup_prune(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
+int verb_restore_undo(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);
 int verb_job_receipt(const struct cli_args *a, struct cf_err *e);
 int verb_job_cancel(const struct cli_args *a, struct cf_err *e);

@@ -80,6 +80,7 @@ static const struct option_row {
     [OPT_PARTITION] = { "partition", LIST, "NAME=FILE", "raw partition that a backup carries" },
     [OPT_PEM_FILE] = { "pem-file", TEXT, "FILE", "private key to import, unencrypted PEM" },
     [OPT_PIN_FILE] = { "pin-file", TEXT, "FILE", "file that holds the token's user PIN" },
+    [OPT_PLAN] = { "plan", NOTHING, NULL, "say what would change, and change nothing" },
     [OPT_PORT] = { "port", TEXT, "PORT", "port of the bench appliance (8443)" },
     [OPT_RECEIPT] = { "receipt", TEXT, "FILE", "where the signed receipt is written" },
     [OPT_RETENTION] = { "retention-days", TEXT, "DAYS",

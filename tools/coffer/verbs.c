@@ -93,6 +93,11 @@ const struct cli_verb cli_verbs[] = {
       "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. " INTERRUPT_HELP,
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
+    { "restore undo", "Go back to the state before the last restore",
+      "Keys, roles, settings and raw partitions become what they were when the restore began; what is there now is "
+      "set aside in their place, so a second undo brings it back. Refused (exit code 5) where there was no restore, "
+      "or a later one has begun to overwrite what the last one left. --plan says what would be set aside.",
+      LIST_OF(WHERE, OPT_PLAN, OPT_NO_WAIT), NONE, NULL, verb_restore_undo },
     { "restore status", "Show a restore job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_restore_status },
     { "job status", "Show a job, whatever it does", NULL, LIST_OF(WHERE), NONE, "JOB",

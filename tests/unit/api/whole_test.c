@@ -242,6 +242,27 @@ static void who_may_start_a_job_may_cancel_it_and_nobody_else(void **state)
     }
 }
 
+static void an_undo_says_what_it_would_do_and_starts_as_a_restore_does(void **state)
+{
+    struct world *w = *state;
+    char poll[128];
+    assert_int_equal(ask(w, "GET /coffer/restore/undo", NULL), 200);
+    assert_string_equal(answer_text(w, "folder"), "mhsm-hsm1-20270115080000");
+    assert_int_equal(answer_int(w, "changesSince"), 3);
+    assert_int_equal(answer_int(w, "partitions"), 2);
+    assert_int_equal(answer_int(w, "partitionsWritten"), 1);
+    assert_int_equal(answer_int(w, "time"), START_S);
+    w->refuse = CF_E_STATE;
+    assert_int_equal(ask(w, "GET /coffer/restore/undo", NULL), 409);
+    w->refuse = CF_OK;
+    assert_int_equal(ask(w, "POST /coffer/restore/undo", NULL), 202);
+    assert_int_equal(w->order.kind, JOBS_UNDO);
+    assert_string_equal(answer_text(w, "coffer.kind"), "undo of the restore");
+    assert_null(strstr(w->text, "azureStorageBlobContainerUri"));
+    snprintf(poll, sizeof poll, "GET /restore/%s/pending", answer_text(w, "jobId"));
+    assert_int_equal(ask(w, poll, NULL), 200);
+}
+
 static void all_but_the_last_segment_of_a_folder_belongs_to_the_place(void **state)
 {
     struct world *w = *state;
@@ -573,6 +594,7 @@ int main(void)
         TEST(what_an_operator_chose_for_a_job_is_read_strictly),
         TEST(a_running_job_tells_how_far_it_is_and_can_be_canceled),
         TEST(who_may_start_a_job_may_cancel_it_and_nobody_else),
+        TEST(an_undo_says_what_it_would_do_and_starts_as_a_restore_does),
         TEST(all_but_the_last_segment_of_a_folder_belongs_to_the_place),
         TEST(a_managed_identity_needs_no_token),
         TEST(role_definitions_are_made_listed_and_deleted),

@@ -95,6 +95,20 @@ static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_re
     return jobs_start(w->jobs, &job, out, e);
 }
 
+static enum cf_rc undo(void *ctx, struct api_undo *out, struct cf_err *e)
+{
+    const struct world *w = ctx;
+    *out = (struct api_undo){ .switched_s = START_S,
+                              .folder = "mhsm-hsm1-20270115080000",
+                              .counted = !w->refuse,
+                              .changes = 3,
+                              .partitions = 2,
+                              .written = 1 };
+    return w->refuse == CF_E_STATE
+               ? cf_err_code(e, CF_FAIL(e, CF_E_STATE, "There is nothing to undo"), "Conflict")
+               : CF_OK;
+}
+
 static enum cf_rc download(void *ctx, const struct api_officers *o, struct cf_buf *document,
                            struct cf_err *e)
 {
@@ -179,6 +193,7 @@ int world_up(void **state)
     w->services = (struct api_services){ .ctx = w,
                                          .facts = facts,
                                          .start = start,
+                                         .undo = undo,
                                          .domain_download = download,
                                          .domain_transfer_key = transfer_key,
                                          .domain_upload = upload,

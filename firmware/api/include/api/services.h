@@ -77,6 +77,17 @@ struct api_job_order {
     const struct api_keep *keep; /* prunings */
 };
 
+/* What an undo of the last restore would do. */
+struct api_undo {
+    bool redo;                     /* the last switch was an undo */
+    int64_t switched_s;            /* when it was, Unix seconds */
+    char job[JOBS_ID_SIZE];        /* that switched */
+    char folder[JOBS_FOLDER_SIZE]; /* of the backup restored */
+    bool counted;                  /* `changes` are known */
+    uint64_t changes;              /* of the key store since */
+    size_t partitions, written;    /* that go back; of them written since */
+};
+
 /* Certificates of a security-domain download, DER, in the order of the request. */
 #define API_OFFICERS_MAX 10
 struct api_officers {
@@ -107,6 +118,9 @@ struct api_services {
                          struct cf_err *e);
 
     void (*freshness)(void *ctx, struct api_freshness *out);
+
+    /* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
+    enum cf_rc (*undo)(void *ctx, struct api_undo *out, struct cf_err *e);
 
     /* Activates, or wraps the same domain for other officers. Appends the document's text. */
     enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,
