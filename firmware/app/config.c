@@ -50,7 +50,7 @@ static const struct setting {
       "tenant id of the built-in authority"),
     T("storage", "ca_file", storage_ca, "",
       "PEM file of the authorities that storage servers are checked against; empty: the system's"),
-    N("storage", "connections", connections, 64, "8", "connections to storage at one time"),
+    N("storage", "connections", connections, 64, "16", "connections to storage at one time, at most"),
     N("storage", "limit_rate", limit_rate, UINT64_C(1) << 40, "0",
       "bytes a second that a job may take of the way to storage, 65536 or more; 0: all of it"),
     N("storage", "attempts", attempts, 1000, "12",

@@ -15,6 +15,7 @@ struct mover {
     struct blob_writer *writer;
     struct slot *slots;
     unsigned count;
+    struct width width;
     uint64_t looked_ms; /* when it last looked for a cancellation */
 };
 
@@ -168,14 +169,19 @@ static void look_for_cancel(struct mover *m)
         fail(m->g, CF_FAIL(&err, CF_E_CANCEL, "canceled"), &err);
 }
 
-static void move(struct mover *m)
+/* `more`: there are blocks that nobody has begun. */
+static void move(struct mover *m, bool more)
 {
     struct cf_err err = { 0 };
     unsigned open = 0;
     int wait = wake_rested(m);
+    if (more && width_may_grow(&m->width) && wait > WIDTH_LOOK_MS)
+        wait = WIDTH_LOOK_MS;
     enum cf_rc rc = blob_lane_run(m->lane, wait, &open, &err);
     if (rc != CF_OK)
         fail(m->g, rc, &err);
+    if (more)
+        width_look(&m->width);
     look_for_cancel(m);
 }
 
@@ -196,15 +202,16 @@ static void *mover_main(void *arg)
     struct engine *g = m->g;
     unsigned working = 0;
     run_step_back();
+    width_begin(&m->width, m->count);
     pthread_mutex_lock(&g->lock);
     while (!g->stop) {
         struct slot *s = idle_slot(m, &working);
-        bool failed = g->err.rc != CF_OK;
-        if ((failed && working == 0) || (!failed && working == 0 && g->next >= g->ready)) {
+        bool failed = g->err.rc != CF_OK, more = g->next < g->ready;
+        if (working == 0 && (failed || !more)) {
             pthread_cond_wait(&g->work_cond, &g->lock);
             continue;
         }
-        bool take = !failed && s && g->next < g->ready;
+        bool take = !failed && more && s && working < m->width.now;
         if (take) {
             s->number = g->next++;
             s->attempt = 0;
@@ -215,10 +222,11 @@ static void *mover_main(void *arg)
         else if (take)
             begin_attempt(s);
         else
-            move(m);
+            move(m, more);
         pthread_mutex_lock(&g->lock);
     }
     pthread_mutex_unlock(&g->lock);
+    width_end(&m->width);
     return NULL;
 }
 

@@ -53,6 +53,25 @@ static inline uint8_t run_chunk_log2(const struct run_options *o)
 unsigned job_threads(const struct job *j);
 unsigned job_connections_each(const struct job *j); /* of one transfer thread */
 
+/* How many blocks a thread has under way at once: one on a fast link, where more only push each
+ * other's buffers out of the cache, all its connections where it is mostly waiting. */
+#define WIDTH_LOOK_MS 5 /* how often that is judged */
+struct width {
+    unsigned now, most;
+    int fd;
+    uint64_t wall_ns, busy_ns; /* at the last look */
+};
+void width_begin(struct width *w, unsigned most); /* these three: in the thread it is about */
+void width_end(struct width *w);
+void width_look(struct width *w);
+/* Twice as many for a thread that had work for under half of the time, one fewer for one that had
+ * for over seven eighths. */
+unsigned width_next(const struct width *w, uint64_t passed_ns, uint64_t busy_ns);
+static inline bool width_may_grow(const struct width *w)
+{
+    return w->now < w->most;
+}
+
 struct engine_options {
     struct job *job;
     bool write;

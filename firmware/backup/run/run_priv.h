@@ -13,7 +13,7 @@
 #include "pace_priv.h"
 #include "source/source.h"
 
-#define RUN_CONNECTIONS 8
+#define RUN_CONNECTIONS 16
 #define RUN_ATTEMPTS    12
 #define RUN_TOKEN_MS    UINT64_C(60000)
 #define RUN_PATIENCE_MS UINT64_C(21600000) /* six hours */

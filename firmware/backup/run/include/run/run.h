@@ -67,7 +67,7 @@ struct run_options {
     size_t signer_count;
     bool digest_partitions; /* SHA-256 over partition data too: half the speed */
     unsigned threads;       /* transfer threads; 0: one a core */
-    unsigned connections;   /* of all threads together; 0: 8 */
+    unsigned connections;   /* of all threads together, at most; 0: 16 */
     uint64_t limit_rate;    /* bytes a second to and from storage, of a job that chose none; 0: no
                                limit */
     unsigned attempts;      /* at one request, before the job's first success; 0: 12 */
