@@ -6,50 +6,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-/* --- pruning --------------------------------------------------------------------------------- */
-
-struct past {
-    size_t kept;
-    struct jobs_verified spared; /* the newest verified backup's record outlives its time */
-    char oldest[JOBS_ID_SIZE];   /* of the finished ones that are kept */
-    int64_t oldest_end_s;
-};
-
-/* Only finds: a cursor must not be open over its own changes. */
-static enum cf_rc find_past(void *ctx, const struct jobs_record *r, struct cf_err *e)
-{
-    struct past *p = ctx;
-
-    (void)e;
-    if (r->state == JOBS_IN_PROGRESS)
-        return CF_OK;
-    p->kept++;
-    if (strcmp(r->id, p->spared.job) == 0)
-        return CF_OK;
-    if (p->oldest[0] == '\0' || r->end_s < p->oldest_end_s) {
-        memcpy(p->oldest, r->id, sizeof p->oldest);
-        p->oldest_end_s = r->end_s;
-    }
-    return CF_OK;
-}
-
-/* Takes out at most one record a start, the oldest: starts are as many as records. */
-static enum cf_rc prune(struct jobs *j, struct store_txn *t, struct cf_err *e)
-{
-    struct past p = { .kept = 0 };
-
-    enum cf_rc rc = jobs_receipt_newest(store_txn_view(t), NULL, &p.spared, e);
-    if (rc == CF_OK)
-        rc = jobs_row_each(store_txn_view(t), find_past, &p, e);
-    if (rc != CF_OK || p.oldest[0] == '\0')
-        return rc;
-    if (p.oldest_end_s >= jobs_now_s(j) - JOBS_KEEP_S && p.kept < JOBS_KEEP_MAX)
-        return CF_OK;
-    struct crypto_bytes id = crypto_bytes_of(p.oldest, strlen(p.oldest));
-    rc = store_del_prefix(t, STORE_RECEIPT, id, e);
-    return rc == CF_OK ? store_del(t, STORE_JOB, id, e) : rc;
-}
-
 /* --- start ----------------------------------------------------------------------------------- */
 
 static enum cf_rc another_runs(struct jobs *j, struct cf_err *e)
@@ -110,7 +66,7 @@ static enum cf_rc start_locked(struct jobs *j, const struct jobs_record *in,
     if (rc == CF_OK)
         rc = store_write(j->store, &t, e);
     if (rc == CF_OK)
-        rc = prune(j, t, e);
+        rc = jobs_prune(j, t, e);
     if (rc == CF_OK)
         rc = jobs_row_put(t, &r, e);
     if (rc == CF_OK)
@@ -219,6 +175,7 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
     if (rc == CF_OK) {
         j->locked.facts = facts;
         j->locked.running[0] = j->locked.waiting[0] = '\0';
+        j->locked.past.kept++;
         cf_log(CF_LOG_INFO, "jobs", "ended", "job=%s kind=\"%s\" state=%s", r.id,
                jobs_kind_name(r.kind), jobs_state_name(r.state));
     }

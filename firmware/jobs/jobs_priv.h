@@ -15,6 +15,18 @@
 #define JOBS_INTERRUPTED "Interrupted" /* error code of what jobs_open found running */
 #define JOBS_KEEP_MAX    10000         /* finished records, whatever their age: bounds the store */
 
+#define JOBS_PAST 64 /* oldest ones that are remembered */
+
+/* Finished records, as far as pruning must know them. */
+struct jobs_past {
+    size_t kept;
+    size_t count, next; /* oldest[next..count) are still there; none left: look again */
+    struct {
+        char id[JOBS_ID_SIZE];
+        int64_t end_s;
+    } oldest[JOBS_PAST];
+};
+
 /* What is known of completed backups and of restore mode; one row of STORE_STATE. */
 struct jobs_facts {
     struct jobs_backups backups;
@@ -47,6 +59,7 @@ struct jobs {
         char running[JOBS_ID_SIZE];   /* "" while none runs */
         char waiting[JOBS_TEXT_SIZE]; /* "": the running one gets on */
         struct jobs_facts facts;
+        struct jobs_past past;
     } locked;
     atomic_bool restore_mode; /* mirror of locked.facts, for every request */
     atomic_bool cancel;
@@ -84,6 +97,10 @@ CF_CHECK enum cf_rc jobs_receipt_newest(struct store_view *v, const char *uri,
 CF_CHECK enum cf_rc jobs_facts_put(struct store_txn *t, const struct jobs_facts *f,
                                    struct cf_err *e);
 CF_CHECK enum cf_rc jobs_facts_get(struct store_view *v, struct jobs_facts *out, struct cf_err *e);
+
+/* Takes out at most one record a start, the oldest, if it is past its time: starts are as many as
+ * records. With the lock. */
+CF_CHECK enum cf_rc jobs_prune(struct jobs *j, struct store_txn *t, struct cf_err *e);
 
 int64_t jobs_now_s(struct jobs *j);
 /* A job begins: nothing is done yet. */

@@ -254,6 +254,13 @@ static enum cf_rc note_start(void *ctx, const struct jobs_record *r, struct cf_e
     return CF_OK;
 }
 
+static enum cf_rc count_job(void *ctx, const struct jobs_record *r, struct cf_err *e)
+{
+    (void)r, (void)e;
+    ++*(size_t *)ctx;
+    return CF_OK;
+}
+
 static void records_are_listed_newest_first_and_kept_for_thirty_days(void **state)
 {
     struct fixture *f = *state;
@@ -280,6 +287,31 @@ static void records_are_listed_newest_first_and_kept_for_thirty_days(void **stat
     r = start(f, JOBS_BACKUP);
     EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, oldest.id, &newest, &err));
     assert_int_equal(jobs_backups(f->j).first_s, START_S);
+}
+
+/* More than one look at all records remembers; and clocks go back. */
+static void old_records_go_in_the_end_however_many(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record first = { .id = "" }, r, seen;
+    for (int i = 0; i < 150; i++) {
+        r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+        hal_sim_clock_step(f->clock, i % 10 == 9 ? -5000 : 1000);
+        if (i == 0)
+            first = r;
+    }
+    EXPECT_OK(jobs_get(f->j, first.id, &seen, &err));
+    hal_sim_clock_step(f->clock, (JOBS_KEEP_S + 1000) * 1000);
+    for (int i = 0; i < 160; i++) {
+        r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+    }
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, first.id, &seen, &err));
+    size_t left = 0;
+    EXPECT_OK(jobs_list(f->j, count_job, &left, &err));
+    assert_int_equal(left, 160);
 }
 
 static void progress_and_cancel_reach_the_running_job(void **state)
@@ -476,6 +508,7 @@ int main(void)
         TEST(a_uri_with_a_query_is_refused),
         TEST(a_restore_waits_for_a_backup_that_is_old_enough),
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
+        TEST(old_records_go_in_the_end_however_many),
         TEST(who_asks_to_cancel_too_late_is_told_so),
         TEST(the_rate_is_that_of_the_last_seconds),
         cmocka_unit_test(times_and_sizes_are_told_in_units_that_people_read),
