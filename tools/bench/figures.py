@@ -88,6 +88,8 @@ def _cell(spread):
 
 def print_figures(measured):
     """The verdict. The spread of a ratio is over the rounds, each round compared with itself."""
+    if not measured:
+        return
     print(f"\n{'figures to hold':75}{'bound':>9}{'measured':>10}{'spread':>19}")
     for figure in FIGURES:
         if figure.key in measured:

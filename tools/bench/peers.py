@@ -93,12 +93,12 @@ def missing(kind):
     """Why this peer is left out; "" when it is not."""
     absent = [program for program in kind.needs if not shutil.which(program)]
     if absent:
-        return f"{kind.name}: {' and '.join(absent)} not installed"
+        return f"{kind.name} left out: {' and '.join(absent)} not installed"
     if kind is Restic:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", EMULATOR_PORT))
             except OSError:
-                return f"restic: port {EMULATOR_PORT} is taken"
+                return f"restic left out: port {EMULATOR_PORT} is taken"
     return ""

@@ -12,7 +12,7 @@ FAR = {"ms": 30, "rate": 60_000_000, "connections": 16}
 
 def of_peers(args, notes, makers):
     """{name: peer} of those that are wanted and there; why the others are not goes into the notes. `makers`: {kind: function}."""
-    why = {kind: "" if kind.needs[0] in args.peers.split(",") else f"{kind.name}: not asked for" for kind in makers}
+    why = {kind: "" if kind.needs[0] in args.peers.split(",") else f"{kind.name} left out: not asked for" for kind in makers}
     why = {kind: text or peers.missing(kind) for kind, text in why.items()}
     notes += sorted(filter(None, why.values()))
     return {kind.name: make() for kind, make in makers.items() if not why[kind]}

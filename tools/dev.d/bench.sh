@@ -11,6 +11,7 @@ setup_peers() {
 
 run_bench() {
     { setup_packages bench && setup_peers; } >&2
-    build_tree release coffer cofferd coffer-blobserver coffer-ceiling coffer-load coffer-token-rate coffer-seed >&2
+    build_tree release coffer cofferd coffer-blobserver coffer-ceiling coffer-load coffer-token-rate coffer-seed \
+        run_measure run_measure_mbedtls >&2
     python3 -B tools/bench/measure.py "$@"
 }
