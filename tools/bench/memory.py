@@ -2,6 +2,7 @@
 
 The partitions lie on disk here, not on tmpfs: 8 GiB in and out are then the page cache's business and not the machine's memory.
 For a restore the server keeps what it got, in its own memory."""
+import pathlib
 import shutil
 
 from rig import Rig
@@ -16,14 +17,20 @@ SLOW_RATE = (1 << 20) // CONNECTIONS  # of each connection: 1 MiB a second in al
 OURS = {"in": "coffer backup", "out": "coffer restore, synced"}
 
 
+def available_mib():
+    lines = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) // 1024
+
+
 def sizes(args, notes):
     wanted = [mib for mib in SIZES_MIB if mib <= args.mib] or [args.mib]
     if args.big:
-        free = shutil.disk_usage(WHERE).free // MIB
-        if free > 3 * BIG_MIB:
+        disk = shutil.disk_usage(WHERE).free // MIB
+        memory = available_mib()
+        if disk > 3 * BIG_MIB and memory > BIG_MIB * 3 // 2:
             wanted.append(BIG_MIB)
         else:
-            notes.append(f"{BIG_MIB} MiB in and out: {WHERE} has only {free} MiB")
+            notes.append(f"{BIG_MIB} MiB in and out left out: {disk} MiB free in {WHERE}, {memory} MiB of memory")
     return wanted
 
 
