@@ -28,6 +28,16 @@ enum cf_rc jobs_get(struct jobs *j, const char *id, struct jobs_record *out, str
     return rc;
 }
 
+enum cf_rc jobs_running(struct jobs *j, struct jobs_record *out, struct cf_err *e)
+{
+    char id[JOBS_ID_SIZE];
+
+    pthread_mutex_lock(&j->lock);
+    memcpy(id, j->locked.running, sizeof id);
+    pthread_mutex_unlock(&j->lock);
+    return id[0] != '\0' ? jobs_get(j, id, out, e) : CF_FAIL(e, CF_E_ABSENT, "no job runs");
+}
+
 /* --- lists: ids are random, so order is made here -------------------------------------------- */
 
 /* What order needs of a record; the records themselves are read one at a time. */

@@ -1,6 +1,7 @@
 /* Start, note, finish: each one transaction. */
 #include "jobs_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -183,31 +184,18 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
     return rc;
 }
 
-enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_err *e)
+enum cf_rc jobs_interrupt(struct jobs *j, const struct jobs_record *r, const char *why,
+                          struct cf_err *e)
 {
-    struct jobs_record r;
-    struct store_txn *t = NULL;
+    char text[JOBS_TEXT_SIZE];
+    struct jobs_end end = { .event = JOBS_EV_INTERRUPTED,
+                            .error_code = JOBS_INTERRUPTED,
+                            .error = text };
 
-    pthread_mutex_lock(&j->lock);
-    struct jobs_facts facts = j->locked.facts;
-    enum cf_rc rc = store_write(j->store, &t, e);
-    if (rc == CF_OK)
-        rc = jobs_row_get(store_txn_view(t), id, &r, e);
-    if (rc == CF_OK && r.state == JOBS_FAILED && strcmp(r.error_code, JOBS_INTERRUPTED) == 0) {
-        r.state = JOBS_SUCCEEDED;
-        r.error_code[0] = r.error[0] = '\0';
-        count_backup(&facts, &r);
-        rc = jobs_row_put(t, &r, e);
-        if (rc == CF_OK)
-            rc = jobs_facts_put(t, &facts, e);
-        if (rc == CF_OK)
-            rc = store_commit(t, e);
-        if (rc == CF_OK)
-            j->locked.facts = facts;
-    }
-    store_end(t);
-    pthread_mutex_unlock(&j->lock);
-    return rc;
+    snprintf(text, sizeof text, "The appliance stopped during the %s. Start it again.%s%s",
+             jobs_kind_name(r->kind), why != NULL ? " It could not go on: " : "",
+             why != NULL ? why : "");
+    return jobs_finish(j, r->id, &end, e);
 }
 
 enum cf_rc jobs_set_restore_mode(struct jobs *j, bool on, struct cf_err *e)

@@ -1,8 +1,8 @@
-/* Opening: what was running when the power went has failed. */
+/* Opening: what was running when the power went has failed, or will go on. */
 #include "jobs_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -22,32 +22,30 @@ static enum cf_rc keep_if_running(void *ctx, const struct jobs_record *r, struct
     return CF_OK;
 }
 
-static enum cf_rc end_interrupted(struct jobs *j, struct cf_err *e)
+static enum cf_rc find_running(struct jobs *j, struct jobs_record *r, struct cf_err *e)
+{
+    struct store_view *v = NULL;
+
+    enum cf_rc rc = store_read(j->store, &v, e);
+    if (rc == CF_OK)
+        rc = jobs_row_each(v, keep_if_running, r, e);
+    store_view_end(v);
+    return rc;
+}
+
+/* What can go on keeps its state, and keeps others from starting. */
+static enum cf_rc take_up(struct jobs *j, struct cf_err *e)
 {
     struct jobs_record r = { .kind = JOBS_BACKUP };
-    struct store_txn *t = NULL;
 
-    enum cf_rc rc = store_write(j->store, &t, e);
-    if (rc == CF_OK)
-        rc = jobs_row_each(store_txn_view(t), keep_if_running, &r, e);
+    enum cf_rc rc = find_running(j, &r, e);
     if (rc != CF_OK || r.id[0] == '\0')
-        goto out;
-    rc = jobs_next_state(r.state, JOBS_EV_INTERRUPTED, &r.state, e);
-    if (rc != CF_OK)
-        goto out;
-    r.end_s = jobs_now_s(j);
-    snprintf(r.error_code, sizeof r.error_code, JOBS_INTERRUPTED);
-    snprintf(r.error, sizeof r.error, "The appliance stopped during the %s. Start it again.",
-             jobs_kind_name(r.kind));
-    rc = jobs_row_put(t, &r, e);
-    if (rc == CF_OK)
-        rc = store_commit(t, e);
-    if (rc == CF_OK)
-        cf_log(CF_LOG_WARN, "jobs", "interrupted", "job=%s kind=\"%s\"", r.id,
-               jobs_kind_name(r.kind));
-out:
-    store_end(t);
-    return rc;
+        return rc;
+    cf_log(CF_LOG_WARN, "jobs", "interrupted", "job=%s kind=\"%s\"", r.id, jobs_kind_name(r.kind));
+    if (!jobs_outlives_a_stop(r.kind))
+        return jobs_interrupt(j, &r, NULL, e);
+    memcpy(j->locked.running, r.id, sizeof r.id);
+    return CF_OK;
 }
 
 static enum cf_rc read_facts(struct jobs *j, struct cf_err *e)
@@ -75,9 +73,9 @@ enum cf_rc jobs_open(struct store *appliance, struct hal_clock *clock, struct ha
     pthread_mutex_init(&j->lock, NULL);
     pthread_mutex_init(&j->sampling.lock, NULL);
     jobs_reset_progress(j);
-    enum cf_rc rc = end_interrupted(j, e);
+    enum cf_rc rc = read_facts(j, e);
     if (rc == CF_OK)
-        rc = read_facts(j, e);
+        rc = take_up(j, e);
     if (rc != CF_OK) {
         jobs_close(j);
         return cf_err_ctx(e, rc, "reading jobs");

@@ -203,3 +203,19 @@ enum cf_rc manifest_envelope_open(const struct manifest_domain *d,
     *dk = key;
     return CF_OK;
 }
+
+enum cf_rc manifest_envelope_reopen(const struct manifest_domain *d,
+                                    const uint8_t bytes[MANIFEST_ENVELOPE_SIZE],
+                                    struct manifest_envelope *out, struct cf_secret **dk,
+                                    struct cf_err *e)
+{
+    enum cf_rc rc = manifest_head_check(d, bytes, MANIFEST_MIN, e);
+    if (rc == CF_OK)
+        rc = manifest_envelope_open(d, bytes, dk, e);
+    if (rc != CF_OK)
+        return rc;
+    memcpy(out->bytes, bytes, MANIFEST_ENVELOPE_SIZE);
+    memcpy(out->backup_id, bytes + 64, FLOW_ID_SIZE);
+    out->generation = manifest_generation(bytes);
+    return CF_OK;
+}

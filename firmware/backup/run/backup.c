@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "crypto/crypto.h"
 
 #define NAME_TRIES      20
 #define IMMUTABLE_TRIES 3 /* a policy that refuses so many folders refuses all */
@@ -38,6 +39,9 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
         enum cf_rc rc = seal_salts_next(b->salts, salt, e);
         if (rc != CF_OK)
             return rc;
+        rc = journal_out_folder(b->journal, j->folder, salt, e);
+        if (rc != CF_OK)
+            return rc;
         rc = far_probe(j, salt, &probe, &err);
         if (rc != CF_OK && (!probe.taken || n + 1 >= IMMUTABLE_TRIES)) {
             *e = err;
@@ -49,7 +53,8 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
     b->m.layout = probe.layout;
     if (probe.layout == MANIFEST_WHOLE)
         cf_log(CF_LOG_INFO, "run", "no-block-lists", "job=%s layout=1", j->record.id);
-    return jobs_note(j->r->o.jobs, j->record.id, j->folder, NULL, e);
+    enum cf_rc rc = journal_out_claimed(b->journal, (uint8_t)probe.layout, e);
+    return rc == CF_OK ? jobs_note(j->r->o.jobs, j->record.id, j->folder, NULL, e) : rc;
 }
 
 static enum cf_rc note_blob(struct manifest_stream *ms, size_t part, const char *name,
@@ -98,28 +103,63 @@ enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err
     return rc;
 }
 
-static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
+void backup_count(struct backup *b, size_t stream)
+{
+    struct stream_out *out = &b->streams[stream];
+    for (size_t at = 0; at < out->rows.len; at += FLOW_ROW_SIZE) {
+        struct flow_receipt row;
+        flow_row_get(out->rows.data + at, &row);
+        if (!row.covered)
+            continue;
+        out->plain += row.covered;
+        out->wire += row.wire;
+        out->blocks++;
+        atomic_fetch_add(&b->j->wire_bytes, row.wire);
+        job_advance(b->j, row.covered);
+    }
+}
+
+static enum cf_rc make_streams(struct backup *b, struct cf_err *e)
+{
+    b->stream_count = 2 + b->j->r->o.partition_count;
+    b->streams = calloc(b->stream_count, sizeof *b->streams);
+    return b->streams ? manifest_set_streams(&b->m, b->stream_count, e)
+                      : CF_FAIL(e, CF_E_LIMIT, "no memory");
+}
+
+/* The life's number is in the salts' key: were both random sources stuck, no two lives of a data
+ * key would draw the same salts. */
+enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e)
+{
+    struct run *r = b->j->r;
+    uint8_t mixed[32 + FLOW_ID_SIZE + 8], other[32];
+    b->seal = (struct seal_run){ .dk = b->dk, .recorder = r->o.domain.recorder };
+    memcpy(b->seal.backup_id, b->env.backup_id, FLOW_ID_SIZE);
+    memcpy(mixed + 32, b->env.backup_id, FLOW_ID_SIZE);
+    cf_le64(mixed + 32 + FLOW_ID_SIZE, life);
+    enum cf_rc rc = hal_token_random(r->o.domain.token, mixed, 32, e);
+    if (rc == CF_OK)
+        rc = crypto_digest(HAL_SHA256, mixed, sizeof mixed, other, e);
+    if (rc == CF_OK)
+        rc = seal_salts_new(r->o.entropy, r->o.clock, other, &b->salts, e);
+    cf_wipe(other, sizeof other);
+    cf_wipe(mixed, sizeof mixed);
+    return rc;
+}
+
+static enum cf_rc begin_anew(struct backup *b, struct cf_err *e)
 {
     struct run *r = b->j->r;
     struct engine_options eo = { .job = b->j, .write = true };
-    uint8_t other[32];
-    b->stream_count = 2 + r->o.partition_count;
-    b->streams = calloc(b->stream_count, sizeof *b->streams);
-    if (!b->streams)
-        return CF_FAIL(e, CF_E_LIMIT, "no memory");
-    enum cf_rc rc = manifest_set_streams(&b->m, b->stream_count, e);
+    struct journal_begin begin = { .job_id = b->j->record.id, .env = &b->env };
+    enum cf_rc rc = make_streams(b, e);
     if (rc == CF_OK)
         rc = manifest_envelope_make(&r->o.domain, r->o.entropy,
                                     (uint64_t)b->j->record.start_s * 1000, &b->env, &b->dk, e);
     if (rc == CF_OK)
-        rc = hal_token_random(r->o.domain.token, other, sizeof other, e);
+        rc = backup_draw(b, 0, e);
     if (rc == CF_OK)
-        rc = seal_salts_new(r->o.entropy, r->o.clock, other, &b->salts, e);
-    cf_wipe(other, sizeof other);
-    b->seal = (struct seal_run){ .dk = b->dk, .recorder = r->o.domain.recorder };
-    memcpy(b->seal.backup_id, b->env.backup_id, FLOW_ID_SIZE);
-    if (rc == CF_OK)
-        rc = journal_begin(r->o.dir, b->j->record.id, &b->env, &b->journal, e);
+        rc = journal_out_begin(r->o.dir, &begin, &b->journal, e);
     if (rc == CF_OK)
         rc = claim_folder(b, e);
     if (rc == CF_OK)
@@ -129,6 +169,8 @@ static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
 
 static void backup_clear(struct backup *b)
 {
+    engine_free(b->j->engine); /* it reads what is cleared now */
+    b->j->engine = NULL;
     for (size_t i = 0; b->streams && i < b->stream_count; i++) {
         cf_buf_clear(&b->streams[i].rows);
         chunk_index_clear(&b->streams[i].index);
@@ -138,6 +180,24 @@ static void backup_clear(struct backup *b)
     seal_salts_free(b->salts);
     cf_secret_free(b->dk);
     manifest_clear(&b->m);
+    cf_buf_clear(&b->ready);
+}
+
+/* Takes up an earlier life's work, or begins. */
+static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
+{
+    bool usable = false;
+    enum cf_rc rc = CF_OK;
+    if (b->j->taken_up) {
+        rc = make_streams(b, e);
+        if (rc == CF_OK)
+            rc = backup_take_up(b, &usable, e);
+    }
+    if (rc != CF_OK || usable)
+        return rc;
+    backup_clear(b);
+    *b = (struct backup){ .j = b->j };
+    return begin_anew(b, e);
 }
 
 enum cf_rc backup_main(struct job *j, struct cf_err *e)
@@ -146,16 +206,14 @@ enum cf_rc backup_main(struct job *j, struct cf_err *e)
     job_phase(j, "preparing");
     enum cf_rc rc = backup_prepare(&b, e);
     job_phase(j, "keys");
-    if (rc == CF_OK)
+    if (rc == CF_OK && !b.ready.len)
         rc = backup_records(&b, e);
     job_phase(j, "partitions");
-    if (rc == CF_OK)
+    if (rc == CF_OK && !b.ready.len)
         rc = backup_partitions(&b, e);
     job_phase(j, "manifest");
     if (rc == CF_OK)
         rc = backup_finish(&b, e);
-    engine_free(j->engine); /* it reads what is cleared now */
-    j->engine = NULL;
     backup_clear(&b);
     return rc;
 }

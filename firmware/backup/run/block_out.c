@@ -79,7 +79,7 @@ enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e)
     if (rc != CF_OK)
         return rc;
     flow_row_put(&s->receipt, row);
-    rc = journal_row(b->journal, s->block.stream, s->block.number, row, e);
+    rc = journal_out_row(b->journal, s->block.stream, s->block.number, row, e);
     if (rc != CF_OK)
         return rc;
     engine_lock(b->j->engine);

@@ -8,6 +8,7 @@
 
 struct job;
 struct backup;
+struct part_in;
 
 /* --- transfer threads ----------------------------------------------------------------------------
  */
@@ -29,7 +30,9 @@ struct slot {
     uint8_t salt[FLOW_SALT_SIZE];
     struct backup *backup; /* backups: whose block this is */
     uint64_t moved;        /* bytes of this attempt so far */
-    uint64_t blob_bytes;   /* restores: as it must be */
+    struct part_in *part;  /* restores: where this block goes */
+    uint64_t sum;          /* of what went there */
+    uint64_t blob_bytes;   /* as it must be */
     uint64_t blob_size;    /* and as the far side has it */
     unsigned attempt;
     enum { SLOT_IDLE, SLOT_BUSY, SLOT_RESTING } state;

@@ -78,6 +78,30 @@ enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list 
     return far_repeat(j, try_commit, &c, e);
 }
 
+struct list_call {
+    const char *blob;
+    const struct far_lister *l;
+};
+
+static void try_list(void *ctx, const struct upload_far *f, struct upload_outcome *out)
+{
+    const struct list_call *c = ctx;
+    struct blob_wait w = { 0 };
+    *out = (struct upload_outcome){ 0 };
+    c->l->again(c->l->ctx);
+    upload_wait(
+        f, blob_list_blocks(f->lane, c->blob, c->l->each, c->l->ctx, blob_wait_end(&w), &out->err),
+        &w, out);
+}
+
+enum cf_rc far_list(struct job *j, const char *name, const struct far_lister *l, struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    struct list_call c = { .blob = blob, .l = l };
+    job_blob(j, name, blob);
+    return far_repeat(j, try_list, &c, e);
+}
+
 struct put_call {
     const char *blob;
     const void *data;

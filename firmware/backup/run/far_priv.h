@@ -20,6 +20,14 @@ CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upl
                                struct cf_err *e);
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,
                             struct cf_err *e);
+/* The blocks of a blob. `again` comes before each attempt. CF_E_ABSENT: no such blob, no block. */
+struct far_lister {
+    void (*again)(void *ctx);
+    blob_block_fn *each;
+    void *ctx;
+};
+CF_CHECK enum cf_rc far_list(struct job *j, const char *name, const struct far_lister *l,
+                             struct cf_err *e);
 /* What the storage takes in a folder. */
 struct run_probe {
     /* Somebody's already. With an error too, where an immutable container refuses and would say the

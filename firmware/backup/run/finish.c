@@ -252,21 +252,18 @@ static enum cf_rc build(struct backup *b, struct cf_buf *bytes, struct cf_err *e
 }
 
 /* The bytes are on our medium before they are on the other side: a repetition sends the same. */
-static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf_err *e)
+static enum cf_rc commit(struct backup *b, struct cf_err *e)
 {
     struct run *r = b->j->r;
+    const struct cf_buf *bytes = &b->ready;
     struct cf_err late = { 0 };
-    struct journal_last it = { .seq = b->m.seq };
-    memcpy(it.mac, b->m.mac, sizeof it.mac);
-    enum cf_rc rc = journal_manifest(b->journal, &it, bytes, e);
-    if (rc == CF_OK)
-        rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
+    enum cf_rc rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
     if (rc == CF_E_CANCEL)
         job_warn(b->j, "the manifest was on its way: the folder may hold a whole backup");
-    r->last.seq = b->m.seq; /* used, whatever the answer was: after a restart too */
+    r->last.seq = b->ready_as.seq; /* used, whatever the answer was: after a restart too */
     if (rc == CF_OK)
-        memcpy(r->last.mac, b->m.mac, sizeof r->last.mac);
-    if (journal_committed(r->o.dir, &r->last, &late) != CF_OK)
+        memcpy(r->last.mac, b->ready_as.mac, sizeof r->last.mac);
+    if (journal_last_write(r->o.dir, &r->last, &late) != CF_OK)
         job_warn(b->j, "the backup's number could not be remembered here");
     if (rc != CF_OK)
         return cf_err_ctx(e, rc, "writing the manifest");
@@ -278,19 +275,25 @@ static enum cf_rc commit(struct backup *b, const struct cf_buf *bytes, struct cf
     return CF_OK;
 }
 
-enum cf_rc backup_finish(struct backup *b, struct cf_err *e)
+static enum cf_rc make_ready(struct backup *b, struct cf_err *e)
 {
-    struct cf_buf bytes = { 0 };
     enum cf_rc rc = send_meta(b, e);
     if (rc == CF_OK) {
         fill_manifest(b);
-        rc = build(b, &bytes, e);
+        rc = build(b, &b->ready, e);
     }
+    b->ready_as.seq = b->m.seq;
+    memcpy(b->ready_as.mac, b->m.mac, sizeof b->ready_as.mac);
     if (rc == CF_OK && job_canceled(b->j))
         rc = CF_FAIL(e, CF_E_CANCEL, "canceled");
+    return rc == CF_OK ? journal_out_manifest(b->journal, &b->ready_as, &b->ready, e) : rc;
+}
+
+enum cf_rc backup_finish(struct backup *b, struct cf_err *e)
+{
+    enum cf_rc rc = b->ready.len ? CF_OK : make_ready(b, e);
     if (rc == CF_OK)
-        rc = commit(b, &bytes, e);
-    atomic_store(&b->j->wire_bytes, b->m.wire + 2 * bytes.len);
-    cf_buf_clear(&bytes);
+        rc = commit(b, e);
+    atomic_store(&b->j->wire_bytes, b->m.wire + 2 * b->ready.len);
     return rc;
 }

@@ -197,10 +197,26 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         end.details = text;
     }
     audit_end(j, err);
+    if (job_goes_on(j->kind))
+        request_wipe(j->r); /* from here on it cannot go on, whatever its record says */
     if (switches(j->kind))
         (void)!insist(j, leave_restore_mode, NULL, "restore-mode-stuck");
-    if (insist(j, end_record, &end, "job-not-ended") == CF_OK && j->kind == JOBS_BACKUP)
-        journal_end(j->r->o.dir);
+    if (insist(j, end_record, &end, "job-not-ended") != CF_OK)
+        return;
+    if (j->kind == JOBS_BACKUP)
+        journal_remove(j->r->o.dir, JOURNAL_OUT);
+    if (j->kind == JOBS_RESTORE)
+        journal_remove(j->r->o.dir, JOURNAL_IN);
+}
+
+/* A stop of the appliance leaves what goes on as it stands: InProgress, in restore mode. */
+static bool is_suspended(struct job *j, enum cf_rc rc)
+{
+    bool suspended = rc == CF_E_CANCEL && job_goes_on(j->kind) && atomic_load(&j->r->closing) &&
+                     !jobs_cancel_asked(j->r->o.jobs);
+    if (suspended)
+        cf_log(CF_LOG_INFO, "run", "job-suspended", "job=%s", j->record.id);
+    return suspended;
 }
 
 static void *job_main(void *arg)
@@ -217,7 +233,8 @@ static void *job_main(void *arg)
     err.rc = rc;
     engine_free(j->engine); /* no transfer outlives its job's record */
     j->engine = NULL;
-    finish(j, rc, &err);
+    if (!is_suspended(j, rc))
+        finish(j, rc, &err);
     job_free(j);
     pthread_mutex_lock(&r->lock);
     r->busy = false;
@@ -226,54 +243,79 @@ static void *job_main(void *arg)
     return NULL;
 }
 
-/* Without the lock a second start could slip between the record and the thread. */
-static enum cf_rc launch_locked(struct job *j, const struct jobs_record *in,
-                                struct jobs_record *out, struct cf_err *e)
+/* With the lock: without it a second start could slip between the record and the thread. */
+static enum cf_rc start_thread(struct job *j, struct cf_err *e)
 {
     struct run *r = j->r;
-    struct cf_err ignored = { 0 };
-    if (atomic_load(&r->closing))
-        return CF_FAIL(e, CF_E_STATE, "the appliance is shutting down");
-    enum cf_rc rc = jobs_start(r->o.jobs, in, &j->record, e);
-    if (rc != CF_OK)
-        return rc;
-    *out = j->record;
     while (r->busy) /* the one before has ended but for its last lines */
         pthread_cond_wait(&r->idle, &r->lock);
-    if (switches(j->kind))
-        j->stillborn.rc = restore_mode(r, true, &j->stillborn);
     if (r->joinable)
         pthread_join(r->thread, NULL);
     r->joinable = false;
     r->busy = true;
-    if (rc == CF_OK && pthread_create(&r->thread, NULL, job_main, j) != 0)
-        rc = CF_FAIL(e, CF_E_LIMIT, "cannot start the job's thread");
-    if (rc == CF_OK) {
+    if (switches(j->kind) && j->stillborn.rc == CF_OK)
+        j->stillborn.rc = restore_mode(r, true, &j->stillborn);
+    if (pthread_create(&r->thread, NULL, job_main, j) == 0) {
         r->joinable = true;
         return CF_OK;
     }
     r->busy = false;
+    struct cf_err ignored = { 0 };
     struct jobs_end end = { .event = JOBS_EV_ERROR,
                             .error_code = "InternalError",
                             .error = "the job could not be started" };
     if (switches(j->kind))
         (void)!restore_mode(r, false, &ignored);
     (void)!jobs_finish(r->o.jobs, j->record.id, &end, &ignored);
-    return rc;
+    return CF_FAIL(e, CF_E_LIMIT, "cannot start the job's thread");
 }
 
-enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out, struct cf_err *e)
+static enum cf_rc launch_locked(struct job *j, const struct run_request *q,
+                                const struct jobs_record *in, struct jobs_record *out,
+                                struct cf_err *e)
+{
+    struct run *r = j->r;
+    if (atomic_load(&r->closing))
+        return CF_FAIL(e, CF_E_STATE, "the appliance is shutting down");
+    enum cf_rc rc = jobs_start(r->o.jobs, in, &j->record, e);
+    if (rc != CF_OK)
+        return rc;
+    *out = j->record;
+    if (job_goes_on(j->kind))
+        j->stillborn.rc = request_save(r, j->record.id, q, &j->stillborn);
+    return start_thread(j, e);
+}
+
+enum cf_rc job_launch(struct job *j, const struct run_request *q, struct jobs_record *out,
+                      struct cf_err *e)
 {
     struct run *r = j->r;
     struct jobs_record in = { .kind = j->kind };
-    snprintf(in.who, sizeof in.who, "%s", who ? who : "");
+    snprintf(in.who, sizeof in.who, "%s", q->who ? q->who : "");
     snprintf(in.uri, sizeof in.uri, "%s", j->store ? blob_store_shown(j->store) : "");
     snprintf(in.folder, sizeof in.folder, "%s", j->kind == JOBS_BACKUP ? "" : j->folder);
     snprintf(in.key, sizeof in.key, "%s", j->key);
     j->started_ms = hal_clock_monotonic_ms(r->o.clock);
     patience_begin(j, false);
     pthread_mutex_lock(&r->lock);
-    enum cf_rc rc = launch_locked(j, &in, out, e); /* from here on `j` may be gone */
+    enum cf_rc rc = launch_locked(j, q, &in, out, e); /* from here on `j` may be gone */
+    pthread_mutex_unlock(&r->lock);
+    if (rc != CF_OK)
+        job_free(j);
+    return rc;
+}
+
+enum cf_rc job_take_up(struct job *j, const struct jobs_record *rec, struct cf_err *e)
+{
+    struct run *r = j->r;
+    bool backup = j->kind == JOBS_BACKUP;
+    int64_t since_ms = hal_clock_unix_ms(r->o.clock) - rec->start_s * 1000;
+    j->record = *rec;
+    j->taken_up = true;
+    j->started_ms = hal_clock_monotonic_ms(r->o.clock) - (uint64_t)(since_ms > 0 ? since_ms : 0);
+    patience_begin(j, backup ? rec->folder[0] != 0 : journal_there(r->o.dir, JOURNAL_IN));
+    pthread_mutex_lock(&r->lock);
+    enum cf_rc rc = start_thread(j, e);
     pthread_mutex_unlock(&r->lock);
     if (rc != CF_OK)
         job_free(j);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -13,14 +14,26 @@
 #include "crypto/crypto.h"
 
 /* A record: le32 length of payload | type | payload | first 8 bytes of SHA-256(type | payload). */
-enum { REC_BEGIN = 1, REC_ROW = 2, REC_MANIFEST = 4 };
 #define CHECK_SIZE 8
+#define RECORD_MAX ((uint32_t)64 << 20)
+#define SYNC_MS    1000
+#define SYNC_ROWS  32
 
 struct journal {
     char path[PATH_MAX];
     int fd;
+    enum cf_rc (*before)(void *ctx, struct cf_err *e);
+    void *ctx;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t order; /* one at a time takes rows to the medium; outside of `lock` */
     pthread_mutex_t lock;
-    struct cf_buf pending;
+    pthread_cond_t cond;
+    /* under the lock */
+    struct cf_buf pending; /* rows that are not in the file yet */
+    unsigned unsynced;
+    bool stop;
+    struct cf_err err; /* of the thread */
 };
 
 static enum cf_rc path_of(const char *dir, const char *name, char out[PATH_MAX], struct cf_err *e)
@@ -29,189 +42,171 @@ static enum cf_rc path_of(const char *dir, const char *name, char out[PATH_MAX],
     return n > 0 && n < PATH_MAX ? CF_OK : CF_FAIL(e, CF_E_ARG, "path too long");
 }
 
-static enum cf_rc put_record(struct cf_buf *out, uint8_t type, const void *payload, size_t len,
-                             struct cf_err *e)
+enum cf_rc journal_frame(struct cf_buf *out, const struct journal_record *r, struct cf_err *e)
 {
     uint8_t head[4], check[32];
-    cf_le32(head, (uint32_t)len);
-    enum cf_rc rc = cf_buf_put(out, head, sizeof head, e);
+    cf_le32(head, (uint32_t)r->len);
+    enum cf_rc rc = r->len <= RECORD_MAX ? cf_buf_put(out, head, sizeof head, e)
+                                         : CF_FAIL(e, CF_E_LIMIT, "a journal's record is too long");
     size_t at = out->len;
     if (rc == CF_OK)
-        rc = cf_buf_put(out, &type, 1, e);
+        rc = cf_buf_put(out, &r->type, 1, e);
     if (rc == CF_OK)
-        rc = cf_buf_put(out, payload, len, e);
+        rc = cf_buf_put(out, r->payload, r->len, e);
     if (rc == CF_OK)
-        rc = crypto_digest(HAL_SHA256, out->data + at, len + 1, check, e);
+        rc = crypto_digest(HAL_SHA256, out->data + at, r->len + 1, check, e);
     return rc == CF_OK ? cf_buf_put(out, check, CHECK_SIZE, e) : rc;
 }
 
-/* False at the end or at a torn record. */
-static bool next_record(struct cf_rd *rd, uint8_t *type, struct cf_rd *payload)
+/* --- reading -------------------------------------------------------------------------------------
+ */
+
+static bool get(FILE *f, void *dst, size_t len)
 {
-    uint8_t want[32];
-    uint32_t len = cf_rd_le32(rd);
-    const uint8_t *body = cf_rd_bytes(rd, (size_t)len + 1);
-    const uint8_t *check = cf_rd_bytes(rd, CHECK_SIZE);
-    if (!check || crypto_digest(HAL_SHA256, body, (size_t)len + 1, want, NULL) != CF_OK ||
+    return fread(dst, 1, len, f) == len;
+}
+
+/* False at the end or at a torn record. */
+static bool next(FILE *f, struct cf_buf *body, struct journal_record *r)
+{
+    uint8_t head[4], check[CHECK_SIZE], want[32];
+    if (!get(f, head, sizeof head))
+        return false;
+    struct cf_rd rd = cf_rd_of(head, sizeof head);
+    uint32_t len = cf_rd_le32(&rd);
+    if (len > RECORD_MAX || cf_buf_resize(body, (size_t)len + 1, NULL) != CF_OK ||
+        !get(f, body->data, (size_t)len + 1) || !get(f, check, sizeof check) ||
+        crypto_digest(HAL_SHA256, body->data, (size_t)len + 1, want, NULL) != CF_OK ||
         !cf_equal(want, check, CHECK_SIZE))
         return false;
-    *type = body[0];
-    *payload = cf_rd_of(body + 1, len);
+    *r = (struct journal_record){ .type = body->data[0], .payload = body->data + 1, .len = len };
     return true;
 }
 
-/* --- what outlives a backup ----------------------------------------------------------------------
+enum cf_rc journal_read(const char *dir, const char *name,
+                        enum cf_rc (*each)(void *ctx, const struct journal_record *r,
+                                           struct cf_err *e),
+                        void *ctx, uint64_t *kept, struct cf_err *e)
+{
+    char path[PATH_MAX];
+    struct cf_buf body = { 0 };
+    struct journal_record r;
+    *kept = 0;
+    enum cf_rc rc = path_of(dir, name, path, e);
+    if (rc != CF_OK)
+        return rc;
+    FILE *f = fopen(path, "re");
+    if (!f && errno == ENOENT)
+        return CF_FAIL(e, CF_E_ABSENT, "no %s", name);
+    if (!f)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot read %s", path);
+    while (rc == CF_OK && next(f, &body, &r)) {
+        rc = each(ctx, &r, e);
+        *kept += 4 + 1 + r.len + CHECK_SIZE;
+    }
+    fclose(f);
+    cf_buf_clear(&body);
+    return rc;
+}
+
+/* --- writing -------------------------------------------------------------------------------------
  */
 
-static enum cf_rc write_checked(const char *dir, const char *name, const struct cf_buf *content,
-                                struct cf_err *e)
-{
-    char path[PATH_MAX];
-    enum cf_rc rc = path_of(dir, name, path, e);
-    return rc == CF_OK ? cf_file_write(path, 0600, content->data, content->len, e) : rc;
-}
-
-static enum cf_rc read_checked(const char *dir, const char *name, struct cf_buf *file,
-                               struct cf_rd *payload, struct cf_err *e)
-{
-    char path[PATH_MAX];
-    uint8_t type;
-    enum cf_rc rc = path_of(dir, name, path, e);
-    if (rc == CF_OK)
-        rc = cf_file_read(path, 4096, file, e);
-    if (rc != CF_OK)
-        return rc;
-    struct cf_rd rd = cf_rd_of(file->data, file->len);
-    return next_record(&rd, &type, payload) ? CF_OK
-                                            : CF_FAIL(e, CF_E_CORRUPT, "%s is damaged", path);
-}
-
-static enum cf_rc read_last(const char *dir, struct journal_last *last, struct cf_err *e)
-{
-    struct cf_buf file = { 0 };
-    struct cf_rd rd;
-    enum cf_rc rc = read_checked(dir, "backup.last", &file, &rd, NULL);
-    *last = (struct journal_last){ 0 };
-    if (rc == CF_OK) {
-        last->seq = cf_rd_le64(&rd);
-        const uint8_t *mac = cf_rd_bytes(&rd, sizeof last->mac);
-        if (mac)
-            memcpy(last->mac, mac, sizeof last->mac);
-        if (!cf_rd_done(&rd))
-            rc = CF_FAIL(e, CF_E_CORRUPT, "backup.last is damaged");
-    } else if (rc == CF_E_ABSENT) {
-        rc = CF_OK;
-    } else {
-        (void)CF_FAIL(e, rc, "cannot read backup.last");
-    }
-    cf_buf_clear(&file);
-    return rc;
-}
-
-enum cf_rc journal_committed(const char *dir, const struct journal_last *last, struct cf_err *e)
-{
-    uint8_t payload[8 + MANIFEST_MAC_SIZE];
-    struct cf_buf file = { 0 };
-    cf_le64(payload, last->seq);
-    memcpy(payload + 8, last->mac, sizeof last->mac);
-    enum cf_rc rc = put_record(&file, REC_BEGIN, payload, sizeof payload, e);
-    if (rc == CF_OK)
-        rc = write_checked(dir, "backup.last", &file, e);
-    cf_buf_clear(&file);
-    return rc;
-}
-
-/* The manifest of an interrupted backup may be out there: its number is used. It surely is where
- * its MAC was remembered: then the job `done` had reached its end. */
-static void count_interrupted(const struct cf_buf *file, struct journal_last *last,
-                              char done[JOBS_ID_SIZE])
-{
-    struct cf_rd rd = cf_rd_of(file->data, file->len), payload;
-    char id[JOBS_ID_SIZE] = "";
-    uint8_t type;
-    while (next_record(&rd, &type, &payload)) {
-        const void *begun = type == REC_BEGIN ? cf_rd_bytes(&payload, JOBS_ID_SIZE) : NULL;
-        if (begun)
-            snprintf(id, sizeof id, "%.*s", JOBS_ID_SIZE - 1, (const char *)begun);
-        if (type != REC_MANIFEST)
-            continue;
-        uint64_t seq = cf_rd_le64(&payload);
-        const uint8_t *mac = cf_rd_bytes(&payload, sizeof last->mac);
-        if (mac && seq == last->seq && cf_equal(mac, last->mac, sizeof last->mac))
-            memcpy(done, id, sizeof id);
-        if (seq > last->seq)
-            last->seq = seq;
-    }
-}
-
-enum cf_rc journal_recover(const char *dir, struct journal_last *last, char done[JOBS_ID_SIZE],
-                           struct cf_err *e)
-{
-    char path[PATH_MAX];
-    struct cf_buf file = { 0 };
-    enum cf_rc rc = read_last(dir, last, e);
-    uint64_t seq = last->seq;
-    done[0] = 0;
-    if (rc == CF_OK)
-        rc = path_of(dir, "backup.journal", path, e);
-    if (rc != CF_OK)
-        return rc;
-    rc = cf_file_read(path, CF_BUF_MAX, &file, NULL);
-    if (rc == CF_E_ABSENT)
-        return CF_OK;
-    if (rc != CF_OK)
-        return CF_FAIL(e, rc, "cannot read the journal of the last backup");
-    count_interrupted(&file, last, done);
-    if (last->seq != seq)
-        rc = journal_committed(dir, last, e);
-    cf_buf_clear(&file);
-    if (rc == CF_OK && unlink(path) != 0)
-        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot remove %s", path);
-    return rc == CF_OK ? cf_file_sync_dir(path, e) : rc;
-}
-
-/* --- of one backup
- * --------------------------------------------------------------------------------- */
-
-static enum cf_rc write_all(struct journal *j, struct cf_err *e)
+static enum cf_rc write_all(struct journal *j, const struct cf_buf *b, struct cf_err *e)
 {
     size_t done = 0;
-    while (done < j->pending.len) {
-        ssize_t n = write(j->fd, j->pending.data + done, j->pending.len - done);
+    while (done < b->len) {
+        ssize_t n = write(j->fd, b->data + done, b->len - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return CF_FAIL_ERRNO(e, CF_E_IO, "cannot write the backup's journal");
+            return CF_FAIL_ERRNO(e, CF_E_IO, "cannot write %s", j->path);
         done += (size_t)n;
     }
-    if (fdatasync(j->fd) != 0)
-        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot sync the backup's journal");
-    return cf_buf_resize(&j->pending, 0, e);
+    return CF_OK;
 }
 
-enum cf_rc journal_begin(const char *dir, const char *job_id, const struct manifest_envelope *env,
-                         struct journal **out, struct cf_err *e)
+/* Rows so far to the medium. Other rows may come meanwhile. */
+static enum cf_rc sync_rows(struct journal *j, struct cf_err *e)
 {
-    uint8_t payload[JOBS_ID_SIZE + MANIFEST_ENVELOPE_SIZE] = { 0 };
+    struct cf_buf rows;
+    pthread_mutex_lock(&j->order);
+    pthread_mutex_lock(&j->lock);
+    rows = j->pending;
+    j->pending = (struct cf_buf){ 0 };
+    j->unsynced = 0;
+    pthread_mutex_unlock(&j->lock);
+    enum cf_rc rc = j->before && rows.len ? j->before(j->ctx, e) : CF_OK;
+    if (rc == CF_OK)
+        rc = write_all(j, &rows, e);
+    if (rc == CF_OK && fdatasync(j->fd) != 0)
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot sync %s", j->path);
+    pthread_mutex_unlock(&j->order);
+    cf_buf_clear(&rows);
+    return rc;
+}
+
+static void wait_a_while(struct journal *j)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SYNC_MS / 1000;
+    while (!j->stop && j->unsynced < SYNC_ROWS)
+        if (pthread_cond_timedwait(&j->cond, &j->lock, &until) != 0)
+            break;
+}
+
+static void *journal_main(void *arg)
+{
+    struct journal *j = arg;
+    run_step_back();
+    pthread_mutex_lock(&j->lock);
+    while (!j->stop) {
+        struct cf_err err = { 0 };
+        wait_a_while(j);
+        if (j->stop || j->unsynced == 0 || j->err.rc != CF_OK)
+            continue;
+        pthread_mutex_unlock(&j->lock);
+        enum cf_rc rc = sync_rows(j, &err);
+        pthread_mutex_lock(&j->lock);
+        if (rc != CF_OK)
+            j->err = err;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+static enum cf_rc open_file(struct journal *j, const struct journal_file *f, int flags,
+                            struct cf_err *e)
+{
+    enum cf_rc rc = path_of(f->dir, f->name, j->path, e);
+    if (rc != CF_OK)
+        return rc;
+    j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
+    if (j->fd < 0)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot make %s", j->path);
+    return cf_file_sync_dir(j->path, e);
+}
+
+static enum cf_rc open_journal(const struct journal_file *f, const uint64_t *kept,
+                               struct journal **out, struct cf_err *e)
+{
     struct journal *j = calloc(1, sizeof *j);
     if (!j)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    pthread_mutex_init(&j->order, NULL);
     pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->cond, NULL);
     j->fd = -1;
-    enum cf_rc rc = path_of(dir, "backup.journal", j->path, e);
+    j->before = f->before;
+    j->ctx = f->ctx;
+    enum cf_rc rc = open_file(j, f, kept ? 0 : O_TRUNC, e);
+    if (rc == CF_OK && kept && ftruncate(j->fd, (off_t)*kept) != 0) /* what is torn */
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot cut %s", j->path);
     if (rc == CF_OK) {
-        j->fd = open(j->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-        if (j->fd < 0)
-            rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot make %s", j->path);
+        j->started = pthread_create(&j->thread, NULL, journal_main, j) == 0;
+        rc = j->started ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "cannot start the journal's thread");
     }
-    snprintf((char *)payload, JOBS_ID_SIZE, "%s", job_id);
-    memcpy(payload + JOBS_ID_SIZE, env->bytes, sizeof env->bytes);
-    if (rc == CF_OK)
-        rc = put_record(&j->pending, REC_BEGIN, payload, sizeof payload, e);
-    if (rc == CF_OK)
-        rc = write_all(j, e);
-    if (rc == CF_OK)
-        rc = cf_file_sync_dir(j->path, e);
     if (rc != CF_OK) {
         journal_close(j);
         return rc;
@@ -220,102 +215,79 @@ enum cf_rc journal_begin(const char *dir, const char *job_id, const struct manif
     return CF_OK;
 }
 
-enum cf_rc journal_row(struct journal *j, uint32_t stream, uint64_t block,
-                       const uint8_t row[FLOW_ROW_SIZE], struct cf_err *e)
+enum cf_rc journal_create(const struct journal_file *f, struct journal **out, struct cf_err *e)
 {
-    uint8_t payload[12 + FLOW_ROW_SIZE];
-    cf_le32(payload, stream);
-    cf_le64(payload + 4, block);
-    memcpy(payload + 12, row, FLOW_ROW_SIZE);
+    return open_journal(f, NULL, out, e);
+}
+
+enum cf_rc journal_go_on(const struct journal_file *f, uint64_t kept, struct journal **out,
+                         struct cf_err *e)
+{
+    return open_journal(f, &kept, out, e);
+}
+
+enum cf_rc journal_row(struct journal *j, const struct journal_record *r, struct cf_err *e)
+{
+    struct cf_buf record = { 0 };
     pthread_mutex_lock(&j->lock);
-    enum cf_rc rc = put_record(&j->pending, REC_ROW, payload, sizeof payload, e);
+    enum cf_rc rc = j->err.rc;
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = j->err;
+    if (rc == CF_OK)
+        rc = journal_frame(j->before ? &j->pending : &record, r, e);
+    if (rc == CF_OK)
+        rc = write_all(j, &record, e); /* a process that dies leaves it to the system */
+    if (rc == CF_OK && ++j->unsynced >= SYNC_ROWS)
+        pthread_cond_signal(&j->cond);
     pthread_mutex_unlock(&j->lock);
+    cf_buf_clear(&record);
     return rc;
 }
 
 enum cf_rc journal_flush(struct journal *j, struct cf_err *e)
 {
     pthread_mutex_lock(&j->lock);
-    enum cf_rc rc = j->pending.len ? write_all(j, e) : CF_OK;
+    enum cf_rc rc = j->err.rc;
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = j->err;
     pthread_mutex_unlock(&j->lock);
-    return rc;
+    return rc == CF_OK ? sync_rows(j, e) : rc;
 }
 
-enum cf_rc journal_manifest(struct journal *j, const struct journal_last *it,
-                            const struct cf_buf *bytes, struct cf_err *e)
+enum cf_rc journal_put(struct journal *j, const struct journal_record *r, struct cf_err *e)
 {
-    struct cf_buf payload = { 0 };
-    uint8_t number[8];
-    cf_le64(number, it->seq);
-    enum cf_rc rc = cf_buf_put(&payload, number, sizeof number, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(&payload, it->mac, sizeof it->mac, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(&payload, bytes->data, bytes->len, e);
-    pthread_mutex_lock(&j->lock);
-    if (rc == CF_OK)
-        rc = put_record(&j->pending, REC_MANIFEST, payload.data, payload.len, e);
-    if (rc == CF_OK)
-        rc = write_all(j, e);
-    pthread_mutex_unlock(&j->lock);
-    cf_buf_clear(&payload);
-    return rc;
-}
-
-void journal_end(const char *dir)
-{
-    char path[PATH_MAX];
-    if (path_of(dir, "backup.journal", path, NULL) == CF_OK)
-        unlink(path);
+    enum cf_rc rc = journal_row(j, r, e);
+    return rc == CF_OK ? journal_flush(j, e) : rc;
 }
 
 void journal_close(struct journal *j)
 {
     if (!j)
         return;
+    pthread_mutex_lock(&j->lock);
+    j->stop = true;
+    pthread_cond_signal(&j->cond);
+    pthread_mutex_unlock(&j->lock);
+    if (j->started)
+        pthread_join(j->thread, NULL);
     if (j->fd >= 0)
         close(j->fd);
     cf_buf_clear(&j->pending);
+    pthread_cond_destroy(&j->cond);
     pthread_mutex_destroy(&j->lock);
+    pthread_mutex_destroy(&j->order);
     free(j);
 }
 
-/* --- a restore's flip
- * ------------------------------------------------------------------------------ */
-
-enum cf_rc journal_flip_write(const char *dir, const struct journal_flip *f, struct cf_err *e)
-{
-    uint8_t payload[JOBS_ID_SIZE + 8];
-    struct cf_buf file = { 0 };
-    memcpy(payload, f->job_id, JOBS_ID_SIZE);
-    cf_le64(payload + JOBS_ID_SIZE, f->flips);
-    enum cf_rc rc = put_record(&file, REC_BEGIN, payload, sizeof payload, e);
-    if (rc == CF_OK)
-        rc = write_checked(dir, "restore.flip", &file, e);
-    cf_buf_clear(&file);
-    return rc;
-}
-
-enum cf_rc journal_flip_read(const char *dir, struct journal_flip *f, struct cf_err *e)
-{
-    struct cf_buf file = { 0 };
-    struct cf_rd rd;
-    enum cf_rc rc = read_checked(dir, "restore.flip", &file, &rd, e);
-    if (rc == CF_OK) {
-        const uint8_t *id = cf_rd_bytes(&rd, JOBS_ID_SIZE);
-        f->flips = cf_rd_le64(&rd);
-        if (!cf_rd_done(&rd) || !id || id[JOBS_ID_SIZE - 1] != 0)
-            rc = CF_FAIL(e, CF_E_CORRUPT, "restore.flip is damaged");
-        else
-            memcpy(f->job_id, id, JOBS_ID_SIZE);
-    }
-    cf_buf_clear(&file);
-    return rc;
-}
-
-void journal_flip_end(const char *dir)
+void journal_remove(const char *dir, const char *name)
 {
     char path[PATH_MAX];
-    if (path_of(dir, "restore.flip", path, NULL) == CF_OK)
+    if (path_of(dir, name, path, NULL) == CF_OK)
         unlink(path);
+}
+
+bool journal_there(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    return path_of(dir, name, path, NULL) == CF_OK && access(path, F_OK) == 0;
 }

@@ -1,39 +1,143 @@
-/* What a power cut must not take: journals of a backup and of a flip. Private to run. */
+/* What a power cut must not take: journals of a backup, of a restore, of a flip. Private to run. */
 #ifndef RUN_JOURNAL_PRIV_H
 #define RUN_JOURNAL_PRIV_H
 
 #include "run/run.h"
 
-/* --- the journal of one backup: FORMAT.md 6, steps 1, 4 and 8 --------------------------------- */
+/* --- a journal: records behind one another in a file; what is torn at its end is not there -------
+ */
 
 struct journal;
+
+struct journal_file {
+    const char *dir, *name;
+    /* Optional: what rows speak of must be on its medium before they are. Called from the journal's
+     * thread; rows wait for it. */
+    enum cf_rc (*before)(void *ctx, struct cf_err *e);
+    void *ctx;
+};
+
+#define JOURNAL_OUT "backup.journal"
+#define JOURNAL_IN  "restore.journal"
+
+/* A new file in place of an old one; `go_on`: behind the first `kept` bytes of the one there is. */
+CF_CHECK enum cf_rc journal_create(const struct journal_file *f, struct journal **out,
+                                   struct cf_err *e);
+CF_CHECK enum cf_rc journal_go_on(const struct journal_file *f, uint64_t kept, struct journal **out,
+                                  struct cf_err *e);
+
+struct journal_record {
+    uint8_t type;
+    const void *payload;
+    size_t len;
+};
+/* Its bytes as they stand in a file, appended. */
+CF_CHECK enum cf_rc journal_frame(struct cf_buf *out, const struct journal_record *r,
+                                  struct cf_err *e);
+/* On the medium when it returns, and all rows before it. */
+CF_CHECK enum cf_rc journal_put(struct journal *j, const struct journal_record *r,
+                                struct cf_err *e);
+/* A row: in the file at once, on the medium within a second; with a `before`, both soon. Any
+ * thread. A failure to write shows here or at the next journal_put. */
+CF_CHECK enum cf_rc journal_row(struct journal *j, const struct journal_record *r,
+                                struct cf_err *e);
+/* All rows on the medium. */
+CF_CHECK enum cf_rc journal_flush(struct journal *j, struct cf_err *e);
+void journal_close(struct journal *j); /* the file stays; NULL is a no-op */
+void journal_remove(const char *dir, const char *name);
+bool journal_there(const char *dir, const char *name);
+
+/* Gives the records in order; `*kept` is where the last whole one ends. CF_E_ABSENT: no file. */
+CF_CHECK enum cf_rc journal_read(const char *dir, const char *name,
+                                 enum cf_rc (*each)(void *ctx, const struct journal_record *r,
+                                                    struct cf_err *e),
+                                 void *ctx, uint64_t *kept, struct cf_err *e);
+
+/* --- of a backup: FORMAT.md 6, steps 1, 4 and 8 ------------------------------------------------
+ */
 
 /* What is remembered from backup to backup. */
 struct journal_last {
     uint64_t seq;                   /* of the newest manifest that may be out there */
     uint8_t mac[MANIFEST_MAC_SIZE]; /* of the newest one that surely is; zeros: none */
 };
+CF_CHECK enum cf_rc journal_last_read(const char *dir, struct journal_last *last, struct cf_err *e);
+CF_CHECK enum cf_rc journal_last_write(const char *dir, const struct journal_last *last,
+                                       struct cf_err *e);
 
-/* Reads the last state and clears a journal that a crash left: its sequence number counts as used.
- * `done`: the job that it cut behind its commit, or "". */
-CF_CHECK enum cf_rc journal_recover(const char *dir, struct journal_last *last,
-                                    char done[JOBS_ID_SIZE], struct cf_err *e);
-CF_CHECK enum cf_rc journal_begin(const char *dir, const char *job_id,
-                                  const struct manifest_envelope *env, struct journal **out,
-                                  struct cf_err *e);
-/* An acked block; kept in memory until the next flush. Any thread. */
-CF_CHECK enum cf_rc journal_row(struct journal *j, uint32_t stream, uint64_t block,
-                                const uint8_t row[FLOW_ROW_SIZE], struct cf_err *e);
-/* All rows on the medium: before a block list is sent. */
-CF_CHECK enum cf_rc journal_flush(struct journal *j, struct cf_err *e);
-/* The bytes that will be sent, on the medium: before the commit. */
-CF_CHECK enum cf_rc journal_manifest(struct journal *j, const struct journal_last *it,
-                                     const struct cf_buf *bytes, struct cf_err *e);
-/* The manifest is out there. */
-CF_CHECK enum cf_rc journal_committed(const char *dir, const struct journal_last *last,
-                                      struct cf_err *e);
-void journal_close(struct journal *j); /* the file stays; NULL is a no-op */
-void journal_end(const char *dir);     /* removes it: once the job's end is on the medium */
+/* What a journal knows of one stream. */
+struct journal_stream {
+    bool begun, done;
+    char name[MANIFEST_NAME_SIZE];
+    uint64_t size, changes; /* raw ones */
+    uint8_t chunk_log2;
+    struct cf_buf rows;    /* FLOW_ROW_SIZE a block; zeros: not acked */
+    struct cf_buf closing; /* done: what the manifest needs beyond the rows */
+};
+
+/* What an earlier life of the job left. Clear with journal_past_clear. */
+struct journal_past {
+    char job_id[JOBS_ID_SIZE]; /* "": nothing that this firmware understands */
+    struct manifest_envelope env;
+    uint64_t lives; /* so many before this one */
+    char folder[JOBS_FOLDER_SIZE];
+    uint8_t probe_salt[FLOW_SALT_SIZE];
+    bool claimed;
+    uint8_t layout;
+    struct journal_stream *streams;
+    size_t stream_count;
+    struct journal_last it; /* of the manifest */
+    struct cf_buf manifest; /* its bytes, once they were ready */
+    uint64_t kept;          /* bytes of the file */
+};
+CF_CHECK enum cf_rc journal_past_read(const char *dir, struct journal_past *p, struct cf_err *e);
+void journal_past_clear(struct journal_past *p);
+
+struct journal_begin {
+    const char *job_id;
+    const struct manifest_envelope *env;
+};
+CF_CHECK enum cf_rc journal_out_begin(const char *dir, const struct journal_begin *b,
+                                      struct journal **out, struct cf_err *e);
+/* One more life: its number is in the salts, so it is here before any is drawn. */
+CF_CHECK enum cf_rc journal_out_life(struct journal *j, uint64_t number, struct cf_err *e);
+/* Before the folder is asked for, and when it is ours. */
+CF_CHECK enum cf_rc journal_out_folder(struct journal *j, const char *folder,
+                                       const uint8_t salt[FLOW_SALT_SIZE], struct cf_err *e);
+CF_CHECK enum cf_rc journal_out_claimed(struct journal *j, uint8_t layout, struct cf_err *e);
+/* The stream begins, perhaps again: rows of before are void. Takes name, size, changes, chunk_log2.
+ */
+CF_CHECK enum cf_rc journal_out_stream(struct journal *j, uint32_t number,
+                                       const struct journal_stream *s, struct cf_err *e);
+/* An acked block. Any thread. */
+CF_CHECK enum cf_rc journal_out_row(struct journal *j, uint32_t stream, uint64_t block,
+                                    const uint8_t row[FLOW_ROW_SIZE], struct cf_err *e);
+/* All of its blocks are acked and belong together: before its first block list. */
+CF_CHECK enum cf_rc journal_out_done(struct journal *j, uint32_t stream,
+                                     const struct cf_buf *closing, struct cf_err *e);
+/* The bytes that will be sent: before the commit. */
+CF_CHECK enum cf_rc journal_out_manifest(struct journal *j, const struct journal_last *it,
+                                         const struct cf_buf *bytes, struct cf_err *e);
+
+/* --- of a restore ------------------------------------------------------------------------------
+ */
+
+/* Which restore it is; another one's blocks are of no use. */
+struct journal_aim {
+    char job_id[JOBS_ID_SIZE];
+    uint8_t mac[MANIFEST_MAC_SIZE]; /* of the manifest */
+    uint64_t flips;                 /* of the selector: it says which side is the other one */
+};
+CF_CHECK enum cf_rc journal_in_begin(const struct journal_file *f, const struct journal_aim *a,
+                                     struct journal **out, struct cf_err *e);
+/* A block is in the twin; `sum` over its plain bytes (sum_priv.h). Any thread. */
+CF_CHECK enum cf_rc journal_in_row(struct journal *j, uint32_t stream, uint64_t block, uint64_t sum,
+                                   struct cf_err *e);
+/* The rows of a restore with that aim. CF_E_ABSENT: there is none, or with another aim. */
+CF_CHECK enum cf_rc journal_in_read(const char *dir, const struct journal_aim *a,
+                                    void (*each)(void *ctx, uint32_t stream, uint64_t block,
+                                                 uint64_t sum),
+                                    void *ctx, uint64_t *kept, struct cf_err *e);
 
 /* A restore's flip: written before it, so that a restart knows whether it happened. */
 struct journal_flip {

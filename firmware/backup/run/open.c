@@ -1,9 +1,6 @@
 #include "run_priv.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/log.h"
 
 /* The names of the partitions follow the selector, also after a crash right behind a flip. */
 enum cf_rc run_settle(struct run *r, struct cf_err *e)
@@ -17,47 +14,6 @@ enum cf_rc run_settle(struct run *r, struct cf_err *e)
             return cf_err_ctx(e, rc, "partition %s", p->name);
     }
     return CF_OK;
-}
-
-/* A restore that was cut behind its flip is whole: its job must not stay Failed. */
-static enum cf_rc correct_job(struct run *r, struct cf_err *e)
-{
-    struct journal_flip flip = { 0 };
-    struct store_selector sel;
-    struct cf_err err = { 0 };
-    enum cf_rc rc = journal_flip_read(r->o.dir, &flip, &err);
-    if (rc == CF_OK) {
-        store_live_selector(r->o.live, &sel);
-        if (sel.flips >= flip.flips)
-            rc = jobs_correct_interrupted(r->o.jobs, flip.job_id, &err);
-    }
-    if (rc == CF_OK || rc == CF_E_ABSENT || rc == CF_E_CORRUPT) /* none, pruned, or torn */
-        return CF_OK;
-    if (e)
-        *e = err;
-    return rc;
-}
-
-/* Before its flip a restore has changed nothing, after it all: either way it is over. */
-static enum cf_rc end_restore(struct run *r, struct cf_err *e)
-{
-    enum cf_rc rc = correct_job(r, e);
-    if (rc == CF_OK && jobs_restore_mode(r->o.jobs))
-        rc = jobs_set_restore_mode(r->o.jobs, false, e);
-    if (rc == CF_OK)
-        journal_flip_end(r->o.dir);
-    return rc;
-}
-
-/* A backup that was cut behind its commit is whole, but for the manifest's second copy. */
-static enum cf_rc end_backup(struct run *r, struct cf_err *e)
-{
-    char done[JOBS_ID_SIZE];
-    struct cf_err err = { 0 };
-    enum cf_rc rc = journal_recover(r->o.dir, &r->last, done, e);
-    if (rc == CF_OK && done[0] && jobs_correct_interrupted(r->o.jobs, done, &err) != CF_OK)
-        cf_log(CF_LOG_WARN, "run", "job-not-corrected", "job=%s rc=%s", done, cf_rc_name(err.rc));
-    return rc;
 }
 
 static enum cf_rc check_partitions(const struct run_options *o, struct cf_err *e)
@@ -85,9 +41,7 @@ enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err
     atomic_init(&r->closing, false);
     rc = run_settle(r, e);
     if (rc == CF_OK)
-        rc = end_restore(r, e);
-    if (rc == CF_OK)
-        rc = end_backup(r, e);
+        rc = run_take_up(r, e);
     if (rc != CF_OK) {
         run_close(r);
         return cf_err_ctx(e, rc, "opening the backup engine");

@@ -1,4 +1,4 @@
-#include "run_priv.h"
+#include "taken_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,20 +12,24 @@ struct part_in {
     uint32_t stream;
     const uint8_t *rows;
     uint64_t *offsets; /* of each block in its blob */
-    uint64_t first, blocks;
+    uint64_t first;    /* number of the first one that is fetched, in the common count */
+    uint64_t left;     /* blocks that are fetched */
+    uint64_t blocks;
+    struct taken taken;
 };
 
 struct raw_in {
     struct backup_in *b;
     struct part_in *parts;
     size_t count;
-    uint64_t *sample; /* the blocks that are looked at; NULL: all */
+    uint64_t *sample;        /* the blocks that are looked at; NULL: all */
+    struct journal *journal; /* NULL: nothing is kept */
 };
 
 static struct part_in *part_of(const struct raw_in *in, uint64_t number)
 {
     size_t i = 0;
-    while (number >= in->parts[i].first + in->parts[i].blocks)
+    while (number >= in->parts[i].first + in->parts[i].left)
         i++;
     return &in->parts[i];
 }
@@ -33,9 +37,11 @@ static struct part_in *part_of(const struct raw_in *in, uint64_t number)
 static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t len,
                             struct cf_err *e)
 {
-    struct part_in *p = ctx;
+    struct slot *s = ctx;
+    struct part_in *p = s->part;
     if (!p->twin)
         return CF_OK;
+    s->sum += taken_sum(place, data, len);
     pthread_mutex_lock(&p->lock);
     enum cf_rc rc = hal_partition_write(p->twin, place, data, len, e);
     pthread_mutex_unlock(&p->lock);
@@ -44,9 +50,11 @@ static enum cf_rc put_chunk(void *ctx, uint64_t place, const void *data, size_t 
 
 static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t value, struct cf_err *e)
 {
-    struct part_in *p = ctx;
+    struct slot *s = ctx;
+    struct part_in *p = s->part;
     if (!p->twin)
         return CF_OK;
+    s->sum += taken_fill(place, len, value);
     pthread_mutex_lock(&p->lock);
     enum cf_rc rc = hal_partition_fill(p->twin, place, len, value, e);
     pthread_mutex_unlock(&p->lock);
@@ -83,13 +91,17 @@ static enum cf_rc begin_block(void *ctx, struct slot *s, struct cf_err *e)
     struct block_place at;
     char blob[BLOB_NAME_MAX + 1];
     uint64_t i = number - p->first;
+    if (p->taken.todo)
+        i = p->taken.todo[i];
     manifest_table_block(&in->b->m, p->stream, p->rows, i, &s->block, &s->receipt);
     place_of(in, p, i, &at);
     s->blob_bytes = at.blob_bytes;
+    s->part = p;
+    s->sum = 0;
     struct seal_expect x = { .run = &in->b->seal,
                              .block = &s->block,
                              .receipt = &s->receipt,
-                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = p },
+                             .to = { .put = put_chunk, .fill = fill_chunk, .ctx = s },
                              .digest = proof_digest(in->b->proof, p->stream, i) };
     struct blob_range range = { .name = blob, .first = at.offset, .count = s->receipt.wire };
     job_blob(in->b->j, at.name, blob);
@@ -107,6 +119,8 @@ static enum cf_rc end_block(void *ctx, struct slot *s, struct cf_err *e)
         rc = CF_FAIL(e, CF_E_CORRUPT, "a blob of stream %u has a wrong length", s->block.stream);
     if (rc == CF_OK)
         proof_taken(in->b->proof, s->block.stream, s->block.number);
+    if (rc == CF_OK && in->journal)
+        rc = journal_in_row(in->journal, s->block.stream, s->block.number, s->sum, e);
     atomic_fetch_add(&in->b->j->wire_bytes, s->receipt.wire);
     job_advance(in->b->j, s->receipt.covered);
     return rc;
@@ -149,13 +163,11 @@ static enum cf_rc open_twin(struct part_in *p, const struct store_selector *sel,
     if (rc == CF_OK && p->twin->size != bytes)
         rc = CF_FAIL(e, CF_E_STATE, "partition %s has %llu bytes here and %llu in the backup",
                      rp->name, (unsigned long long)p->twin->size, (unsigned long long)bytes);
-    if (rc == CF_OK && p->twin->erase_unit)
-        rc = hal_partition_erase(p->twin, 0, p->twin->size, e);
     return rc;
 }
 
 static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_selector *sel,
-                            uint64_t *blocks, struct cf_err *e)
+                            struct cf_err *e)
 {
     struct part_in *p = &in->parts[i];
     p->stream = (uint32_t)(2 + i);
@@ -166,11 +178,57 @@ static enum cf_rc open_part(struct raw_in *in, size_t i, const struct store_sele
                        "the backup holds partition %s, which this appliance does not have",
                        s->name);
     p->rows = in->b->meta.data + s->table_offset;
-    p->first = *blocks;
-    p->blocks = s->blocks;
-    *blocks += s->blocks;
+    p->blocks = p->left = s->blocks;
     enum cf_rc rc = sel ? open_twin(p, sel, s->plain, e) : CF_OK;
+    if (rc == CF_OK && sel)
+        rc = taken_init(&p->taken, p->blocks, e);
     return rc == CF_OK ? find_offsets(in, p, e) : rc;
+}
+
+static void note_taken(void *ctx, uint32_t stream, uint64_t block, uint64_t sum)
+{
+    struct raw_in *in = ctx;
+    if (stream >= 2 && stream - 2 < in->count)
+        taken_note(&in->parts[stream - 2].taken, block, sum);
+}
+
+/* What rows speak of is on its medium before they are. */
+static enum cf_rc sync_twins(void *ctx, struct cf_err *e)
+{
+    struct raw_in *in = ctx;
+    enum cf_rc rc = CF_OK;
+    for (size_t i = 0; rc == CF_OK && i < in->count; i++) {
+        pthread_mutex_lock(&in->parts[i].lock);
+        rc = hal_partition_sync(in->parts[i].twin, e);
+        pthread_mutex_unlock(&in->parts[i].lock);
+    }
+    return rc;
+}
+
+/* Leaves out what an earlier life of this restore has brought already. */
+static enum cf_rc take_up(struct raw_in *in, struct cf_err *e)
+{
+    struct journal_file f = { .before = sync_twins, .ctx = in };
+    enum cf_rc rc = taken_read(in->b, note_taken, &f, &in->journal, e);
+    for (size_t i = 0; rc == CF_OK && i < in->count; i++) {
+        struct part_in *p = &in->parts[i];
+        struct taken_view v = {
+            .j = in->b->j, .m = &in->b->m, .stream = p->stream, .rows = p->rows, .twin = p->twin
+        };
+        rc = taken_settle(&p->taken, &v, e);
+        p->left = p->taken.left;
+    }
+    return rc;
+}
+
+static uint64_t count_blocks(struct raw_in *in)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        in->parts[i].first = n;
+        n += in->parts[i].left;
+    }
+    return n;
 }
 
 static enum cf_rc transfer(struct raw_in *in, uint64_t blocks, uint8_t log2, struct cf_err *e)
@@ -232,7 +290,10 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
     if (sel && in.count) /* the other sides are overwritten: what they were is gone */
         rc = kept_drop(b->j->r->o.dir, e);
     for (size_t i = 0; rc == CF_OK && i < in.count; i++)
-        rc = open_part(&in, i, sel, &blocks, e);
+        rc = open_part(&in, i, sel, e);
+    if (rc == CF_OK && sel)
+        rc = take_up(&in, e);
+    blocks = count_blocks(&in);
     if (rc == CF_OK)
         rc = choose(&in, &blocks, e);
     if (rc == CF_OK && blocks)
@@ -242,12 +303,14 @@ enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *
         unsigned index = in.parts[i].partition->index;
         side[index] = (uint8_t)!sel->side[index];
     }
+    journal_close(in.journal); /* it syncs the twins */
     if (rc != CF_OK)
         give_back_room(&in, e);
     for (size_t i = 0; i < in.count; i++) {
         hal_partition_close(in.parts[i].twin);
         pthread_mutex_destroy(&in.parts[i].lock);
         free(in.parts[i].offsets);
+        taken_clear(&in.parts[i].taken);
     }
     free(in.parts);
     free(in.sample);

@@ -146,17 +146,44 @@ static enum cf_rc send_stream(struct backup *b, struct source_records *src, uint
     return rc;
 }
 
+static enum cf_rc begin_streams(struct backup *b, struct cf_err *e)
+{
+    struct journal_stream s = { .chunk_log2 = run_chunk_log2(&b->j->r->o) };
+    enum cf_rc rc = CF_OK;
+    for (uint32_t i = 0; rc == CF_OK && i < 2; i++)
+        rc = journal_out_stream(b->journal, i, &s, e);
+    return rc;
+}
+
+static enum cf_rc commit_both(struct backup *b, struct cf_err *e)
+{
+    enum cf_rc rc = backup_commit_stream(b, 0, e);
+    return rc == CF_OK ? backup_commit_stream(b, 1, e) : rc;
+}
+
+/* An earlier life sent all of both and noted what its moment of the store had. */
+static enum cf_rc commit_kept(struct backup *b, struct cf_err *e)
+{
+    backup_count(b, 0);
+    backup_count(b, 1);
+    return commit_both(b, e);
+}
+
 enum cf_rc backup_records(struct backup *b, struct cf_err *e)
 {
     struct source_records *src = NULL;
+    if (b->streams[0].whole)
+        return commit_kept(b, e);
     b->snapshot_s = (uint64_t)(hal_clock_unix_ms(b->j->r->o.clock) / 1000);
-    enum cf_rc rc = source_records_open(b->j->r->o.keystore, &src, e);
+    enum cf_rc rc = begin_streams(b, e);
+    if (rc == CF_OK)
+        rc = source_records_open(b->j->r->o.keystore, &src, e);
     for (uint32_t stream = 0; rc == CF_OK && stream < 2; stream++)
         rc = send_stream(b, src, stream, e);
     if (rc == CF_OK)
         source_records_counts(src, &b->counts);
     source_records_close(src); /* before the block lists: a snapshot holds the store's log */
-    for (uint32_t stream = 0; rc == CF_OK && stream < 2; stream++)
-        rc = backup_commit_stream(b, stream, e);
-    return rc;
+    if (rc == CF_OK)
+        rc = records_close(b, e);
+    return rc == CF_OK ? commit_both(b, e) : rc;
 }

@@ -1,4 +1,4 @@
-#include "run_priv.h"
+#include "taken_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +107,8 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
     memcpy(side, sel.side, sizeof side);
     job_phase(j, "preparing");
     enum cf_rc rc = open_and_judge(j, &b, e);
+    if (rc == CF_OK)
+        rc = taken_begin(&b, e);
     if (rc == CF_OK)
         rc = backup_in_meta(&b, e);
     if (rc == CF_OK)

@@ -11,7 +11,10 @@
 #include "kept_priv.h"
 #include "proof_priv.h"
 #include "pace_priv.h"
+#include "patience_priv.h"
+#include "request_priv.h"
 #include "source/source.h"
+#include "team_priv.h"
 
 #define RUN_CONNECTIONS 16
 #define RUN_ATTEMPTS    12
@@ -50,7 +53,7 @@ struct job {
     uint8_t accepted[32];
     struct jobs_choices choices; /* with the appliance's settings in place of zeroes */
     struct pace pace;
-    bool has_place;
+    bool taken_up; /* an earlier life of the appliance began it */
     struct blob_store *store;
     struct blob_report report;
     struct blob_lane *lane;
@@ -90,9 +93,22 @@ CF_CHECK enum cf_rc prerestore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc verify_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prune_main(struct job *j, struct cf_err *e);
 
+/* What a stop of the appliance does not end. */
+static inline bool job_goes_on(enum jobs_kind k)
+{
+    return k == JOBS_BACKUP || k == JOBS_RESTORE;
+}
+/* Judges a request. */
+CF_CHECK enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
+                            struct job **out, struct cf_err *e);
 /* Makes the record and starts the thread; takes `j` in any case. */
-CF_CHECK enum cf_rc job_launch(struct job *j, const char *who, struct jobs_record *out,
+CF_CHECK enum cf_rc job_launch(struct job *j, const struct run_request *q, struct jobs_record *out,
                                struct cf_err *e);
+/* The same for a record that an earlier life of the appliance left running. */
+CF_CHECK enum cf_rc job_take_up(struct job *j, const struct jobs_record *rec, struct cf_err *e);
+/* Goes on with the job that is found running, or settles it. */
+CF_CHECK enum cf_rc run_take_up(struct run *r, struct cf_err *e);
+
 void job_free(struct job *j);
 bool job_canceled(struct job *j);
 /* What comes now cannot be taken back. CF_E_CANCEL: it was asked for before. */
@@ -112,32 +128,20 @@ void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]);
 
-/* --- patience: may an attempt be repeated? Any thread ------------------------------------------
- */
-
-/* `reached`: an earlier life of this job had reached its far side. */
-void patience_begin(struct job *j, bool reached);
-void patience_heard(struct job *j); /* an operation succeeded */
-/* After `tried` attempts at one thing: before the first success of the job their number decides,
- * behind it how long nothing at all has succeeded. False: `err` says so too. */
-bool patience_left(struct job *j, unsigned tried, struct cf_err *err);
-/* After a call of the token: one that was taken out may be put back. True: a pause has passed, `*e`
- * is empty again, repeat the call. `*until_ms` is 0 at the first call, and kept between. */
-bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf_err *e);
-
 /* The error as the status shows it: code and text. What must not be told after the domain check is
  * one sentence; `place` (the true text) goes to the audit log. */
 void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_CODE_SIZE],
                char text[JOBS_TEXT_SIZE]);
 
-/* --- backup
- * --------------------------------------------------------------------------------------- */
+/* --- backup --- */
 
 /* One stream on its way out: what becomes its part of the manifest and of `meta`. */
 struct stream_out {
     struct cf_buf rows; /* FLOW_ROW_SIZE a block; under the engine's lock */
     struct chunk_index index;
     uint64_t plain, wire, blocks, records, changes;
+    uint64_t size;     /* raw ones, of an earlier life */
+    bool begun, whole; /* by an earlier life; whole: nothing is left to send */
 };
 
 struct backup {
@@ -152,7 +156,26 @@ struct backup {
     struct source_counts counts;
     uint64_t snapshot_s;
     struct manifest m;
+    struct cf_buf ready; /* an earlier life had the manifest's bytes, and all before it out there */
+    struct journal_last ready_as;
 };
+
+/* What the storage said of a stream of an earlier life. */
+struct stream_past {
+    bool committed; /* a blob of it is there, for ever */
+    bool foreign;   /* and holds what this job did not send */
+};
+
+/* Takes up what an earlier life left. *usable false: begin anew, under another folder's name if one
+ * was claimed; what `b` has is then to be cleared. */
+CF_CHECK enum cf_rc backup_take_up(struct backup *b, bool *usable, struct cf_err *e);
+/* The salts of one life of the job: its number is in them. */
+CF_CHECK enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e);
+/* Counts the rows that an earlier life left in a stream. */
+void backup_count(struct backup *b, size_t stream);
+/* records_closing.c: to the journal before the first block list of the two, and back. */
+CF_CHECK enum cf_rc records_close(struct backup *b, struct cf_err *e);
+CF_CHECK enum cf_rc records_reopen(struct backup *b, const struct journal_past *p);
 
 /* The row of an acked block: kept, journaled, counted. Any transfer thread. */
 CF_CHECK enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e);
@@ -168,8 +191,7 @@ CF_CHECK enum cf_rc backup_finish(struct backup *b, struct cf_err *e);
 /* A blob_pull_fn over a slot's seal_writer. */
 CF_CHECK enum cf_rc backup_pull(void *slot, void *buf, size_t cap, size_t *len, struct cf_err *e);
 
-/* --- restore
- * --------------------------------------------------------------------------------------- */
+/* --- restore --- */
 
 /* An opened backup. Zero-initialise; clear with backup_in_clear. */
 struct backup_in {
@@ -201,18 +223,6 @@ void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *
  * caller's to free, also after a failure. */
 CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
                                   struct keystore_record **out, struct cf_err *e);
-
-/* Items 0 .. items-1, each once, by a few threads and the caller; waits for all. The first failure
- * is returned, and nothing is begun after it. */
-struct team;
-struct team_work {
-    enum cf_rc (*each)(void *ctx, size_t item, struct cf_err *e);
-    void *ctx;
-    size_t items;
-};
-CF_CHECK enum cf_rc team_new(struct team **out, struct cf_err *e);
-void team_free(struct team *t); /* NULL is a no-op */
-CF_CHECK enum cf_rc team_run(struct team *t, const struct team_work *w, struct cf_err *e);
 
 /* How old the backup is among this appliance's, as a remark of the job. */
 void backup_in_note_age(struct job *j, const struct manifest *m);

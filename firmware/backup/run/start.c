@@ -68,8 +68,8 @@ static enum blob_need need_of(enum jobs_kind kind, const struct run_request *q)
     }
 }
 
-static enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
-                          struct job **out, struct cf_err *e)
+enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
+                   struct job **out, struct cf_err *e)
 {
     bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE ||
                  kind == JOBS_VERIFY;
@@ -120,7 +120,7 @@ static enum cf_rc start(struct run *r, enum jobs_kind kind, const struct run_req
         job_free(j);
         return rc;
     }
-    return job_launch(j, q->who, out, e);
+    return job_launch(j, q, out, e);
 }
 
 enum cf_rc run_backup_start(struct run *r, const struct run_request *q, struct jobs_record *out,
@@ -179,5 +179,5 @@ enum cf_rc run_undo_start(struct run *r, const struct run_request *q, struct job
     if (rc != CF_OK)
         return rc;
     snprintf(j->folder, sizeof j->folder, "%s", u.folder);
-    return job_launch(j, q->who, out, e);
+    return job_launch(j, &own, out, e);
 }

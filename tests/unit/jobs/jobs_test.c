@@ -130,11 +130,32 @@ static void a_record_lasts_over_a_restart(void **state)
     assert_int_equal(jobs_backups(f->j).count, 1);
 }
 
-static void a_job_found_running_has_failed(void **state)
+static void a_backup_or_restore_found_running_goes_on_under_its_id(void **state)
+{
+    static const enum jobs_kind kinds[] = { JOBS_BACKUP, JOBS_RESTORE };
+    struct fixture *f = *state;
+    struct cf_err err;
+    for (size_t i = 0; i < 2; i++) {
+        struct jobs_record r = start(f, kinds[i]), again, other = { .kind = JOBS_VERIFY };
+        restart(f);
+        EXPECT_OK(jobs_running(f->j, &again, &err));
+        assert_string_equal(again.id, r.id);
+        assert_int_equal(again.state, JOBS_IN_PROGRESS);
+        EXPECT_RC(CF_E_STATE, jobs_start(f->j, &other, &other, &err)); /* never two */
+        EXPECT_OK(jobs_interrupt(f->j, &again, "no luck", &err));
+        EXPECT_OK(jobs_get(f->j, r.id, &again, &err));
+        assert_int_equal(again.state, JOBS_FAILED);
+        assert_string_equal(again.error_code, "Interrupted");
+        assert_non_null(strstr(again.error, "no luck"));
+        EXPECT_RC(CF_E_ABSENT, jobs_running(f->j, &again, &err));
+    }
+}
+
+static void any_other_job_found_running_has_failed(void **state)
 {
     struct fixture *f = *state;
     struct cf_err err;
-    struct jobs_record r = start(f, JOBS_RESTORE), again;
+    struct jobs_record r = start(f, JOBS_SELECTIVE), again;
     EXPECT_OK(jobs_set_restore_mode(f->j, true, &err));
     hal_sim_clock_step(f->clock, 3000);
     restart(f);
@@ -500,7 +521,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_state_table_has_one_beginning_and_three_ends),
         TEST(a_record_lasts_over_a_restart),
-        TEST(a_job_found_running_has_failed),
+        TEST(a_backup_or_restore_found_running_goes_on_under_its_id),
+        TEST(any_other_job_found_running_has_failed),
         TEST(one_runs_at_a_time),
         TEST(an_ended_job_stays_as_it_is),
         TEST(an_unknown_id_is_not_found),

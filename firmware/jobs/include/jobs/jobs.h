@@ -42,6 +42,13 @@ enum jobs_kind {
 };
 #define JOBS_KIND_MAX JOBS_RETENTION
 
+/* One that was running when the appliance stopped may go on, or may have reached its end: not for
+ * jobs to judge. */
+static inline bool jobs_outlives_a_stop(enum jobs_kind k)
+{
+    return k == JOBS_BACKUP || k == JOBS_RESTORE || k == JOBS_UNDO;
+}
+
 /* What an operator chose for one job. Zeroes: as the appliance is configured. */
 struct jobs_choices {
     uint64_t limit_rate;     /* bytes a second over all connections to storage together; 0: no limit
@@ -86,8 +93,9 @@ struct jobs_record {
     uint64_t elapsed_ms;
 };
 
-/* Reads the records; each one found running becomes Failed with code "Interrupted". Both devices
- * and the store are borrowed. */
+/* Reads the records. One found running whose kind outlives a stop stays so: whoever runs it takes
+ * it up or ends it. Any other becomes Failed with code "Interrupted". Both devices and the store
+ * are borrowed. */
 CF_CHECK enum cf_rc jobs_open(struct store *appliance, struct hal_clock *clock,
                               struct hal_entropy *entropy, struct jobs **out, struct cf_err *e);
 void jobs_close(struct jobs *j); /* NULL is a no-op */
@@ -117,10 +125,13 @@ CF_CHECK enum cf_rc jobs_note(struct jobs *j, const char *id, const char *folder
 CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *end,
                                 struct cf_err *e);
 
-/* A job that jobs_open found interrupted had reached its end all the same (a restore whose flip had
- * happened, a backup whose manifest was taken): it becomes Succeeded. CF_OK and no change for any
- * other. */
-CF_CHECK enum cf_rc jobs_correct_interrupted(struct jobs *j, const char *id, struct cf_err *e);
+/* The running job, also one that an earlier life of this appliance began. CF_E_ABSENT: none. */
+CF_CHECK enum cf_rc jobs_running(struct jobs *j, struct jobs_record *out, struct cf_err *e);
+
+/* Ends a job that cannot go on, as jobs_open does: Failed, code "Interrupted". `why` may be NULL.
+ */
+CF_CHECK enum cf_rc jobs_interrupt(struct jobs *j, const struct jobs_record *r, const char *why,
+                                   struct cf_err *e);
 
 /* CF_E_ABSENT "NotFound", text "The given jobId is not found". */
 CF_CHECK enum cf_rc jobs_get(struct jobs *j, const char *id, struct jobs_record *out,

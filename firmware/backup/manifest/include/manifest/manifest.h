@@ -38,6 +38,13 @@ CF_CHECK enum cf_rc manifest_envelope_make(const struct manifest_domain *d,
                                            struct manifest_envelope *out, struct cf_secret **dk,
                                            struct cf_err *e);
 
+/* One that was made before, with its data key; `bytes` is checked as a reader would. CF_E_AUTH,
+ * CF_E_DENIED, CF_E_CORRUPT: not ours, or of a generation that the keyring lacks. */
+CF_CHECK enum cf_rc manifest_envelope_reopen(const struct manifest_domain *d,
+                                             const uint8_t bytes[MANIFEST_ENVELOPE_SIZE],
+                                             struct manifest_envelope *out, struct cf_secret **dk,
+                                             struct cf_err *e);
+
 /* Judges the first 96 bytes of a manifest of `size` bytes: newer format, other domain, "needs
  * generation g". One token call. */
 CF_CHECK enum cf_rc manifest_head_check(const struct manifest_domain *d,

@@ -94,12 +94,13 @@ struct run_request {
     const struct run_prune *prune; /* prunings */
 };
 
-/* Settles partitions to what the selector says, ends what a crash left behind: a job that was
- * running is Failed already (jobs_open); its folder has no manifest and never reads as whole. A
- * restore that had flipped is completed and its job corrected. Ends restore mode. */
+/* Settles partitions to what the selector says, and takes up the backup or restore that was running
+ * when the appliance stopped, under its id; restore mode stays on meanwhile. One that had reached
+ * its commit is Succeeded; one that cannot go on is Failed, code "Interrupted". */
 CF_CHECK enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err *e);
 
-/* Cancels a running job, waits for it, frees. NULL is a no-op. */
+/* Stops: a backup or restore stays InProgress and goes on at the next start; any other job is
+ * canceled. Waits for it, frees. NULL is a no-op. */
 void run_close(struct run *r);
 
 /* Each judges the request, makes the job's record and goes on in its own threads.

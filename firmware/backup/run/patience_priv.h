@@ -1,0 +1,19 @@
+/* May an attempt be repeated? Private to run. Threads: any. */
+#ifndef RUN_PATIENCE_PRIV_H
+#define RUN_PATIENCE_PRIV_H
+
+#include "run/run.h"
+
+struct job;
+
+/* `reached`: an earlier life of this job had reached its far side. */
+void patience_begin(struct job *j, bool reached);
+void patience_heard(struct job *j); /* an operation succeeded */
+/* After `tried` attempts at one thing: before the first success of the job their number decides,
+ * behind it how long nothing at all has succeeded. False: `err` says so too. */
+bool patience_left(struct job *j, unsigned tried, struct cf_err *err);
+/* After a call of the token: one that was taken out may be put back. True: a pause has passed, `*e`
+ * is empty again, repeat the call. `*until_ms` is 0 at the first call, and kept between. */
+bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf_err *e);
+
+#endif
