@@ -141,11 +141,11 @@ int main(int argc, char **argv)
     run_bench_backup(&b, &r);
     report("backup", mib, now_s() - wall, cpu_s() - cpu, &r);
     memcpy(folder, r.folder, sizeof folder);
-    if (argc < 7 && r.state == JOBS_SUCCEEDED) {
-        wall = now_s();
+    for (int i = 0; argc < 7 && i < 3 && r.state == JOBS_SUCCEEDED; i++) {
+        wall = now_s(); /* into fresh pages of memory, which is most of the cost, and then not */
         cpu = cpu_s();
         run_bench_restore(&b, folder, &r);
-        report("restore", mib, now_s() - wall, cpu_s() - cpu, &r);
+        report(i == 0 ? "restore" : "again", mib, now_s() - wall, cpu_s() - cpu, &r);
     }
     run_bench_close(&b);
     return r.state == JOBS_SUCCEEDED ? 0 : 1;
