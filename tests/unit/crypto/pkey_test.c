@@ -88,6 +88,14 @@ static void public_keys_go_to_spki_and_back(void **state)
         assert_int_equal(again.curve, ec_names[i].curve);
         assert_memory_equal(again.x, x.data, x.len);
         assert_memory_equal(again.y, y.data, y.len);
+        for (size_t at = spki.len - x.len - y.len - 1; at < spki.len; at++) { /* off its curve */
+            spki.data[at] ^= 1;
+            EXPECT_RC(CF_E_INPUT,
+                      crypto_pub_from_spki(crypto_bytes_of(spki.data, spki.len), &again, &err));
+            spki.data[at] ^= 1;
+        }
+        EXPECT_RC(CF_E_INPUT,
+                  crypto_pub_from_spki(crypto_bytes_of(spki.data, spki.len - 1), &again, &err));
         cf_buf_clear(&spki);
         y.data[y.len - 1] ^= 1;
         EXPECT_RC(CF_E_INPUT,
