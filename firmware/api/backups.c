@@ -4,8 +4,8 @@
 #include "handlers_priv.h"
 
 /* "https://acct.blob.../cont/" and "?sv=..." as people paste them (2.4, input tolerance). */
-static enum cf_rc read_storage(const struct json *v, struct cf_buf *uri, struct api_job_order *o,
-                               struct cf_err *e)
+enum cf_rc api_read_storage(const struct json *v, struct cf_buf *uri, struct api_job_order *o,
+                            struct cf_err *e)
 {
     const char *text = NULL;
     enum cf_rc rc = json_opt_text(v, "storageResourceUri", &text, e);
@@ -102,7 +102,7 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
     if (rc == CF_OK && o->kind == JOBS_VERIFY)
         rc = read_verify(body, storage, o, e);
     if (rc == CF_OK && storage)
-        rc = read_storage(storage, uri, o, e);
+        rc = api_read_storage(storage, uri, o, e);
     if (rc == CF_OK && o->folder && !*o->folder)
         o->folder = NULL;
     if (rc == CF_OK && o->folder)

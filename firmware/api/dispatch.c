@@ -117,6 +117,9 @@ static enum cf_rc authorise(struct api *a, struct api_request *rq, struct cf_err
         return CF_OK;
     if (r->flags & API_BY_KIND)
         return authorise_by_kind(a, rq, e);
+    if ((r->flags & API_OR_RESTORE) &&
+        g->require(g->ctx, &rq->who, ACCESS_RESTORE_START, &rq->scope, NULL) == CF_OK)
+        return CF_OK;
     return g->require(g->ctx, &rq->who, r->action, &rq->scope, e);
 }
 

@@ -47,6 +47,12 @@ CF_CHECK enum cf_rc api_read_keep(const struct json *body, struct api_keep *out,
 CF_CHECK enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out,
                                      struct cf_err *e);
 
+/* listing.c */
+api_handler api_post_backups;
+/* Members of a place; `uri` holds its bytes. */
+CF_CHECK enum cf_rc api_read_storage(const struct json *v, struct cf_buf *uri,
+                                     struct api_job_order *o, struct cf_err *e);
+
 /* receipts.c */
 struct jobs_verified;
 api_handler api_get_receipt, api_get_verified;

@@ -25,6 +25,7 @@ enum api_flag {
     API_RECORD = 32,    /* every outcome goes to the audit log */
     API_LOCAL = 64,     /* only on the local socket, and only there */
     API_BY_KIND = 128,  /* the row's right is that of backups; a restore's {job} asks for its own */
+    API_OR_RESTORE = 256, /* the row's right is that of backups; that of restores will do as well */
 };
 
 #define API_ANY_STATE (API_FACTORY | API_PROVISIONED | API_RECOVERING | API_ACTIVE | API_RESTORING)

@@ -272,6 +272,7 @@ void app_services(struct appliance *a)
         .start = start,
         .undo = undo,
         .pruned = pruned,
+        .backups = app_list_backups,
         .freshness = app_freshness,
         .domain_download = download,
         .domain_transfer_key = transfer_key,

@@ -151,6 +151,11 @@ CF_CHECK enum cf_rc app_open_active(struct appliance *a, struct cf_err *e);
 /* Fills a->services. */
 void app_services(struct appliance *a);
 
+/* api_services.backups (listing.c). */
+CF_CHECK enum cf_rc app_list_backups(void *ctx, const struct api_job_order *o,
+                                     struct api_listing *l, api_backup_fn *each, void *each_ctx,
+                                     struct cf_err *e);
+
 /* --- storage.c
  * ------------------------------------------------------------------------------------------ */
 

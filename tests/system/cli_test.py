@@ -120,7 +120,7 @@ class Json(bench.Case):
         self.assertRegex(job, "^[0-9a-f]{32}$")
         status = bench.wait_until(lambda: self.finished(job), 30, "the backup")
         self.assertEqual("Succeeded", status["status"])
-        self.assertIn(job, self.hsm.cli("backup", "list").stdout)
+        self.assertIn(job, self.hsm.cli("job", "list").stdout)
 
     def finished(self, job):
         status = self.json("backup", "status", "--job-id", job)
@@ -213,7 +213,7 @@ class Jobs(bench.Case):
         self.hsm.cli("job", "wait", job, code=7)
 
     def running(self):
-        listed = json.loads(self.hsm.cli("backup", "list", "--json").stdout)["value"]
+        listed = json.loads(self.hsm.cli("job", "list", "--json").stdout)["value"]
         return next((job["jobId"] for job in listed if job["status"] == "InProgress"), None)
 
     def test_wrong_choices_are_refused(self):

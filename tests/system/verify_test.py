@@ -70,7 +70,7 @@ class Verify(bench.Case):
         self.hsm.cli("job", "receipt", job, "--receipt", str(again))
         self.assertEqual(receipt.read_bytes(), again.read_bytes())
         newest = self.hsm.rest.get("/coffer/verified")["newest"]
-        self.assertEqual((self.name, True), (newest["folder"], newest["whole"]))
+        self.assertTrue(newest["whole"] and newest["createdTime"] >= 0 and newest["folder"].startswith("mhsm-hsm1-"), newest)
 
     def test_a_copy_that_changed_since_is_found_by_the_receipt(self):
         receipt, copy = self.receipt(), self.copy()
@@ -124,6 +124,42 @@ class Verify(bench.Case):
             answer = self.hsm.rest.call("POST", "/coffer/verify", {"sasTokenParameters": self.hsm.dir_storage,
                                                                    "folderToRestore": self.name, **body})
             self.assertEqual(400, answer.status, body)
+
+    def test_a_list_tells_whole_backups_from_others(self):
+        place = self.hsm.blobs / "list"
+        place.mkdir()
+        storage = {"storageResourceUri": f"dir:{place}"}
+        names = [self.hsm.backup(storage) for _ in range(3)]
+        (place / names[0] / "manifest").unlink()
+        verified = self.hsm.wait(self.hsm.start("POST", "/coffer/verify",
+                                                {"sasTokenParameters": storage, "folderToRestore": names[1]}))
+        self.assertEqual("Succeeded", verified["status"])
+        words = ("backup", "list", "--storage-resource-uri", f"dir:{place}")
+        rows = [line.split() for line in self.hsm.cli(*words).stdout.splitlines()]
+        self.assertEqual(["FOLDER", "STATE", "MADE", "AGE", "BYTES", "HSM", "SEQ", "VERIFIED"], rows[0])
+        self.assertEqual(list(zip(reversed(names), ("whole", "whole", "unfinished"))), [tuple(row[:2]) for row in rows[1:]])
+        listed = {row["folder"]: row for row in json.loads(self.hsm.cli(*words, "--json").stdout)["value"]}
+        self.assertEqual(verified["endTime"], listed[names[1]]["verifiedTime"])
+        self.assertIsNone(listed[names[2]]["verifiedTime"])
+        self.assertEqual(("hsm1", True, True), tuple(listed[names[2]][k] for k in ("hsm", "proven", "complete")))
+        first = self.hsm.cli(*words, "--limit", "1")
+        self.assert_says(first.stderr, "1 of 3 folders", names[2])
+        self.assert_says(self.hsm.cli(*words, "--limit", "1", "--after", names[2]).stdout, names[1])
+        self.hsm.cli(*words, "--limit", "0", code=1)
+        self.hsm.cli("backup", "list", code=2)
+        for principal, code in (("backup-user", 0), ("crypto-user", 3), ("auditor", 3), ("nobody", 3)):
+            self.hsm.cli(*words, "--as", principal, code=code)
+
+    def test_a_list_over_http_needs_the_right_to_list(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        folder = self.hsm.backup(server.storage())
+        answer = self.hsm.rest.call("POST", "/coffer/backups", server.storage("rl"))
+        self.assertEqual([(folder, "whole")], [(row["folder"], row["state"]) for row in answer.json["value"]])
+        answer = self.hsm.rest.call("POST", "/coffer/backups", server.storage("r"))
+        self.assertEqual(400, answer.status)
+        self.assert_says(answer.message, "list", "sp=rl")
+        self.assertEqual(400, self.hsm.rest.call("POST", "/coffer/backups", {}).status)
+        self.assertEqual(400, self.hsm.rest.call("POST", "/coffer/backups", {**server.storage("rl"), "x": 1}).status)
 
     def test_who_may_restore_may_verify_and_nobody_else(self):
         body = {"sasTokenParameters": self.hsm.dir_storage, "folderToRestore": self.name}

@@ -36,6 +36,7 @@ enum cli_exit {
 enum cli_option {
     OPT_ADMINISTRATOR,
     OPT_ADMINISTRATORS,
+    OPT_AFTER,
     OPT_ALGORITHM,
     OPT_AS,
     OPT_ASSIGNEE,
@@ -64,6 +65,7 @@ enum cli_option {
     OPT_KEEP_WEEKLY,
     OPT_KEY_NAME,
     OPT_KTY,
+    OPT_LIMIT,
     OPT_LIMIT_RATE,
     OPT_MANAGED_IDENTITY,
     OPT_MAX_AGE,
@@ -209,6 +211,7 @@ int verb_backup_verify(const struct cli_args *a, struct cf_err *e);
 int verb_backup_freshness(const struct cli_args *a, struct cf_err *e);
 int verb_backup_prune(const struct cli_args *a, struct cf_err *e);
 int verb_backup_list(const struct cli_args *a, struct cf_err *e);
+int verb_job_list(const struct cli_args *a, struct cf_err *e);
 int verb_restore_start(const struct cli_args *a, struct cf_err *e);
 int verb_restore_undo(const struct cli_args *a, struct cf_err *e);
 int verb_restore_status(const struct cli_args *a, struct cf_err *e);

@@ -74,7 +74,7 @@ static enum cf_rc job_rows(const struct json *list, struct cf_buf *table, struct
     return rc;
 }
 
-int verb_backup_list(const struct cli_args *a, struct cf_err *e)
+int verb_job_list(const struct cli_args *a, struct cf_err *e)
 {
     struct cli_target *t = NULL;
     struct cli_answer r = { 0 };

@@ -84,8 +84,16 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_KEEP_LAST, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY,
               OPT_KEEP_MONTHLY, OPT_MIN_AGE, OPT_UNFINISHED, OPT_DRY_RUN, OPT_NO_WAIT),
       NONE, NULL, verb_backup_prune },
-    { "backup list", "List the backup and restore jobs this appliance knows, newest first", NULL,
-      LIST_OF(WHERE), NONE, NULL, verb_backup_list },
+    { "backup list", "List what lies in a container: whole backups and others, newest first",
+      STORAGE_HELP
+      "The SAS needs read and list (rl). A backup is whole when its manifest verifies in this appliance and its blobs "
+      "are there with the sizes that the manifest says; that their bytes are right is what `backup verify` proves, and "
+      "VERIFIED says when this appliance last did so for this very backup. Other states: unfinished (no manifest), "
+      "damaged, incomplete (a marked partition could not be read), other domain and needs generation (another "
+      "security domain, or an older document of it, is loaded here: HSM and time are the folder's own claim), newer "
+      "format. Reads no data, and may run beside a job. --json tells what each backup covers.\n\n"
+      "Example:\n  coffer backup list --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
+      LIST_OF(WHERE, STORAGE, OPT_LIMIT, OPT_AFTER), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",
       STORAGE_HELP CHOICES_HELP
       "A full restore replaces every key, role assignment and raw partition by the backup's; until "
@@ -100,6 +108,8 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(WHERE, OPT_PLAN, OPT_NO_WAIT), NONE, NULL, verb_restore_undo },
     { "restore status", "Show a restore job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_restore_status },
+    { "job list", "List the jobs this appliance knows, newest first", NULL, LIST_OF(WHERE), NONE,
+      NULL, verb_job_list },
     { "job status", "Show a job, whatever it does", NULL, LIST_OF(WHERE), NONE, "JOB",
       verb_job_status },
     { "job wait", "Follow a job to its end, whatever it does", INTERRUPT_HELP, LIST_OF(WHERE), NONE,

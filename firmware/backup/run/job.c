@@ -35,7 +35,7 @@ void run_step_back(void)
 
 bool job_canceled(struct job *j)
 {
-    return atomic_load(&j->r->closing) || jobs_cancel_asked(j->r->o.jobs);
+    return atomic_load(&j->r->closing) || (!j->errand && jobs_cancel_asked(j->r->o.jobs));
 }
 
 enum cf_rc job_past_cancel(struct job *j, struct cf_err *e)

@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TOKEN_PAUSE_MS 500
-#define SAY_AFTER_MS   10000 /* a pause that the status need not tell is shorter */
+#define TOKEN_PAUSE_MS  500
+#define ERRAND_ATTEMPTS 3
+#define SAY_AFTER_MS    10000 /* a pause that the status need not tell is shorter */
 
 /* Whether the far side of this job was ever there decides how long it is waited for: a host name
  * with a typo fails in minutes, a network that is lost under way may take hours to come back. */
@@ -40,6 +41,8 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
     uint64_t most_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
     uint64_t now = hal_clock_monotonic_ms(o->clock), heard = atomic_load(&j->heard_ms);
     uint64_t silent_ms = now > heard ? now - heard : 0;
+    if (j->errand)
+        return tried < ERRAND_ATTEMPTS;
     if (!atomic_load(&j->reached)) {
         if (tried < (o->attempts ? o->attempts : RUN_ATTEMPTS))
             return true;

@@ -9,6 +9,11 @@
 struct job;
 struct backup_in;
 
+/* How old the backup is among this appliance's, as a remark of the job. */
+void backup_in_note_age(struct job *j, const struct manifest *m);
+/* Reads all of the backup, checks it as a restore does, and keeps nothing. */
+CF_CHECK enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e);
+
 struct proof_stream {
     uint64_t blocks;
     uint8_t *wanted; /* one a block: not 0 when it is read */

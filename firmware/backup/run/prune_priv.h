@@ -19,6 +19,13 @@ void survey_names_clear(struct survey_names *n);
 CF_CHECK enum cf_rc survey_blobs(struct job *j, const char *folder, struct survey_names *out,
                                  struct cf_err *e);
 
+/* Folders ("NAME/") and blobs of the place whose names begin so. */
+CF_CHECK enum cf_rc survey_place(struct job *j, const char *prefix, struct survey_names *out,
+                                 struct cf_err *e);
+/* The blobs that the manifest names, as long as it says; where each block is a blob of its own,
+ * their sum. */
+bool survey_all_there(const struct manifest *m, const struct survey_names *blobs);
+
 /* Every folder of the place whose name begins like those of this HSM, judged; `*out` is the
  * caller's to free. A manifest counts as ours when it is authentic, of our domain and of an HSM of
  * our name; a backup as whole when its blobs are there, as long as its manifest says. An answer

@@ -47,6 +47,7 @@ struct job {
     struct run *r;
     struct jobs_record record;
     enum jobs_kind kind;
+    bool errand; /* no job of its own: no record, no progress, little patience */
     char folder[BLOB_NAME_MAX + 1];
     char key[KEYSTORE_NAME_MAX + 1];
     bool accepts;
@@ -109,6 +110,9 @@ CF_CHECK enum cf_rc job_take_up(struct job *j, const struct jobs_record *rec, st
 /* Goes on with the job that is found running, or settles it. */
 CF_CHECK enum cf_rc run_take_up(struct run *r, struct cf_err *e);
 
+/* What asks the storage something for a client who waits: reads, keeps no record. */
+CF_CHECK enum cf_rc job_errand(struct run *r, const struct run_request *q, struct job **out,
+                               struct cf_err *e);
 void job_free(struct job *j);
 bool job_canceled(struct job *j);
 /* What comes now cannot be taken back. CF_E_CANCEL: it was asked for before. */
@@ -223,11 +227,6 @@ void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *
  * caller's to free, also after a failure. */
 CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
                                   struct keystore_record **out, struct cf_err *e);
-
-/* How old the backup is among this appliance's, as a remark of the job. */
-void backup_in_note_age(struct job *j, const struct manifest *m);
-/* Reads all of the backup, checks it as a restore does, and keeps nothing. */
-CF_CHECK enum cf_rc backup_in_walk(struct backup_in *b, struct cf_err *e);
 
 /* Both only verify when there is nothing to write to: stage NULL, sel and side NULL. */
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,

@@ -181,3 +181,18 @@ enum cf_rc run_undo_start(struct run *r, const struct run_request *q, struct job
     snprintf(j->folder, sizeof j->folder, "%s", u.folder);
     return job_launch(j, &own, out, e);
 }
+
+enum cf_rc job_errand(struct run *r, const struct run_request *q, struct job **out,
+                      struct cf_err *e)
+{
+    struct run_request own = *q;
+    own.folder = NULL;
+    if (!q->place.uri)
+        return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
+    enum cf_rc rc = job_new(r, JOBS_PRE_RESTORE, &own, out, e);
+    if (rc != CF_OK)
+        return rc;
+    (*out)->errand = true;
+    patience_begin(*out, false);
+    return CF_OK;
+}

@@ -66,6 +66,13 @@ enum cf_rc survey_blobs(struct job *j, const char *folder, struct survey_names *
     return far_repeat(j, try_list, &c, e);
 }
 
+enum cf_rc survey_place(struct job *j, const char *prefix, struct survey_names *out,
+                        struct cf_err *e)
+{
+    struct list_call c = { .what = { .prefix = prefix, .grouped = true }, .out = out };
+    return far_repeat(j, try_list, &c, e);
+}
+
 /* --- one folder -------------------------------------------------------------------------------
  */
 
@@ -84,7 +91,7 @@ static bool is_there(const struct survey_names *n, const char *name, uint64_t by
 }
 
 /* The blobs that the manifest names; where each block is a blob of its own, their sum. */
-static bool all_there(const struct manifest *m, const struct survey_names *blobs)
+bool survey_all_there(const struct manifest *m, const struct survey_names *blobs)
 {
     uint64_t meta = 0, all = 0;
     for (size_t i = 0; i < m->meta.count; i++)
@@ -126,7 +133,7 @@ static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
     } else if (strcmp(b.m.hsm, j->r->o.hsm_name) != 0) {
         f->kind = RETAIN_FOREIGN;
     } else {
-        f->kind = all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;
+        f->kind = survey_all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;
         f->made_s = (int64_t)b.m.completed_s;
         memcpy(f->mac, b.m.mac, sizeof f->mac);
     }
@@ -225,8 +232,7 @@ enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *cou
     char prefix[BLOB_NAME_MAX + 1];
     struct survey_names names = { 0 };
     snprintf(prefix, sizeof prefix, "mhsm-%s-", j->r->o.hsm_name);
-    struct list_call c = { .what = { .prefix = prefix, .grouped = true }, .out = &names };
-    enum cf_rc rc = far_repeat(j, try_list, &c, e);
+    enum cf_rc rc = survey_place(j, prefix, &names, e);
     *out = NULL;
     *count = 0;
     if (rc == CF_OK)

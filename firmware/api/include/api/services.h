@@ -88,6 +88,40 @@ struct api_undo {
     size_t partitions, written;    /* that go back; of them written since */
 };
 
+/* One folder of a place; texts are borrowed for the call (backup/run/list.h). */
+enum api_backup_state {
+    API_BACKUP_WHOLE,
+    API_BACKUP_UNFINISHED,
+    API_BACKUP_DAMAGED,
+    API_BACKUP_FOREIGN,
+    API_BACKUP_GENERATION,
+    API_BACKUP_NEWER_FORMAT,
+    API_BACKUP_STATES
+};
+struct api_cover {
+    const char *what, *why;
+    unsigned state; /* 1 inside, 2 outside, 3 missing */
+};
+struct api_backup {
+    const char *folder, *why, *hsm; /* "" unknown */
+    enum api_backup_state state;
+    int64_t made_s, verified_s; /* 0: unknown, never */
+    uint64_t bytes, seq;
+    uint32_t generation;
+    bool proven, ours, complete, verified_whole;
+    const struct api_cover *cover;
+    size_t cover_count;
+};
+typedef enum cf_rc api_backup_fn(void *ctx, const struct api_backup *b, struct cf_err *e);
+
+#define API_LISTING_MAX 1000
+struct api_listing {
+    size_t limit;
+    const char *after; /* folder; NULL: from the newest */
+    size_t folders;    /* answered: there are in all */
+    bool more;
+};
+
 /* Certificates of a security-domain download, DER, in the order of the request. */
 #define API_OFFICERS_MAX 10
 struct api_officers {
@@ -112,6 +146,11 @@ struct api_services {
      * the 30-minute rule; CF_E_INPUT "BadRequest": storage or SAS unusable at sight. */
     enum cf_rc (*start)(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e);
+
+    /* Reads what lies in the order's place, newest first; other members of the order are ignored.
+     */
+    enum cf_rc (*backups)(void *ctx, const struct api_job_order *o, struct api_listing *l,
+                          api_backup_fn *each, void *each_ctx, struct cf_err *e);
 
     /* What the last pruning found and did. CF_E_ABSENT "NotFound": `job` is not that one. */
     enum cf_rc (*pruned)(void *ctx, const char *job, api_pruned_fn *each, void *each_ctx,
