@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import signal
 import sys
 
 import figures
@@ -34,6 +35,7 @@ def arguments():
 
 def main():
     args, tables, measured, notes = arguments(), [], {}, []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is taken down on this way out, too
     for subject in SUBJECTS if args.what == "all" else [args.what]:
         with contextlib.ExitStack() as stack:
             found, numbers = importlib.import_module(subject).measure(stack, args, notes)
@@ -41,10 +43,11 @@ def main():
         measured.update(numbers)
         for table in [] if args.json else found:
             figures.print_table(table)
+    notes = sorted(set(notes))
     if args.json:
         print(json.dumps(figures.as_json(tables, measured, notes), indent=1))
     else:
-        print("".join(f"\nnote: {note}" for note in sorted(set(notes))))
+        print("".join(f"\nnote: {note}" for note in notes))
         figures.print_figures(measured)
     missed = [f for f in figures.FIGURES if f.key in measured and not f.met(measured[f.key])]
     return 1 if missed and args.strict else 0
