@@ -1,10 +1,10 @@
 /*
  * Clients of the data plane, as light as they can be: each a thread with one kept TLS connection, a
  * fixed request and a blocking read of the answer. With --rate the requests are due at fixed times
- * and an answer's time counts from when its request was due, so that a stall is not left out. It
- * stands for other machines, so it takes a core at once when it is due (SCHED_FIFO, where it may):
- * what it measures is the appliance, not its own wait for a core.
- * Prints {"requests":…,"errors":…,"seconds":…,"cpu_seconds":…,"p50_us":…,"p99_us":…,"max_us":…}.
+ * and an answer's time counts from when its request was due, so that a stall is not left out. The
+ * clients stand for other machines, so they take a core at once when they are due (SCHED_FIFO,
+ * where they may): what is measured is the appliance, not their own wait for a core. Prints
+ * {"requests":…,"errors":…,"seconds":…,"cpu_seconds":…,"p50_us":…,"p99_us":…,"max_us":…}.
  */
 #include <argp.h>
 #include <arpa/inet.h>
@@ -246,7 +246,8 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &r);
     prepare(&r);
     const struct sched_param first = { .sched_priority = 1 };
-    (void)sched_setscheduler(0, SCHED_FIFO, &first);
+    if (r.rate)
+        (void)sched_setscheduler(0, SCHED_FIFO, &first);
     /* All are connected before the first request is due. */
     r.start_ns = now_ns(CLOCK_MONOTONIC) + NS / 4 + r.clients * (NS / 100);
     r.end_ns = r.start_ns + (uint64_t)r.ms * 1000000;
