@@ -1,4 +1,5 @@
 """A store of two thousand seeded keys: they are real, lists are whole, one key costs next to nothing, all of them come back."""
+import json
 import pathlib
 import subprocess
 import sys
@@ -61,6 +62,8 @@ class ManyKeys(bench.Case):
         for size in (25, 7):
             self.assertEqual(LIVE, self.listed(f"/keys?maxresults={size}"))
             self.assertEqual(GONE, self.listed(f"/deletedkeys?maxresults={size}"))
+        document = json.loads(self.hsm.cli("key", "list", "--json").stdout)
+        self.assertEqual(LIVE, [item["kid"].rsplit("/", 1)[1] for item in document["value"]])
         table = self.hsm.cli("key", "list").stdout.splitlines()[1:]
         self.assertEqual(LIVE, [line.split()[0].rsplit("/", 1)[1] for line in table])
 

@@ -47,12 +47,26 @@ static enum cf_rc next_path(const struct cli_target *t, const struct json *page,
                : CF_FAIL(e, CF_E_REMOTE, "the next page's address is too long");
 }
 
-/* A list on its way out: rows of a table, or the items of all pages as one document. */
+/* A list on its way out: rows of a table, whose widths are known at the end, or one JSON document,
+ * printed page by page since a list may be of any length. */
 struct listing {
     simple_row *row; /* NULL: JSON */
     struct cf_buf table;
-    struct body all;
+    size_t printed; /* items */
 };
+
+static enum cf_rc print_item(struct listing *l, const struct json *item, struct cf_err *e)
+{
+    struct cf_buf text = { 0 };
+    struct json_wr w;
+    json_wr_init(&w, &text, e);
+    json_put_value(&w, NULL, item);
+    enum cf_rc rc = json_wr_end(&w);
+    if (rc == CF_OK)
+        printf("%s%.*s", l->printed++ ? "," : "", (int)text.len, (const char *)text.data);
+    cf_buf_clear(&text);
+    return rc;
+}
 
 static enum cf_rc one_page(struct listing *l, const struct json *page, struct cf_err *e)
 {
@@ -62,24 +76,7 @@ static enum cf_rc one_page(struct listing *l, const struct json *page, struct cf
         if (l->row)
             rc = l->row(i, &l->table, e);
         else
-            json_put_value(&l->all.w, NULL, i);
-    return rc;
-}
-
-/* The writer's text is compact and a list may be long: printed as it is. */
-static enum cf_rc print_all(struct listing *l, struct cf_err *e)
-{
-    const char *text = NULL;
-    if (l->row) {
-        cli_print_table(&l->table);
-        return CF_OK;
-    }
-    json_close(&l->all.w);
-    enum cf_rc rc = body_end(&l->all);
-    if (rc == CF_OK)
-        rc = cf_buf_text(&l->all.text, &text, e);
-    if (rc == CF_OK)
-        printf("%s\n", text);
+            rc = print_item(l, i, e);
     return rc;
 }
 
@@ -91,23 +88,24 @@ int simple_list(const struct cli_args *a, const char *path, const char *head, si
     struct listing l = { .row = a->text[OPT_JSON] ? NULL : row };
     char at[2048];
     snprintf(at, sizeof at, "%s", path);
-    body_begin(&l.all, e);
-    json_put_array(&l.all.w, "value");
     enum cf_rc rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
         rc = cf_buf_put_text(&l.table, head, e);
     for (size_t page = 0; rc == CF_OK && at[0] && page < PAGES_MAX; page++) {
         cli_answer_clear(&r);
         rc = cli_call(t, "GET", at, NULL, &r, e);
+        if (rc == CF_OK && page == 0 && !l.row)
+            fputs("{\"value\":[", stdout); /* an appliance that refuses leaves no half document */
         if (rc == CF_OK)
             rc = one_page(&l, r.json, e);
         if (rc == CF_OK)
             rc = next_path(t, r.json, at, sizeof at, e);
     }
-    if (rc == CF_OK)
-        rc = print_all(&l, e);
+    if (rc == CF_OK && l.row)
+        cli_print_table(&l.table);
+    else if (rc == CF_OK)
+        puts("]}");
     cf_buf_clear(&l.table);
-    cf_buf_clear(&l.all.text);
     cli_answer_clear(&r);
     cli_target_close(t);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
