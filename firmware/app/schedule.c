@@ -227,14 +227,18 @@ struct served {
     const struct jobs_timetable *table;
     int64_t now_s, needed_s, began_s;
     bool yes;
+    char running[JOBS_ID_SIZE]; /* one of ours that a restart left under way */
 };
 
 static enum cf_rc look_at(void *ctx, const struct jobs_record *r, struct cf_err *e)
 {
     struct served *v = ctx;
     (void)e;
-    if (r->kind == JOBS_BACKUP && r->state == JOBS_SUCCEEDED &&
-        strcmp(r->who, APP_SCHEDULE_WHO) == 0 &&
+    if (r->kind != JOBS_BACKUP || strcmp(r->who, APP_SCHEDULE_WHO) != 0)
+        return CF_OK;
+    if (r->state == JOBS_IN_PROGRESS)
+        memcpy(v->running, r->id, sizeof v->running);
+    if (r->state == JOBS_SUCCEEDED &&
         jobs_timetable_served(v->table, v->now_s, v->needed_s, r->start_s)) {
         v->began_s = r->start_s;
         v->yes = true;
@@ -257,6 +261,11 @@ static bool is_due(struct appliance *a)
         cf_log(CF_LOG_WARN, "schedule", "jobs-unread", "reason=\"%s\"", err.text);
     if (v.began_s)
         s->began_s = v.began_s;
+    if (v.running[0]) { /* what follows a backup follows this one too */
+        memcpy(s->job, v.running, sizeof s->job);
+        s->step = APP_STEP_BACKUP;
+        s->running = true;
+    }
     pthread_mutex_lock(&s->lock);
     s->locked.next_s = v.yes ? next + jitter(a, next) : now;
     pthread_mutex_unlock(&s->lock);
@@ -275,7 +284,7 @@ int app_schedule_tick(struct appliance *a, int most)
         if (a->run && !s->running && now_ms(a) >= s->not_before_ms) {
             if (s->step == APP_STEP_NONE && is_due(a))
                 s->step = APP_STEP_BACKUP;
-            if (s->step != APP_STEP_NONE)
+            if (s->step != APP_STEP_NONE && !s->running)
                 try_step(a);
         }
         wait = s->running ? LOOK_MS : BUSY_MS;

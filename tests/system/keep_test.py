@@ -185,6 +185,21 @@ class Schedule(bench.Case):
         self.assertEqual(0, self.metrics(hsm)["coffer_schedule_failures"])
         self.assertNotIn("sig=", hsm.log() + json.dumps(hsm.rest.get("/coffer/jobs")))
 
+    def test_what_a_kill_leaves_under_way_is_followed_by_what_follows_a_backup(self):
+        server = self.blobserver()
+        server.fault("op=PutBlockList every=1 action=delay:600\n")
+        sas = self.folder / "sas5"
+        sas.write_text(server.storage()["token"])
+        sas.chmod(0o600)
+        hsm = self.appliance("schedule=weekly sun 02:30", f"storage={server.uri}", f"sas_file={sas}", "keep_last=1", name="hsm5")
+        bench.wait_until(lambda: any(job["status"] == "InProgress" for job in hsm.rest.get("/coffer/jobs")["value"]), 30, "the backup")
+        hsm.kill()
+        server.no_fault()
+        hsm.up()
+        self.assertEqual(["Succeeded"], [job["status"] for job in self.ended(hsm, "backup")])
+        self.assertEqual("Succeeded", self.ended(hsm, "retention")[0]["status"])
+        self.assertEqual(1, len(self.ended(hsm, "backup")))
+
     def test_it_waits_for_another_job(self):
         server = self.blobserver()
         hsm = self.appliance(name="hsm4")
