@@ -46,16 +46,24 @@ static long resident_kib(void)
     return kib;
 }
 
+/* Of each hundred extents of 2 MiB as many are erased as ERASED in the environment says. */
+static bool is_erased(uint64_t mib)
+{
+    const char *percent = getenv("ERASED");
+    return percent && mib / 2 * 37 % 100 < strtoull(percent, NULL, 10);
+}
+
 static void fill(const char *path, uint64_t mib)
 {
-    static uint8_t piece[1 << 20];
+    static uint8_t piece[1 << 20], erased[1 << 20];
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     (void)!getrandom(piece, 256, 0);
     for (size_t i = 256; i < sizeof piece; i++) /* incompressible enough: nothing compresses */
         piece[i] = (uint8_t)(piece[i - 256] * 5 + piece[i - 255] + 1);
+    memset(erased, 0xff, sizeof erased);
     for (uint64_t i = 0; i < mib; i++) {
         memcpy(piece, &i, sizeof i);
-        if (write(fd, piece, sizeof piece) != sizeof piece)
+        if (write(fd, is_erased(i) ? erased : piece, sizeof piece) != sizeof piece)
             abort();
     }
     close(fd);
