@@ -134,12 +134,14 @@ enum cf_rc backup_partitions(struct backup *b, struct cf_err *e)
     atomic_fetch_add(&b->j->total_bytes, atomic_load(&b->j->done_bytes));
     for (size_t i = 0; rc == CF_OK && i < o.count; i++)
         rc = open_part(&o, i, &blocks, e);
-    if (rc == CF_OK && blocks) {
+    if (rc == CF_OK)
         engine_begin(b->j->engine, &w, blocks);
+    if (rc == CF_OK)
+        rc = backup_commit_records(b, e); /* its answers are waited for while blocks travel */
+    if (rc == CF_OK)
         rc = engine_wait(b->j->engine, e);
-        if (rc != CF_OK)
-            engine_stop(b->j->engine); /* a transfer may still read the partitions */
-    }
+    if (rc != CF_OK)
+        engine_stop(b->j->engine); /* a transfer may still read the partitions */
     for (size_t i = 0; rc == CF_OK && i < o.count; i++)
         rc = close_part(&o, i, e);
     for (size_t i = 0; i < o.count; i++) {

@@ -155,25 +155,20 @@ static enum cf_rc begin_streams(struct backup *b, struct cf_err *e)
     return rc;
 }
 
-static enum cf_rc commit_both(struct backup *b, struct cf_err *e)
+enum cf_rc backup_commit_records(struct backup *b, struct cf_err *e)
 {
     enum cf_rc rc = backup_commit_stream(b, 0, e);
     return rc == CF_OK ? backup_commit_stream(b, 1, e) : rc;
 }
 
-/* An earlier life sent all of both and noted what its moment of the store had. */
-static enum cf_rc commit_kept(struct backup *b, struct cf_err *e)
-{
-    backup_count(b, 0);
-    backup_count(b, 1);
-    return commit_both(b, e);
-}
-
 enum cf_rc backup_records(struct backup *b, struct cf_err *e)
 {
     struct source_records *src = NULL;
-    if (b->streams[0].whole)
-        return commit_kept(b, e);
+    if (b->streams[0].whole) { /* an earlier life sent both and noted its moment of the store */
+        backup_count(b, 0);
+        backup_count(b, 1);
+        return CF_OK;
+    }
     b->snapshot_s = (uint64_t)(hal_clock_unix_ms(b->j->r->o.clock) / 1000);
     enum cf_rc rc = begin_streams(b, e);
     if (rc == CF_OK)
@@ -183,7 +178,5 @@ enum cf_rc backup_records(struct backup *b, struct cf_err *e)
     if (rc == CF_OK)
         source_records_counts(src, &b->counts);
     source_records_close(src); /* before the block lists: a snapshot holds the store's log */
-    if (rc == CF_OK)
-        rc = records_close(b, e);
-    return rc == CF_OK ? commit_both(b, e) : rc;
+    return rc == CF_OK ? records_close(b, e) : rc;
 }

@@ -189,6 +189,8 @@ CF_CHECK enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_re
 /* Block lists of a stream whose blocks are all acked; fills its blobs in the manifest. */
 CF_CHECK enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err *e);
 CF_CHECK enum cf_rc backup_records(struct backup *b, struct cf_err *e);
+CF_CHECK enum cf_rc backup_commit_records(struct backup *b, struct cf_err *e);
+/* Also the block lists of the records, beside the partitions' first blocks. */
 CF_CHECK enum cf_rc backup_partitions(struct backup *b, struct cf_err *e);
 /* `meta`, manifest, its copy: the commit. */
 CF_CHECK enum cf_rc backup_finish(struct backup *b, struct cf_err *e);
