@@ -23,8 +23,7 @@
 #define RUN_NICE        10
 #define RUN_POLL_MS     500 /* how soon a cancellation is noticed */
 
-/* --- one job ------------------------------------------------------------------------------------
- */
+/* --- one job --- */
 
 struct run {
     struct run_options o;
@@ -236,8 +235,7 @@ CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *sta
 CF_CHECK enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,
                                        uint8_t side[STORE_SIDES], struct cf_err *e);
 
-/* --- switching, and the way back
- * --------------------------------------------------------------------------------------- */
+/* --- switching, and the way back --- */
 
 /* Right before a switch: notes what it will leave behind, so that undo finds it. Sets all of `next`
  * but `undo` and `folder`. */
