@@ -17,10 +17,10 @@ class Measure(bench.Case):
         # Without restic, whose password hashing takes seconds.
         done = subprocess.run([sys.executable, "-B", str(TOOL / "measure.py"), "all", "--mib", "16", "--keys", "100", "--rounds", "1",
                                "--seconds", "0.3", "--peers", "rclone,age", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=170, check=False)
+                              text=True, timeout=280, check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         found = json.loads(done.stdout)
-        left_out = " ".join(found["notes"])
+        left_out = {note.split()[0] for note in found["notes"] if "left out" in note}
         for figure in figures.FIGURES:
             if figure.key.rsplit("_", 1)[1] not in left_out:
                 with self.subTest(figure=figure.key):

@@ -39,7 +39,9 @@ class Meter:
     """CPU-seconds of daemon and token worker, and the daemon's peak above what it held when idle, around one piece of work."""
 
     def __init__(self, hsm):
-        self.pid, self.pids = hsm.pid, (hsm.pid, hsm.status()["worker_pid"])
+        if not bench.alive(hsm.worker):
+            hsm.worker = hsm.status()["worker_pid"]
+        self.pid, self.pids = hsm.pid, (hsm.pid, hsm.worker)
 
     def __enter__(self):
         self.idle = memory_mib(self.pid, "VmRSS")
@@ -68,11 +70,12 @@ def timed(words, env=None):
 # --- data -------------------------------------------------------------------------------------
 
 
-def write_data(path, size, erased_part):
-    """`size` bytes: of every ten extents of 1 MiB, so many are erased as `erased_part` says in tenths; the rest is random."""
-    with open(path, "wb") as handle, open("/dev/urandom", "rb") as random:
+def write_data(path, size, erased_tenths=0):
+    """`size` bytes, in place: of every ten extents of 1 MiB so many erased, the rest random."""
+    path.touch()
+    with open(path, "r+b") as handle, open("/dev/urandom", "rb") as random:
         for n in range(size // MIB):
-            handle.write(ERASED * MIB if n % 10 < erased_part * 10 else random.read(MIB))
+            handle.write(ERASED * MIB if n % 10 < erased_tenths else random.read(MIB))
 
 
 def certificate(folder):
@@ -89,15 +92,13 @@ def certificate(folder):
 class Rig:
     """One appliance with a raw partition of `size` bytes (0: none). Everything lies in one folder that goes at the end."""
 
-    def __init__(self, stack, size, erased_part=0.0, where=SHM, settings=()):
+    def __init__(self, stack, size, where=SHM):
         self.folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coffer-bench.", dir=where)))
         self.stack, self.size, self.raw, self.tls = stack, size, self.folder / "data.img", certificate(self.folder)
         options = ["--storage-ca", str(self.tls[0])]
         if size:
-            write_data(self.raw, size, erased_part)
+            write_data(self.raw, size)
             options += ["--partition", f"data={self.raw}"]
-        for setting in settings:
-            options += ["--set", setting]
         stack.callback(bench.run_coffer, "bench", "down", "--dir", str(self.folder / "hsm"))
         self.hsm = bench.Bench(self.folder / "hsm", *options)
 

@@ -1,6 +1,6 @@
 """Backups: next to bare libcurl, and next to what a user could take instead."""
 import peers
-from rig import Rig, bare_libcurl
+from rig import Rig, bare_libcurl, write_data
 from rounds import MIB, Spread, Table
 
 OURS = "coffer backup"
@@ -32,8 +32,8 @@ def full(rig, tls, args, notes):
     return Table(f"upload_{how}", f"backup of {rig.size // MIB} MiB over {how}", rig.size).measure(args.rounds, rows)
 
 
-def erased(stack, args, tenths, words):
-    rig = Rig(stack, args.mib * MIB, tenths / 10)
+def erased(rig, args, tenths, words):
+    write_data(rig.raw, rig.size, tenths)
     server = rig.server(False, "--discard")
     return Table(f"upload_erased_{tenths * 10}", f"backup of {args.mib} MiB over http, {words}", rig.size).measure(
         args.rounds, {OURS: lambda: rig.backup(server)})
@@ -65,8 +65,9 @@ def far(stack, args, notes):
 def measure(stack, args, notes):
     rig = Rig(stack, args.mib * MIB)
     http, tls = full(rig, False, args, notes), full(rig, True, args, notes)
-    distant, little = far(stack, args, notes), small(stack, args)
-    tables = [http, tls, erased(stack, args, 3, "30 % erased"), erased(stack, args, 10, "all erased"), little, distant]
+    part, whole = erased(rig, args, 3, "30 % erased"), erased(rig, args, 10, "all erased")
+    little, distant = small(stack, args), far(stack, args, notes)
+    tables = [http, tls, part, whole, little, distant]
     figures = {"backup_http_of_libcurl1": http.times_faster(OURS, BARE[1]),
                "backup_tls_of_libcurl4": tls.times_faster(OURS, BARE[4]),
                "backup_http_cpu_gib": http.per_gib(OURS, "cpu"), "backup_tls_cpu_gib": tls.per_gib(OURS, "cpu"),
