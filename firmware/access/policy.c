@@ -2,10 +2,13 @@
 #include "access/policy.h"
 #include "access_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/roles.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "cbor/cbor.h"
 
 /* In ascending order of their prefixes: so are the records. */
@@ -213,4 +216,44 @@ enum cf_rc access_policy_put(struct store_txn *staging, const void *record, size
         return rc;
     struct store_put put = { .key = p.key, .value = p.value };
     return store_put(staging, p.table->number, &put, e);
+}
+
+/* --- in words -------------------------------------------------------------------------------- */
+
+static enum cf_rc assignment_words(const struct parts *p, char out[2 * ACCESS_WORDS_SIZE],
+                                   struct cf_err *e)
+{
+    struct access_assignment s;
+
+    enum cf_rc rc = access_row_to_assignment(p->key, p->value, &s, e);
+    if (rc != CF_OK)
+        return rc;
+    const struct access_builtin_role *role = access_builtin_find(s.role);
+    snprintf(out, 2 * ACCESS_WORDS_SIZE, "%s for %s at %s", role != NULL ? role->name : s.role,
+             s.principal, s.scope.text);
+    return CF_OK;
+}
+
+enum cf_rc access_policy_words(const void *record, size_t len, char out[ACCESS_WORDS_SIZE],
+                               struct cf_err *e)
+{
+    char words[2 * ACCESS_WORDS_SIZE] = "";
+    struct access_definition d = { 0 };
+    struct access_setting_row v;
+    struct parts p;
+
+    enum cf_rc rc = take_apart(record, len, &p, e);
+    if (rc != CF_OK)
+        return rc;
+    if (p.table->number == STORE_ASSIGNMENT)
+        rc = assignment_words(&p, words, e);
+    else if (p.table->number == STORE_SETTING &&
+             (rc = access_row_to_setting(p.key, p.value, &v, e)) == CF_OK)
+        snprintf(words, sizeof words, "%s", v.name);
+    else if (p.table->number == STORE_ROLE &&
+             (rc = access_row_to_definition(p.key, p.value, &d, e)) == CF_OK)
+        snprintf(words, sizeof words, "%s", d.role_name != NULL ? d.role_name : "");
+    access_definition_clear(&d);
+    (void)cf_utf8_clean(words, out, ACCESS_WORDS_SIZE);
+    return rc;
 }

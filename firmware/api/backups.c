@@ -101,6 +101,8 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
     }
     if (rc == CF_OK && o->kind == JOBS_VERIFY)
         rc = read_verify(body, storage, o, e);
+    if (rc == CF_OK && o->kind == JOBS_PLAN)
+        rc = check_members(body, storage, e);
     if (rc == CF_OK && storage)
         rc = api_read_storage(storage, uri, o, e);
     if (rc == CF_OK && o->folder && !*o->folder)
@@ -140,7 +142,7 @@ static enum cf_rc start(struct api *a, struct api_request *rq, enum jobs_kind ki
     struct jobs_record job = { 0 };
     struct api_keep keep;
     struct api_job_order o = { .kind = kind, .who = rq->who.oid };
-    if (kind == JOBS_SELECTIVE)
+    if (kind == JOBS_SELECTIVE || kind == JOBS_PLAN)
         o.key = rq->key;
     bool optional = kind == JOBS_PRE_BACKUP || kind == JOBS_PRE_RESTORE;
     enum cf_rc rc = CF_OK;
@@ -156,6 +158,12 @@ static enum cf_rc start(struct api *a, struct api_request *rq, enum jobs_kind ki
     cf_buf_clear(&uri);
     json_free(body);
     return rc;
+}
+
+enum cf_rc api_post_plan(struct api *a, struct api_request *rq, struct api_reply *rp,
+                         struct cf_err *e)
+{
+    return start(a, rq, JOBS_PLAN, rp, e);
 }
 
 enum cf_rc api_post_backup(struct api *a, struct api_request *rq, struct api_reply *rp,

@@ -58,6 +58,9 @@ struct jobs_verified;
 api_handler api_get_receipt, api_get_verified;
 void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v);
 
+/* plan.c; the start is in backups.c */
+api_handler api_post_plan, api_get_plan;
+
 /* undo.c */
 api_handler api_get_undo, api_post_undo;
 /* backups.c: answers 202 with the place to ask after the job (2.4) */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "run/plan.h"
 
 #define WRITER "cofferd " APP_VERSION
 
@@ -143,10 +144,15 @@ typedef enum cf_rc start_fn(struct run *r, const struct run_request *q, struct j
                             struct cf_err *e);
 
 static start_fn *const starts[JOBS_KIND_MAX + 1] = {
-    [JOBS_BACKUP] = run_backup_start,          [JOBS_RESTORE] = run_restore_start,
-    [JOBS_SELECTIVE] = run_selective_start,    [JOBS_PRE_BACKUP] = run_prebackup_start,
-    [JOBS_PRE_RESTORE] = run_prerestore_start, [JOBS_VERIFY] = run_verify_start,
-    [JOBS_RETENTION] = run_prune_start,        [JOBS_UNDO] = run_undo_start,
+    [JOBS_BACKUP] = run_backup_start,
+    [JOBS_RESTORE] = run_restore_start,
+    [JOBS_SELECTIVE] = run_selective_start,
+    [JOBS_PRE_BACKUP] = run_prebackup_start,
+    [JOBS_PRE_RESTORE] = run_prerestore_start,
+    [JOBS_VERIFY] = run_verify_start,
+    [JOBS_RETENTION] = run_prune_start,
+    [JOBS_UNDO] = run_undo_start,
+    [JOBS_PLAN] = run_plan_start,
 };
 
 static struct run_prune of_keep(const struct api_keep *k)
@@ -270,6 +276,7 @@ void app_services(struct appliance *a)
         .ctx = a,
         .facts = facts,
         .start = start,
+        .planned = app_planned,
         .undo = undo,
         .pruned = pruned,
         .backups = app_list_backups,

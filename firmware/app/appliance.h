@@ -148,6 +148,9 @@ CF_CHECK enum cf_rc app_share_domain(struct appliance *a, const struct api_offic
 
 /* Key store, run: once the domain's keys are in the token. */
 CF_CHECK enum cf_rc app_open_active(struct appliance *a, struct cf_err *e);
+/* plan.c: as api_services.planned. */
+enum cf_rc app_planned(void *ctx, const char *job, struct api_plan *out, api_planned_fn *each,
+                       void *each_ctx, struct cf_err *e);
 /* Fills a->services. */
 void app_services(struct appliance *a);
 

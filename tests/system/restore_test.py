@@ -105,6 +105,34 @@ class Restore(bench.Case):
         fresh = self.bench(name="fresh")
         self.assertIn("nothing to undo", fresh.cli("restore", "undo", code=5).stderr)
 
+    def plan(self, *words, code=0):
+        return self.hsm.cli("restore", "start", "--plan", "--storage-resource-uri", f"dir:{self.hsm.blobs}",
+                            "--backup-folder", self.backup, *words, code=code)
+
+    def test_a_plan_says_what_the_restore_will_change_and_changes_nothing(self):
+        spoil(self.hsm, self.raw)
+        spoilt = self.hsm.state(raw=[self.raw])
+        plan = json.loads(self.plan("--json").stdout)
+        self.assert_same(spoilt, self.hsm.state(raw=[self.raw]))
+        found = {(item["change"], item["kind"], item["name"]): item.get("note", "") for item in plan["items"]}
+        self.assertEqual({("added", "key", "rsa"), ("added", "key", "gone"), ("replaced", "key", "p384"), ("replaced", "key", "ec"),
+                          ("replaced", "key", "aes"), ("removed", "key", "later"), ("added", "role definition", "Signer"),
+                          ("replaced", "setting", "AllowKeyManagementOperationsThroughARM"), ("replaced", "partition", "data")},
+                         {item for item in found if item[1] != "role assignment"})
+        self.assertEqual("is deleted here and comes back", found[("replaced", "key", "p384")])
+        self.assertRegex(found[("removed", "key", "later")], "^(made after|not in) the backup, 1 version lost$")
+        self.assertEqual(2, plan["versionsLost"])
+        self.assertEqual(1, sum(item[1] == "role assignment" for item in found))
+        told = self.plan().stdout
+        self.assertRegex(told, r"key +2 +3 +1 +0")
+        self.assertIn("2 key versions would be lost", told)
+        self.assertEqual("Succeeded", self.hsm.restore(self.hsm.dir_storage, self.backup)["status"])
+        plan = json.loads(self.plan("--json").stdout)
+        self.assertEqual(["partition"], [item["kind"] for item in plan["items"]])
+        self.assertRegex(self.plan("--key-name", "ec").stdout, "is there and would be left as it is")
+        self.plan("--key-name", "nobody", code=7)
+        self.plan("--as", "backup-user", code=3)
+
     def test_a_restored_appliance_makes_backups_that_restore(self):
         again = self.hsm.backup(self.hsm.dir_storage)
         spoil(self.hsm, self.raw)

@@ -37,6 +37,11 @@ CF_CHECK enum cf_rc job_follow(struct cli_target *t, const struct cli_args *a, c
 /* Prints how a finished job ended; the exit code says it too. */
 int job_conclude(const struct cli_args *a, const struct json *status, struct cf_err *e);
 
+/* --- verb_plan.c --- */
+
+/* restore start --plan. */
+int job_plan(const struct cli_args *a, struct cf_err *e);
+
 /* The exit code where job_follow failed. */
 int job_follow_failed(struct cf_err *e);
 

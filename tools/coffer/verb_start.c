@@ -54,6 +54,8 @@ int verb_restore_start(const struct cli_args *a, struct cf_err *e)
 {
     char path[192];
     const char *key = a->text[OPT_KEY_NAME];
+    if (a->text[OPT_PLAN])
+        return job_plan(a, e);
     if (!key) {
         const struct job_start full = { "PUT", "/restore", "folderToRestore", "restore" };
         return start_job(a, &full, e);

@@ -98,8 +98,10 @@ const struct cli_verb cli_verbs[] = {
       STORAGE_HELP CHOICES_HELP
       "A full restore replaces every key, role assignment and raw partition by the backup's; until "
       "everything is verified nothing is changed. With --key-name only that key comes back, with all "
-      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. " INTERRUPT_HELP,
-      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_NO_WAIT),
+      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. --plan "
+      "compares the backup with what is here and says what would be added, replaced, removed and lost; it changes "
+      "nothing, and the HSM goes on serving. " INTERRUPT_HELP,
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_PLAN, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
     { "restore undo", "Go back to the state before the last restore",
       "Keys, roles, settings and raw partitions become what they were when the restore began; what is there now is "

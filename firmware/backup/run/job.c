@@ -14,10 +14,15 @@
 typedef enum cf_rc job_main_fn(struct job *j, struct cf_err *e);
 
 static job_main_fn *const mains[] = {
-    [JOBS_BACKUP] = backup_main,          [JOBS_RESTORE] = restore_main,
-    [JOBS_SELECTIVE] = selective_main,    [JOBS_PRE_BACKUP] = prebackup_main,
-    [JOBS_PRE_RESTORE] = prerestore_main, [JOBS_VERIFY] = verify_main,
-    [JOBS_RETENTION] = prune_main,        [JOBS_UNDO] = undo_main,
+    [JOBS_BACKUP] = backup_main,
+    [JOBS_RESTORE] = restore_main,
+    [JOBS_SELECTIVE] = selective_main,
+    [JOBS_PRE_BACKUP] = prebackup_main,
+    [JOBS_PRE_RESTORE] = prerestore_main,
+    [JOBS_VERIFY] = verify_main,
+    [JOBS_RETENTION] = prune_main,
+    [JOBS_UNDO] = undo_main,
+    [JOBS_PLAN] = plan_main,
 };
 
 static const char *const operations[] = {
@@ -25,6 +30,7 @@ static const char *const operations[] = {
     [JOBS_SELECTIVE] = "KeyRestoreEnd",   [JOBS_PRE_BACKUP] = "PreBackupEnd",
     [JOBS_PRE_RESTORE] = "PreRestoreEnd", [JOBS_VERIFY] = "VerifyEnd",
     [JOBS_RETENTION] = "PruneEnd",        [JOBS_UNDO] = "RestoreUndoEnd",
+    [JOBS_PLAN] = "RestorePlanEnd",
 };
 
 void run_step_back(void)

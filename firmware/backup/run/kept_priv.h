@@ -20,6 +20,8 @@
 
 #define KEPT_UNKNOWN UINT64_MAX /* of a counter: the power went before it could be noted */
 
+struct job;
+
 struct kept {
     uint64_t flips;
     int64_t at_s;
@@ -40,5 +42,16 @@ CF_CHECK enum cf_rc kept_write(const char *dir, const struct kept *now, const st
                                struct cf_err *e);
 /* Durable: nothing can be undone any more. */
 CF_CHECK enum cf_rc kept_drop(const char *dir, struct cf_err *e);
+
+/* --- switching, and the way back --- */
+
+/* Right before a switch: notes what it will leave behind, so that undo finds it. Sets all of `next`
+ * but `undo` and `folder`. */
+CF_CHECK enum cf_rc undo_before_flip(struct job *j, const struct store_selector *sel,
+                                     struct kept *next, struct cf_err *e);
+/* Right after it: what an undo would lose is counted from here. A failure is logged. */
+void undo_after_flip(struct job *j, struct kept *next);
+/* The selector has been flipped: partitions and roles follow it. */
+CF_CHECK enum cf_rc run_switched(struct job *j, struct kept *next, struct cf_err *e);
 
 #endif

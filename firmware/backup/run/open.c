@@ -1,3 +1,4 @@
+#include "plan_priv.h"
 #include "run_priv.h"
 
 #include <stdlib.h>
@@ -69,5 +70,6 @@ void run_close(struct run *r)
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
     free(r->pruned.folders);
+    plan_free(r->planned);
     free(r);
 }

@@ -26,7 +26,8 @@ struct records_in {
     struct team *team;
     struct keystore_record *batch[BATCH_KEYS];
     size_t batched;
-    size_t *starts; /* in the sealed index, of each block's entries; samples */
+    struct chunk_taker other; /* takes the records instead; `take` NULL: nobody */
+    size_t *starts;           /* in the sealed index, of each block's entries; samples */
 };
 
 static enum cf_rc flush(struct records_in *in, struct cf_err *e)
@@ -245,7 +246,8 @@ static enum cf_rc restore_stream(struct records_in *in, struct cf_err *e)
 {
     const struct manifest_stream *s = &in->b->m.streams[in->stream];
     const uint8_t *rows = in->b->meta.data + s->table_offset;
-    struct chunk_taker taker = { .take = take, .ctx = in };
+    struct chunk_taker taker =
+        in->other.take ? in->other : (struct chunk_taker){ .take = take, .ctx = in };
     struct seal_opener *o = NULL;
     bool all = in->b->proof || s->records <= CHECK_ALL;
     in->every = all ? 1 : s->records / CHECK_SOME;
@@ -292,4 +294,11 @@ enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage, struc
          keys.counts.deleted != b->m.deleted || policy.assignments != b->m.assignments))
         rc = CF_FAIL(e, CF_E_CORRUPT, "the counts of the manifest are not true");
     return rc;
+}
+
+enum cf_rc backup_in_records(struct backup_in *b, uint32_t stream, struct chunk_taker to,
+                             struct cf_err *e)
+{
+    struct records_in in = { .b = b, .stream = stream, .other = to };
+    return restore_stream(&in, e);
 }

@@ -25,6 +25,8 @@
 
 /* --- one job --- */
 
+struct plan_report;
+
 struct run {
     struct run_options o;
     struct journal_last last;
@@ -38,7 +40,8 @@ struct run {
         char job[JOBS_ID_SIZE];
         struct retain_folder *folders;
         size_t count;
-    } pruned; /* by the last pruning; under the lock */
+    } pruned;                    /* by the last pruning; under the lock */
+    struct plan_report *planned; /* of the last plan; under the lock */
 };
 
 /* Everything a job's coordinator owns. */
@@ -89,6 +92,7 @@ CF_CHECK enum cf_rc restore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc selective_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prebackup_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc undo_main(struct job *j, struct cf_err *e);
+CF_CHECK enum cf_rc plan_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prerestore_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc verify_main(struct job *j, struct cf_err *e);
 CF_CHECK enum cf_rc prune_main(struct job *j, struct cf_err *e);
@@ -229,21 +233,17 @@ void backup_in_place(const struct backup_in *b, uint32_t stream, const uint8_t *
 CF_CHECK enum cf_rc backup_in_key(const struct backup_in *b, const void *record, size_t len,
                                   struct keystore_record **out, struct cf_err *e);
 
+/* Downloads a record stream whole, checks it against its index, and gives each record to `to`. */
+CF_CHECK enum cf_rc backup_in_records(struct backup_in *b, uint32_t stream, struct chunk_taker to,
+                                      struct cf_err *e);
+/* The record of one key, by the index; the caller clears it. CF_E_ABSENT "KeyNotFound". */
+CF_CHECK enum cf_rc backup_in_find(struct backup_in *b, const char *name, struct cf_buf *record,
+                                   struct cf_err *e);
+
 /* Both only verify when there is nothing to write to: stage NULL, sel and side NULL. */
 CF_CHECK enum cf_rc restore_records(struct backup_in *b, struct store_stage *stage,
                                     struct cf_err *e);
 CF_CHECK enum cf_rc restore_partitions(struct backup_in *b, const struct store_selector *sel,
                                        uint8_t side[STORE_SIDES], struct cf_err *e);
-
-/* --- switching, and the way back --- */
-
-/* Right before a switch: notes what it will leave behind, so that undo finds it. Sets all of `next`
- * but `undo` and `folder`. */
-CF_CHECK enum cf_rc undo_before_flip(struct job *j, const struct store_selector *sel,
-                                     struct kept *next, struct cf_err *e);
-/* Right after it: what an undo would lose is counted from here. A failure is logged. */
-void undo_after_flip(struct job *j, struct kept *next);
-/* The selector has been flipped: partitions and roles follow it. */
-CF_CHECK enum cf_rc run_switched(struct job *j, struct kept *next, struct cf_err *e);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* One key: manifest, its row of the table, one segment of the index, one or two chunks. */
 struct search {
-    struct backup_in b;
+    struct backup_in *b;
     struct cf_buf rows; /* table of `keys` */
     const char *name;
     struct cf_buf found; /* the record; empty: absent, proven */
@@ -34,10 +34,10 @@ static const struct manifest_segment *segment_for(const struct manifest_stream *
 
 static enum cf_rc look_up(struct search *s, uint64_t *chunk, uint32_t *offset, struct cf_err *e)
 {
-    const struct manifest_segment *g = segment_for(&s->b.m.streams[0], s->name);
+    const struct manifest_segment *g = segment_for(&s->b->m.streams[0], s->name);
     struct chunk_segment seg = { .len = (uint32_t)g->len, .chunk = g->chunk };
     struct cf_buf bytes = { 0 };
-    enum cf_rc rc = backup_in_meta_range(&s->b, g->offset, g->len, &bytes, e);
+    enum cf_rc rc = backup_in_meta_range(s->b, g->offset, g->len, &bytes, e);
     if (rc == CF_OK)
         rc = chunk_index_find(&seg, bytes.data, s->name, chunk, offset, e);
     cf_buf_clear(&bytes);
@@ -48,10 +48,10 @@ static enum cf_rc look_up(struct search *s, uint64_t *chunk, uint32_t *offset, s
 static bool chunk_place(const struct search *s, uint64_t c, uint64_t *block, struct flow_block *fb,
                         struct flow_receipt *row)
 {
-    const struct manifest_stream *st = &s->b.m.streams[0];
+    const struct manifest_stream *st = &s->b->m.streams[0];
     uint64_t place = c << st->chunk_log2;
     for (*block = 0; *block < st->blocks; ++*block) {
-        manifest_table_block(&s->b.m, 0, s->rows.data, *block, fb, row);
+        manifest_table_block(&s->b->m, 0, s->rows.data, *block, fb, row);
         if (place < fb->place + fb->covered)
             return true;
     }
@@ -71,13 +71,13 @@ static enum cf_rc feed_chunk(struct search *s, uint64_t c, uint32_t offset, bool
     if (!*more)
         return CF_OK;
     uint32_t i = (uint32_t)(c - (fb.place >> fb.chunk_log2));
-    struct seal_expect x = { .run = &s->b.seal, .block = &fb, .receipt = &row };
-    backup_in_place(&s->b, 0, s->rows.data, block, &at);
+    struct seal_expect x = { .run = &s->b->seal, .block = &fb, .receipt = &row };
+    backup_in_place(s->b, 0, s->rows.data, block, &at);
     struct far_range what = { .name = at.name,
                               .first = at.offset + seal_chunk_offset(&fb, i),
                               .count = seal_chunk_wire(&fb, i) };
-    enum cf_rc rc = far_get(s->b.j, &what, &wire, &size, e);
-    atomic_fetch_add(&s->b.j->wire_bytes, what.count);
+    enum cf_rc rc = far_get(s->b->j, &what, &wire, &size, e);
+    atomic_fetch_add(&s->b->j->wire_bytes, what.count);
     if (rc == CF_OK && size != at.blob_bytes)
         rc = CF_FAIL(e, CF_E_CORRUPT, "blob %s has a wrong length", at.name);
     if (rc == CF_OK)
@@ -97,16 +97,16 @@ static enum cf_rc feed_chunk(struct search *s, uint64_t c, uint32_t offset, bool
 
 static enum cf_rc walk(struct search *s, struct cf_err *e)
 {
-    const struct manifest_stream *st = &s->b.m.streams[0];
+    const struct manifest_stream *st = &s->b->m.streams[0];
     struct chunk_taker taker = { .take = take, .ctx = s };
     uint64_t chunk = 0;
     uint32_t offset = 0;
     bool more = true;
     if (st->blocks == 0)
         return CF_OK;
-    enum cf_rc rc = backup_in_meta_range(&s->b, st->table_offset, st->table_len, &s->rows, e);
+    enum cf_rc rc = backup_in_meta_range(s->b, st->table_offset, st->table_len, &s->rows, e);
     if (rc == CF_OK)
-        rc = manifest_table_check(&s->b.m, 0, s->rows.data, e);
+        rc = manifest_table_check(&s->b->m, 0, s->rows.data, e);
     if (rc == CF_OK)
         rc = look_up(s, &chunk, &offset, e);
     if (rc == CF_OK)
@@ -121,17 +121,17 @@ static enum cf_rc walk(struct search *s, struct cf_err *e)
 }
 
 /* The record's own checks, then one transaction for this key and nothing else. */
-static enum cf_rc put_key(struct search *s, struct cf_err *e)
+static enum cf_rc put_key(const struct backup_in *b, const struct cf_buf *record, struct cf_err *e)
 {
-    struct job *j = s->b.j;
+    struct job *j = b->j;
     struct keystore *ks = j->r->o.keystore;
     struct keystore_record *r = NULL;
     struct keystore_counts c = { 0 };
     enum keystore_restored how = KEYSTORE_RESTORED;
-    enum cf_rc rc = backup_in_key(&s->b, s->found.data, s->found.len, &r, e);
+    enum cf_rc rc = backup_in_key(b, record->data, record->len, &r, e);
     if (rc == CF_OK)
         rc = keystore_record_verify(ks, r, e);
-    if (rc == CF_OK && strcmp(keystore_record_name(r), s->name) != 0)
+    if (rc == CF_OK && strcmp(keystore_record_name(r), j->key) != 0)
         rc = CF_FAIL(e, CF_E_CORRUPT, "a record is not of the key that was asked for");
     if (rc == CF_OK)
         rc = keystore_record_check(ks, r, true, e);
@@ -152,20 +152,30 @@ static enum cf_rc put_key(struct search *s, struct cf_err *e)
     return rc;
 }
 
-enum cf_rc selective_main(struct job *j, struct cf_err *e)
+enum cf_rc backup_in_find(struct backup_in *b, const char *name, struct cf_buf *record,
+                          struct cf_err *e)
 {
-    struct search s = { .name = j->key };
-    enum cf_rc rc = backup_in_open(j, &s.b, e);
-    if (rc == CF_OK)
-        rc = walk(&s, e);
+    struct search s = { .b = b, .name = name };
+    enum cf_rc rc = walk(&s, e);
     if (rc == CF_OK && s.found.len == 0)
         rc = cf_err_code(
-            e, CF_FAIL(e, CF_E_ABSENT, "there is no key %s in backup %s", j->key, j->folder),
+            e, CF_FAIL(e, CF_E_ABSENT, "there is no key %s in backup %s", name, b->j->folder),
             "KeyNotFound");
-    if (rc == CF_OK)
-        rc = put_key(&s, e);
-    cf_buf_clear(&s.found);
     cf_buf_clear(&s.rows);
-    backup_in_clear(&s.b);
+    *record = s.found;
+    return rc;
+}
+
+enum cf_rc selective_main(struct job *j, struct cf_err *e)
+{
+    struct backup_in b = { 0 };
+    struct cf_buf record = { 0 };
+    enum cf_rc rc = backup_in_open(j, &b, e);
+    if (rc == CF_OK)
+        rc = backup_in_find(&b, j->key, &record, e);
+    if (rc == CF_OK)
+        rc = put_key(&b, &record, e);
+    cf_buf_clear(&record);
+    backup_in_clear(&b);
     return rc;
 }

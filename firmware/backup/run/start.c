@@ -1,3 +1,4 @@
+#include "run/plan.h"
 #include "run_priv.h"
 
 #include <stdio.h>
@@ -72,7 +73,7 @@ enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request 
                    struct job **out, struct cf_err *e)
 {
     bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE ||
-                 kind == JOBS_VERIFY;
+                 kind == JOBS_VERIFY || kind == JOBS_PLAN;
     enum cf_rc rc = CF_OK;
     struct job *j = calloc(1, sizeof *j);
     if (!j)
@@ -89,7 +90,7 @@ enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request 
         rc = blob_folder_name(q->folder, j->folder, e);
     if (rc == CF_OK && strlen(j->folder) >= JOBS_FOLDER_SIZE)
         rc = cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "the folder's name is too long"), "BadRequest");
-    if (rc == CF_OK && kind == JOBS_SELECTIVE)
+    if (rc == CF_OK && (kind == JOBS_SELECTIVE || (kind == JOBS_PLAN && q->key)))
         rc = keystore_name(q->key ? q->key : "", j->key, e);
     if (rc == CF_OK && q->place.uri)
         rc = open_place(j, q, need_of(kind, q), e);
@@ -106,7 +107,8 @@ static enum cf_rc start(struct run *r, enum jobs_kind kind, const struct run_req
 {
     struct job *j = NULL;
     bool pre = kind == JOBS_PRE_BACKUP || kind == JOBS_PRE_RESTORE;
-    bool needs_folder = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_VERIFY;
+    bool needs_folder =
+        kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_VERIFY || kind == JOBS_PLAN;
     if (!pre && !q->place.uri)
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
     if (needs_folder && (!q->folder || !q->folder[0]))
@@ -165,6 +167,12 @@ enum cf_rc run_prune_start(struct run *r, const struct run_request *q, struct jo
     enum cf_rc rc = q->prune ? retain_check(&q->prune->policy, e)
                              : CF_FAIL(e, CF_E_ARG, "a pruning without a policy");
     return rc == CF_OK ? start(r, JOBS_RETENTION, q, out, e) : rc;
+}
+
+enum cf_rc run_plan_start(struct run *r, const struct run_request *q, struct jobs_record *out,
+                          struct cf_err *e)
+{
+    return start(r, JOBS_PLAN, q, out, e);
 }
 
 enum cf_rc run_undo_start(struct run *r, const struct run_request *q, struct jobs_record *out,

@@ -9,6 +9,7 @@
 
 #include "hal_linux/hal_linux.h"
 #include "hal_sim/hal_sim.h"
+#include "run/plan.h"
 
 static void must(enum cf_rc rc, const struct cf_err *e)
 {
@@ -220,6 +221,12 @@ void run_bench_verify(struct run_bench *b, const char *folder, struct jobs_recor
 void run_bench_undo(struct run_bench *b, struct jobs_record *out)
 {
     do_job(b, run_undo_start, NULL, NULL, out);
+}
+
+void run_bench_plan(struct run_bench *b, const char *folder, const char *key,
+                    struct jobs_record *out)
+{
+    do_job(b, run_plan_start, folder, key, out);
 }
 
 const char *run_bench_part(struct run_bench *b, size_t i)

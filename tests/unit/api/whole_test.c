@@ -242,6 +242,36 @@ static void who_may_start_a_job_may_cancel_it_and_nobody_else(void **state)
     }
 }
 
+static void a_plan_starts_as_a_restore_does_and_is_told_by_its_job(void **state)
+{
+    struct world *w = *state;
+    char path[128], id[JOBS_ID_SIZE];
+    assert_int_equal(ask(w, "POST /coffer/restore/plan", RESTORE_BODY("folder")), 400);
+    assert_int_equal(ask(w, "POST /coffer/restore/plan", SAS_BODY("")), 400);
+    assert_int_equal(ask(w, "POST /coffer/restore/plan", RESTORE_BODY("folderToRestore")), 202);
+    assert_int_equal(w->order.kind, JOBS_PLAN);
+    assert_string_equal(w->folder, "mhsm-hsm1-20270115080000");
+    snprintf(id, sizeof id, "%s", answer_text(w, "jobId"));
+    snprintf(path, sizeof path, "/restore/%s/pending", id);
+    assert_string_equal(w->reply.async_path, path);
+    struct jobs_end end = { .event = JOBS_EV_DONE };
+    assert_int_equal(jobs_finish(w->jobs, id, &end, NULL), CF_OK);
+    snprintf(path, sizeof path, "GET /coffer/restore/plan/%s", id);
+    assert_int_equal(ask(w, path, NULL), 200);
+    assert_int_equal(answer_int(w, "counts.0.removed"), 32);
+    assert_int_equal(json_count(answer_at(w, "counts")), 5);
+    assert_string_equal(answer_text(w, "items.0.name"), "one");
+    assert_null(answer_at(w, "items.0.note"));
+    assert_string_equal(answer_text(w, "items.1.note"), "made after the backup");
+    assert_int_equal(answer_int(w, "versionsLost"), 2);
+    assert_int_equal(answer_int(w, "backupTime"), START_S);
+    w->refuse = CF_E_ABSENT;
+    assert_int_equal(ask(w, path, NULL), 404);
+    w->refuse = CF_OK;
+    assert_int_equal(ask(w, "POST /coffer/restore/plan/keys/k1", RESTORE_BODY("folderToRestore")),
+                     202);
+}
+
 static void an_undo_says_what_it_would_do_and_starts_as_a_restore_does(void **state)
 {
     struct world *w = *state;
@@ -594,6 +624,7 @@ int main(void)
         TEST(what_an_operator_chose_for_a_job_is_read_strictly),
         TEST(a_running_job_tells_how_far_it_is_and_can_be_canceled),
         TEST(who_may_start_a_job_may_cancel_it_and_nobody_else),
+        TEST(a_plan_starts_as_a_restore_does_and_is_told_by_its_job),
         TEST(an_undo_says_what_it_would_do_and_starts_as_a_restore_does),
         TEST(all_but_the_last_segment_of_a_folder_belongs_to_the_place),
         TEST(a_managed_identity_needs_no_token),

@@ -95,6 +95,24 @@ static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_re
     return jobs_start(w->jobs, &job, out, e);
 }
 
+static enum cf_rc planned(void *ctx, const char *job, struct api_plan *out, api_planned_fn *each,
+                          void *each_ctx, struct cf_err *e)
+{
+    const struct world *w = ctx;
+    const struct api_planned items[] = { { "key", "added", "one", "" },
+                                         { "key", "removed", "two", "made after the backup" } };
+    if (w->refuse)
+        return cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "not the last plan"), "NotFound");
+    *out = (struct api_plan){ .folder = "mhsm-hsm1-20270115080000",
+                              .backup_s = START_S,
+                              .versions_lost = 2 };
+    for (size_t i = 0; i < API_PLAN_KINDS; i++)
+        out->counts[i].kind = "key";
+    out->counts[0].removed = strlen(job);
+    enum cf_rc rc = each(each_ctx, &items[0], e);
+    return rc == CF_OK ? each(each_ctx, &items[1], e) : rc;
+}
+
 static enum cf_rc undo(void *ctx, struct api_undo *out, struct cf_err *e)
 {
     const struct world *w = ctx;
@@ -194,6 +212,7 @@ int world_up(void **state)
                                          .facts = facts,
                                          .start = start,
                                          .undo = undo,
+                                         .planned = planned,
                                          .domain_download = download,
                                          .domain_transfer_key = transfer_key,
                                          .domain_upload = upload,

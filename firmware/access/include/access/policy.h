@@ -38,7 +38,13 @@ void access_export_free(struct access_export *x); /* NULL is a no-op */
 CF_CHECK enum cf_rc access_policy_check(const void *record, size_t len,
                                         char key[ACCESS_RECORD_KEY_SIZE], struct cf_err *e);
 
-/* The same, and puts the row into the caller's write transaction of a store being built. */
+/* The record in words for an operator: "ROLE for PRINCIPAL at SCOPE", a role's name, a setting's. A
+ * role that is not built in stands by its id. UTF-8, cut to fit. */
+#define ACCESS_WORDS_SIZE 256
+CF_CHECK enum cf_rc access_policy_words(const void *record, size_t len, char out[ACCESS_WORDS_SIZE],
+                                        struct cf_err *e);
+
+/* The same check, and puts the row into the caller's write transaction of a store being built. */
 CF_CHECK enum cf_rc access_policy_put(struct store_txn *staging, const void *record, size_t len,
                                       struct cf_err *e);
 

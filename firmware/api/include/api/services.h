@@ -77,6 +77,24 @@ struct api_job_order {
     const struct api_keep *keep; /* prunings */
 };
 
+/* What a restore would change. */
+#define API_PLAN_KINDS 5
+struct api_plan {
+    char folder[JOBS_FOLDER_SIZE];
+    char key[JOBS_KEY_SIZE]; /* "" where the plan is of all */
+    int64_t backup_s;        /* the moment that the backup holds, Unix seconds */
+    struct {
+        const char *kind;
+        uint64_t same, added, replaced, removed;
+    } counts[API_PLAN_KINDS];
+    uint64_t versions_lost, versions_back;
+    bool cut; /* there are more items than were given */
+};
+struct api_planned {
+    const char *kind, *change, *name, *note; /* note "": none */
+};
+typedef enum cf_rc api_planned_fn(void *ctx, const struct api_planned *i, struct cf_err *e);
+
 /* What an undo of the last restore would do. */
 struct api_undo {
     bool redo;                     /* the last switch was an undo */
@@ -157,6 +175,10 @@ struct api_services {
                          struct cf_err *e);
 
     void (*freshness)(void *ctx, struct api_freshness *out);
+
+    /* What the last plan found. CF_E_ABSENT "NotFound": `job` is not that one. */
+    enum cf_rc (*planned)(void *ctx, const char *job, struct api_plan *out, api_planned_fn *each,
+                          void *each_ctx, struct cf_err *e);
 
     /* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
     enum cf_rc (*undo)(void *ctx, struct api_undo *out, struct cf_err *e);

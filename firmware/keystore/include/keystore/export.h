@@ -46,6 +46,16 @@ void keystore_record_counts(const struct keystore_record *r, struct keystore_cou
 /* The newest generation of the domain under which one of its blobs is wrapped. */
 uint32_t keystore_record_generation(const struct keystore_record *r);
 
+/* What lies between two states of one key, either of which may be NULL: it is not there. */
+struct keystore_difference {
+    uint64_t lost; /* versions of `now` that `then` lacks */
+    uint64_t back; /* versions of `then` that `now` lacks */
+    bool deleted_now, deleted_then;
+    uint64_t created; /* of the key of `now`, Unix s */
+};
+void keystore_record_compare(const struct keystore_record *now, const struct keystore_record *then,
+                             struct keystore_difference *out);
+
 /* The MAC of each version's blob, by the token. CF_E_AUTH: one does not verify. Must have passed
  * before the record is put anywhere; putting one that was not verified is CF_E_ARG. */
 CF_CHECK enum cf_rc keystore_record_verify(struct keystore *ks, struct keystore_record *r,

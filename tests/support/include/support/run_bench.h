@@ -53,6 +53,8 @@ void run_bench_selective(struct run_bench *b, const char *folder, const char *ke
                          struct jobs_record *out);
 void run_bench_verify(struct run_bench *b, const char *folder, struct jobs_record *out);
 void run_bench_undo(struct run_bench *b, struct jobs_record *out);
+void run_bench_plan(struct run_bench *b, const char *folder, const char *key,
+                    struct jobs_record *out);
 /* The request all of them send. */
 struct run_request run_bench_request(struct run_bench *b, const char *folder, const char *key);
 
