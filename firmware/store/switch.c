@@ -164,18 +164,23 @@ enum cf_rc store_live_switch(struct store_live *l, struct store_stage *st,
     return CF_OK;
 }
 
+/* The former store is read whole before anybody has to wait: with a million keys for seconds. */
 enum cf_rc store_live_undo(struct store_live *l, const uint8_t side[STORE_SIDES], struct cf_err *e)
 {
     struct store *next = NULL;
-    gate_close(l);
-    struct store_selector now = l->locked.sel, sel = now;
-    struct live_file f = { .number = now.former, .epoch = now.former_epoch };
-    enum cf_rc rc = now.former ? CF_OK : CF_FAIL(e, CF_E_STATE, "no former store is kept");
-    if (rc == CF_OK)
-        rc = live_open_file(l, &f, &next, e);
-    if (rc != CF_OK) {
-        gate_open(l, l->locked.store, &now);
+    struct store_selector now, sel;
+    store_live_selector(l, &sel);
+    struct live_file f = { .number = sel.former, .epoch = sel.former_epoch };
+    enum cf_rc rc = sel.former ? live_open_file(l, &f, &next, e)
+                               : CF_FAIL(e, CF_E_STATE, "no former store is kept");
+    if (rc != CF_OK)
         return rc;
+    gate_close(l);
+    now = l->locked.sel;
+    if (now.flips != sel.flips) {
+        gate_open(l, l->locked.store, &now);
+        store_close(next);
+        return CF_FAIL(e, CF_E_STATE, "the store was switched meanwhile");
     }
     sel.number = now.former;
     memcpy(sel.epoch, now.former_epoch, sizeof sel.epoch);

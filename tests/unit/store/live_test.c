@@ -18,6 +18,7 @@ struct fixture {
     struct store_anchor anchor;
     struct store_live_options o;
     struct store_live *l;
+    struct store_live *read_meanwhile; /* when keys are derived, as others do at that time */
 };
 
 static enum cf_rc derive(void *arg, const uint8_t epoch[STORE_EPOCH_SIZE], unsigned attempt,
@@ -25,6 +26,10 @@ static enum cf_rc derive(void *arg, const uint8_t epoch[STORE_EPOCH_SIZE], unsig
 {
     struct fixture *f = arg;
     uint8_t key[32] = { 0 };
+    struct store_view *v = NULL;
+    if (f->read_meanwhile)
+        assert_int_equal(store_live_read(f->read_meanwhile, &v, NULL), CF_OK);
+    store_view_end(v);
     if (attempt >= f->generations)
         return CF_FAIL(e, CF_E_ABSENT, "no older generation");
     memcpy(key, epoch, STORE_EPOCH_SIZE);
@@ -170,6 +175,20 @@ static void a_switch_serves_the_new_store_and_keeps_the_old_for_undo(void **stat
     expect_row(f, "old, changed meanwhile");
     EXPECT_OK(store_live_undo(f->l, sides, &err));
     expect_row(f, "new");
+}
+
+/* Checking the former store takes as long as it has keys; nobody waits for that. */
+static void an_undo_is_read_from_while_it_opens_the_former_store(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    create(f);
+    set(f, "old");
+    EXPECT_OK(store_live_switch(f->l, stage_with(f, "new"), sides, &err));
+    f->read_meanwhile = f->l;
+    EXPECT_OK(store_live_undo(f->l, no_sides, &err));
+    f->read_meanwhile = NULL;
+    expect_row(f, "old");
 }
 
 static void the_third_store_drops_the_first(void **state)
@@ -334,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_appliance_without_a_store_says_so_and_creates_one_once),
         CASE(a_switch_serves_the_new_store_and_keeps_the_old_for_undo),
+        CASE(an_undo_is_read_from_while_it_opens_the_former_store),
         CASE(the_third_store_drops_the_first),
         CASE(a_dropped_or_half_built_stage_leaves_no_file),
         CASE(a_store_of_the_generation_before_still_opens),
