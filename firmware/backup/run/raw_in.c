@@ -54,7 +54,7 @@ static enum cf_rc fill_chunk(void *ctx, uint64_t place, size_t len, uint8_t valu
     struct part_in *p = s->part;
     if (!p->twin)
         return CF_OK;
-    s->sum += taken_fill(place, len, value);
+    s->sum += taken_fill(place, len, value, s->block.chunk_log2);
     pthread_mutex_lock(&p->lock);
     enum cf_rc rc = hal_partition_fill(p->twin, place, len, value, e);
     pthread_mutex_unlock(&p->lock);

@@ -10,6 +10,7 @@
  */
 
 #define LANES 4
+#define STEP  (8 * (size_t)LANES)
 #define PRIME UINT64_C(0x9e3779b97f4a7c15)
 
 static uint64_t stir(uint64_t h, uint64_t v)
@@ -18,37 +19,50 @@ static uint64_t stir(uint64_t h, uint64_t v)
     return h ^ (h >> 29);
 }
 
-uint64_t taken_sum(uint64_t place, const void *data, size_t len)
+/* What the lanes came to, what is left behind them, and where all of it belongs. */
+static uint64_t finish(uint64_t place, size_t len, const uint64_t lane[LANES], const uint8_t *rest)
 {
-    uint64_t lane[LANES] = { 1, 2, 3, 4 }, h = stir(place, len);
-    const uint8_t *p = data;
-    size_t i = 0;
-    for (; i + 8 * LANES <= len; i += 8 * LANES)
-        for (unsigned k = 0; k < LANES; k++) {
-            uint64_t v;
-            memcpy(&v, p + i + 8 * (size_t)k, 8);
-            lane[k] = stir(lane[k], v);
-        }
-    for (; i < len; i++)
-        h = stir(h, p[i]);
+    uint64_t h = stir(place, len);
+    for (size_t i = 0; i < len % STEP; i++)
+        h = stir(h, rest[i]);
     for (unsigned k = 0; k < LANES; k++)
         h = stir(h, lane[k]);
     return h;
 }
 
-uint64_t taken_fill(uint64_t place, size_t len, uint8_t value)
+uint64_t taken_sum(uint64_t place, const void *data, size_t len)
 {
-    uint64_t lane[LANES] = { 1, 2, 3, 4 }, h = stir(place, len),
-             v = value * UINT64_C(0x0101010101010101);
+    uint64_t lane[LANES] = { 1, 2, 3, 4 };
+    const uint8_t *p = data;
     size_t i = 0;
-    for (; i + 8 * LANES <= len; i += 8 * LANES)
-        for (unsigned k = 0; k < LANES; k++)
+    for (; i + STEP <= len; i += STEP)
+        for (unsigned k = 0; k < LANES; k++) {
+            uint64_t v;
+            memcpy(&v, p + i + 8 * (size_t)k, 8);
             lane[k] = stir(lane[k], v);
-    for (; i < len; i++)
-        h = stir(h, value);
-    for (unsigned k = 0; k < LANES; k++)
-        h = stir(h, lane[k]);
-    return h;
+        }
+    return finish(place, len, lane, p + i);
+}
+
+uint64_t taken_fill(uint64_t place, size_t len, uint8_t value, uint8_t chunk_log2)
+{
+    uint64_t lane[LANES], v = value * UINT64_C(0x0101010101010101), sum = 0;
+    uint8_t rest[STEP];
+    size_t lanes_of = 0; /* the length that `lane` is for; chunks but the last have one */
+    memset(rest, value, sizeof rest);
+    while (len) {
+        size_t n = (size_t)1 << chunk_log2 < len ? (size_t)1 << chunk_log2 : len;
+        for (unsigned k = 0; lanes_of != n && k < LANES; k++) {
+            lane[k] = k + 1;
+            for (size_t i = 0; i + STEP <= n; i += STEP)
+                lane[k] = stir(lane[k], v);
+        }
+        lanes_of = n;
+        sum += finish(place, n, lane, rest);
+        place += n;
+        len -= n;
+    }
+    return sum;
 }
 
 /* --- of one stream -------------------------------------------------------------------------------

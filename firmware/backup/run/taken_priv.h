@@ -19,8 +19,8 @@ void taken_note(struct taken *t, uint64_t block, uint64_t sum);
 /* A chunk's share of its block's sum; the shares are added. It tells a twin that is not what the
  * journal speaks of, by accident: not a digest. 0.05 CPU-seconds a GiB. */
 uint64_t taken_sum(uint64_t place, const void *data, size_t len);
-/* The same of a chunk whose bytes are all `value`. */
-uint64_t taken_fill(uint64_t place, size_t len, uint8_t value);
+/* The shares of a run of chunks whose bytes are all `value`. */
+uint64_t taken_fill(uint64_t place, size_t len, uint8_t value, uint8_t chunk_log2);
 
 /* Keeps what the twin still holds, erases the rest where the medium asks for it, lists it. */
 struct taken_view {
