@@ -196,6 +196,40 @@ static void the_newest_verified_backup_stays(void **state)
     assert_int_equal(left(f), 0x20);
 }
 
+static void a_sample_does_not_make_a_backup_a_verified_one(void **state)
+{
+    struct fixture *f = *state;
+    struct run_request q = run_bench_request(&f->b, f->folder[1], NULL);
+    struct jobs_record r;
+    struct cf_err err = { 0 };
+    q.choices.sample_percent = 10;
+    EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x20);
+}
+
+static void a_verified_copy_elsewhere_does_not_vouch_for_this_one(void **state)
+{
+    struct fixture *f = *state;
+    struct run_request q = run_bench_request(&f->b, f->folder[1], NULL);
+    struct jobs_record r;
+    struct cf_err err = { 0 };
+    char uri[200];
+    snprintf(uri, sizeof uri, "%s/copies", f->b.uri);
+    q.place.uri = uri;
+    shell("mkdir '%s' && cp -r '%s' '%s'", run_bench_blob(&f->b, "copies", ""),
+          run_bench_blob(&f->b, f->folder[1], ""), run_bench_blob(&f->b, "copies", ""));
+    EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_pruned(f, &last_one);
+    assert_int_equal(left(f), 0x20);
+}
+
 static void a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one(void **state)
 {
     struct fixture *f = *state;
@@ -339,6 +373,8 @@ int main(void)
         T(a_dry_run_tells_and_deletes_nothing),
         T(the_rest_of_a_pruning_that_was_cut_goes_with_the_next),
         T(the_newest_verified_backup_stays),
+        T(a_sample_does_not_make_a_backup_a_verified_one),
+        T(a_verified_copy_elsewhere_does_not_vouch_for_this_one),
         T(a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one),
         T(a_damaged_backup_stays_and_counts_for_nothing),
         T(an_unfinished_folder_stays_unless_asked_for_and_old),
