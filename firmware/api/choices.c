@@ -3,7 +3,7 @@
 
 enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out, struct cf_err *e)
 {
-    static const char *const known[] = { "limitRate", "connections" };
+    static const char *const known[] = { "limitRate", "connections", "requireComplete" };
     const struct json *v = NULL;
     int64_t rate = 0, connections = 0;
     enum cf_rc rc = json_opt_object(body, "coffer", &v, e);
@@ -16,6 +16,8 @@ enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out, s
     if (rc == CF_OK)
         rc = json_opt_int(v, "connections", (struct json_range){ 1, JOBS_CONNECTIONS_MAX },
                           &connections, e);
+    if (rc == CF_OK)
+        rc = json_opt_bool(v, "requireComplete", &out->require_complete, e);
     out->limit_rate = (uint64_t)rate;
     out->connections = (unsigned)connections;
     return rc;

@@ -54,6 +54,8 @@ CF_CHECK enum cf_rc api_read_storage(const struct json *v, struct cf_buf *uri,
                                      struct api_job_order *o, struct cf_err *e);
 
 /* receipts.c */
+/* Member `coverage`: what a finished backup holds and what not; nothing where it is not known. */
+void api_put_cover(struct api *a, struct json_wr *w, const char *job);
 struct jobs_verified;
 api_handler api_get_receipt, api_get_verified;
 void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v);

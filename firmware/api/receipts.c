@@ -38,6 +38,37 @@ void api_put_verified(struct json_wr *w, const char *name, const struct jobs_ver
     json_close(w);
 }
 
+struct cover_out {
+    struct json_wr *w;
+    bool begun;
+};
+
+static enum cf_rc put_line(void *ctx, const struct jobs_cover *c, struct cf_err *e)
+{
+    static const char *const names[] = { "", "inside", "outside", "missing" };
+    struct cover_out *o = ctx;
+    (void)e;
+    if (!o->begun)
+        json_put_array(o->w, "coverage");
+    o->begun = true;
+    json_put_object(o->w, NULL);
+    json_put_text(o->w, "what", c->what);
+    json_put_text(o->w, "state", names[c->state & 3]);
+    json_put_text(o->w, "why", c->why[0] ? c->why : NULL);
+    json_close(o->w);
+    return CF_OK;
+}
+
+void api_put_cover(struct api *a, struct json_wr *w, const char *job)
+{
+    struct cover_out o = { .w = w };
+    enum cf_rc rc = jobs_cover_each(a->cfg.jobs, job, put_line, &o, w->e);
+    if (o.begun)
+        json_close(w);
+    if (rc != CF_OK && w->rc == CF_OK)
+        w->rc = rc;
+}
+
 /* For monitoring: null while no backup was verified whole. */
 enum cf_rc api_get_verified(struct api *a, struct api_request *rq, struct api_reply *rp,
                             struct cf_err *e)

@@ -35,7 +35,8 @@ static void put_progress(struct json_wr *w, const struct jobs_progress *p)
 }
 
 /* What the appliance knows beyond the service's own members; clients skip what they do not know. */
-static void put_more(struct json_wr *w, const struct jobs_record *j, const struct jobs_progress *p)
+static void put_more(struct api *a, struct json_wr *w, const struct jobs_record *j,
+                     const struct jobs_progress *p)
 {
     json_put_object(w, "coffer");
     json_put_text(w, "kind", jobs_kind_name(j->kind));
@@ -48,6 +49,8 @@ static void put_more(struct json_wr *w, const struct jobs_record *j, const struc
     }
     if (j->warning[0])
         json_put_text(w, "warning", j->warning);
+    if (a && j->state == JOBS_SUCCEEDED && (j->kind == JOBS_BACKUP || j->kind == JOBS_VERIFY))
+        api_put_cover(a, w, j->id);
     json_close(w);
 }
 
@@ -71,7 +74,7 @@ static void put_folder_uri(struct json_wr *w, const struct jobs_record *j)
 }
 
 /* API document 2.4: endTime stays null until the end, which old clients judge by. */
-static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *j)
+static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *j, bool all)
 {
     const struct jobs_progress p = jobs_get_progress(a->cfg.jobs);
     json_put_object(w, NULL);
@@ -86,7 +89,7 @@ static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *
     json_put_text(w, "jobId", j->id);
     if (!api_job_restores(j->kind))
         put_folder_uri(w, j);
-    put_more(w, j, &p);
+    put_more(all ? a : NULL, w, j, &p); /* a list says it shorter */
     json_close(w);
 }
 
@@ -95,7 +98,7 @@ enum cf_rc api_put_status(struct api *a, const struct jobs_record *j, struct api
 {
     struct json_wr w;
     json_wr_init(&w, &rp->body, e);
-    put_job(a, &w, j);
+    put_job(a, &w, j, true);
     return json_wr_end(&w);
 }
 
@@ -110,7 +113,7 @@ static enum cf_rc put_listed(void *ctx, const struct jobs_record *j, struct cf_e
 {
     struct job_list *l = ctx;
     (void)e;
-    put_job(l->a, &l->w, j);
+    put_job(l->a, &l->w, j, false);
     return CF_OK;
 }
 

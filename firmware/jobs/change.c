@@ -166,6 +166,8 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
         rc = jobs_row_put(t, &r, e);
     if (rc == CF_OK && end->receipt != NULL && r.state == JOBS_SUCCEEDED)
         rc = jobs_receipt_put(t, &r, end->receipt, e);
+    if (rc == CF_OK && r.state == JOBS_SUCCEEDED)
+        rc = jobs_cover_put(t, r.id, end, e);
     if (rc == CF_OK) {
         count_backup(&facts, &r);
         rc = jobs_facts_put(t, &facts, e);

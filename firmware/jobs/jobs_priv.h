@@ -90,6 +90,8 @@ CF_CHECK enum cf_rc jobs_receipt_each(struct store_view *v,
                                       enum cf_rc (*each)(void *ctx, const struct jobs_verified *v,
                                                          struct cf_err *e),
                                       void *ctx, struct cf_err *e);
+CF_CHECK enum cf_rc jobs_cover_put(struct store_txn *t, const char *id, const struct jobs_end *end,
+                                   struct cf_err *e);
 /* out->job is "" where there is none. */
 CF_CHECK enum cf_rc jobs_receipt_newest(struct store_view *v, const char *uri,
                                         struct jobs_verified *out, struct cf_err *e);

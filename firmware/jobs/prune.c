@@ -36,6 +36,8 @@ static enum cf_rc remove_record(struct store_txn *t, const char *id, struct cf_e
     if (rc != CF_OK || strcmp(id, spared.job) == 0)
         return rc;
     rc = store_del_prefix(t, STORE_RECEIPT, key, e);
+    if (rc == CF_OK)
+        rc = store_del_prefix(t, STORE_COVER, key, e);
     return rc == CF_OK ? store_del(t, STORE_JOB, key, e) : rc;
 }
 

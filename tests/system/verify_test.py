@@ -125,6 +125,22 @@ class Verify(bench.Case):
                                                                    "folderToRestore": self.name, **body})
             self.assertEqual(400, answer.status, body)
 
+    def test_what_a_backup_covers_is_told_wherever_it_is_looked_at(self):
+        started = self.hsm.start("POST", "/backup", {**self.hsm.dir_storage, "coffer": {"requireComplete": True}})
+        made = self.hsm.wait(started)
+        lines = {line["what"]: line for line in made["coffer"]["coverage"]}
+        self.assertEqual({"inside"}, {lines[what]["state"] for what in ("keys", "roles and settings", "partition data")})
+        self.assertEqual("outside", lines["TLS key"]["state"])
+        folder = made["azureStorageBlobContainerUri"].rsplit("/", 1)[1]
+        listed = self.hsm.rest.call("POST", "/coffer/backups", {**self.hsm.dir_storage, "limit": 20}).json["value"]
+        self.assertEqual([made["coffer"]["coverage"]], [row["coverage"] for row in listed if row["folder"] == folder])
+        told = json.loads(self.inspect(self.receipt(folder=folder), "--json").stdout)
+        self.assertEqual([(line["what"], line["state"]) for line in made["coffer"]["coverage"]],
+                         [(line["what"], line["state"]) for line in told["coverage"]])
+        self.hsm.cli("backup", "start", *self.where, "--require-complete")
+        bad = self.hsm.rest.call("POST", "/backup", {**self.hsm.dir_storage, "coffer": {"requireComplete": 1}})
+        self.assertEqual(400, bad.status)
+
     def test_a_list_tells_whole_backups_from_others(self):
         place = self.hsm.blobs / "list"
         place.mkdir()

@@ -83,6 +83,7 @@ enum cli_option {
     OPT_PLAN,
     OPT_PORT,
     OPT_RECEIPT,
+    OPT_REQUIRE_COMPLETE,
     OPT_RETENTION,
     OPT_ROLE,
     OPT_SAMPLE,

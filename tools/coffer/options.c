@@ -85,6 +85,8 @@ static const struct option_row {
     [OPT_PLAN] = { "plan", NOTHING, NULL, "say what would change, and change nothing" },
     [OPT_PORT] = { "port", TEXT, "PORT", "port of the bench appliance (8443)" },
     [OPT_RECEIPT] = { "receipt", TEXT, "FILE", "where the signed receipt is written" },
+    [OPT_REQUIRE_COMPLETE] = { "require-complete", NOTHING, NULL,
+                               "fail where something that is marked for backup would be left out" },
     [OPT_RETENTION] = { "retention-days", TEXT, "DAYS",
                         "days a deleted key can be recovered, 7 to 90" },
     [OPT_ROLE] = { "role", TEXT, "NAME|ID", "role, by name or id" },

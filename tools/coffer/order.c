@@ -85,7 +85,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     const char *rate = a->text[OPT_LIMIT_RATE], *connections = a->text[OPT_CONNECTIONS];
     uint64_t bytes = 0;
     enum cf_rc rc = CF_OK;
-    if (!rate && !connections)
+    bool complete = a->text[OPT_REQUIRE_COMPLETE] != NULL;
+    if (!rate && !connections && !complete)
         return CF_OK;
     json_put_object(&b->w, "coffer");
     if (rate)
@@ -94,6 +95,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
         json_put_int(&b->w, "limitRate", (int64_t)bytes);
     if (rc == CF_OK && connections)
         rc = body_put_number(b, "connections", "--connections", connections, e);
+    if (complete)
+        json_put_bool(&b->w, "requireComplete", true);
     json_close(&b->w);
     return rc;
 }

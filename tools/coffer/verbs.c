@@ -50,9 +50,11 @@ const struct cli_verb cli_verbs[] = {
     { "backup start", "Back up the whole HSM to a folder of a blob container",
       STORAGE_HELP CHOICES_HELP
       "Prints the folder when the job has succeeded; the manifest is written last, so a folder without "
-      "one is no backup. " INTERRUPT_HELP
+      "one is no backup. --json tells what it covers and what it leaves out, as verify and list do later. A partition "
+      "that is marked for backup and cannot be read fails the backup; --require-complete holds it to that by name. " INTERRUPT_HELP
       "\n\nExample:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
-      LIST_OF(WHERE, STORAGE, CHOICES, OPT_NO_WAIT), NONE, NULL, verb_backup_start },
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_REQUIRE_COMPLETE, OPT_NO_WAIT), NONE, NULL,
+      verb_backup_start },
     { "backup status", "Show a backup job", NULL, LIST_OF(WHERE, OPT_JOB), NONE, NULL,
       verb_backup_status },
     { "backup verify", "Prove that a backup can be restored, without restoring it",

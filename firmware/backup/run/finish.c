@@ -280,6 +280,10 @@ static enum cf_rc make_ready(struct backup *b, struct cf_err *e)
     enum cf_rc rc = send_meta(b, e);
     if (rc == CF_OK) {
         fill_manifest(b);
+        rc = backup_cover(b, e);
+    }
+    if (rc == CF_OK) {
+        job_keep_cover(b->j, &b->m);
         rc = build(b, &b->ready, e);
     }
     b->ready_as.seq = b->m.seq;

@@ -113,6 +113,7 @@ void job_free(struct job *j)
     blob_lane_free(j->lane);
     blob_store_free(j->store);
     cf_buf_clear(&j->receipt);
+    free(j->cover);
     free(j);
 }
 
@@ -193,8 +194,12 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
     struct jobs_receipt receipt = { .bytes = j->receipt.data,
                                     .len = j->receipt.len,
                                     .facts = j->verified };
+    struct jobs_cover cover[JOBS_COVERS_MAX];
     if (rc == CF_OK && j->receipt.len)
         end.receipt = &receipt;
+    if (rc == CF_OK)
+        end.cover_count = job_tell_cover(j, cover);
+    end.cover = cover;
     if (rc != CF_OK) {
         words_for(j, err, code, text);
         end.event = rc == CF_E_CANCEL ? JOBS_EV_CANCEL : JOBS_EV_ERROR;

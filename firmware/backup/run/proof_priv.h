@@ -7,7 +7,23 @@
 #include "manifest/receipt.h"
 
 struct job;
+struct backup;
 struct backup_in;
+
+/* --- what a backup covers (cover.c) ------------------------------------------------------------
+ */
+
+/* Fills the manifest's statement from what else it says, and judges it. */
+CF_CHECK enum cf_rc backup_cover(struct backup *b, struct cf_err *e);
+/* CF_E_STATE Conflict: a complete backup was asked for, and something marked is missing. */
+CF_CHECK enum cf_rc backup_complete(const struct job *j, const struct manifest *m,
+                                    struct cf_err *e);
+/* For the job's end. */
+void job_keep_cover(struct job *j, const struct manifest *m);
+size_t job_tell_cover(const struct job *j, struct jobs_cover out[JOBS_COVERS_MAX]);
+
+/* --- what was read -----------------------------------------------------------------------------
+ */
 
 /* How old the backup is among this appliance's, as a remark of the job. */
 void backup_in_note_age(struct job *j, const struct manifest *m);

@@ -30,7 +30,8 @@ enum {
     KEY_FOLDER = 4,
     KEY_ACCEPTED = 5, /* optional */
     KEY_RATE = 6,
-    KEY_CONNECTIONS = 7
+    KEY_CONNECTIONS = 7,
+    KEY_COMPLETE = 8
 };
 
 static enum cf_rc path_of(const struct run *r, char out[PATH_MAX], struct cf_err *e)
@@ -101,7 +102,7 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
 {
     struct cbor_wr w;
     cbor_wr_init(&w, out, e);
-    cbor_wr_map(&w, q->accepted_writer ? 7 : 6);
+    cbor_wr_map(&w, q->accepted_writer ? 8 : 7);
     cbor_wr_key(&w, KEY_URI);
     cbor_wr_text(&w, q->place.uri ? q->place.uri : "");
     cbor_wr_key(&w, KEY_TOKEN);
@@ -118,6 +119,8 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
     cbor_wr_uint(&w, q->choices.limit_rate);
     cbor_wr_key(&w, KEY_CONNECTIONS);
     cbor_wr_uint(&w, q->choices.connections);
+    cbor_wr_key(&w, KEY_COMPLETE);
+    cbor_wr_bool(&w, q->choices.require_complete);
     return cbor_wr_end(&w);
 }
 
@@ -173,7 +176,7 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
 {
     struct cbor_rd rd;
     cbor_rd_init(&rd, text, len, e);
-    size_t members = cbor_rd_map(&rd, KEY_CONNECTIONS);
+    size_t members = cbor_rd_map(&rd, KEY_COMPLETE);
     for (size_t i = 0; i < members && cbor_rd_ok(&rd); i++) {
         switch (cbor_rd_key(&rd)) {
         case KEY_URI:
@@ -197,6 +200,9 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
             break;
         case KEY_CONNECTIONS:
             k->q.choices.connections = (unsigned)cbor_rd_uint(&rd, JOBS_CONNECTIONS_MAX);
+            break;
+        case KEY_COMPLETE:
+            k->q.choices.require_complete = cbor_rd_bool(&rd);
             break;
         default:
             cbor_rd_refuse(&rd, "a request of a newer firmware");

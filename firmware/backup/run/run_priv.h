@@ -78,6 +78,8 @@ struct job {
     char warning[JOBS_TEXT_SIZE];
     struct cf_buf receipt; /* of a verify that succeeded; with its facts */
     struct jobs_verified verified;
+    struct manifest_cover *cover; /* of the backup made or verified */
+    size_t cover_count;
 };
 
 /* Tells the partitions' drivers which side is live. */
@@ -209,8 +211,7 @@ struct backup_in {
     struct cf_secret *dk;
     struct seal_run seal;
     struct cf_buf meta;  /* plain, whole; full restore only */
-    struct proof *proof; /* a verify: which blocks, what was seen. Each version of each key is tried
-                            in the token then. NULL: all of them, and nothing is noted */
+    struct proof *proof; /* a verify: which blocks, what was seen. NULL: all, nothing noted */
 };
 /* Manifest: 96 bytes, domain, then the rest, all its checks. */
 CF_CHECK enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e);

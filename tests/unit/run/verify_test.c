@@ -292,6 +292,58 @@ static void only_a_verify_that_succeeds_leaves_a_receipt(void **state)
     cf_buf_clear(&receipt);
 }
 
+/* --- coverage
+ * --------------------------------------------------------------------------------- */
+
+struct told {
+    size_t lines;
+    char text[2048];
+};
+
+static enum cf_rc tell(void *ctx, const struct jobs_cover *c, struct cf_err *e)
+{
+    struct told *t = ctx;
+    size_t used = strlen(t->text);
+    (void)e;
+    t->lines++;
+    snprintf(t->text + used, sizeof t->text - used, "%u %s: %s\n", c->state, c->what, c->why);
+    return CF_OK;
+}
+
+static void what_a_backup_covers_is_told_by_its_job_and_by_its_verification(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct told made = { 0 }, verified = { 0 }, none = { 0 };
+    struct cf_buf receipt = { 0 };
+    struct run_request q = run_bench_request(b, NULL, NULL);
+    q.choices.require_complete = true;
+    EXPECT_OK(run_backup_start(b->run, &q, &r, &err));
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
+    expect_state(&r, JOBS_SUCCEEDED);
+    run_bench_restart(b);
+    EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &made, &err));
+    print_message("%s", made.text);
+    assert_non_null(strstr(made.text, "1 keys: "));
+    assert_non_null(strstr(made.text, "1 partition part1: 50000 bytes"));
+    assert_non_null(strstr(made.text, "2 TLS key: "));
+    assert_null(strstr(made.text, "3 "));
+    run_bench_verify(b, r.folder, &r);
+    expect_state(&r, JOBS_SUCCEEDED);
+    EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &verified, &err));
+    assert_string_equal(made.text, verified.text);
+    EXPECT_OK(jobs_receipt_get(b->jobs, r.id, &receipt, &err));
+    assert_non_null(memmem(receipt.data, receipt.len, "partition part1", 15));
+    cf_buf_clear(&receipt);
+    flip(b, r.folder, "s3.0", 4000);
+    run_bench_verify(b, r.folder, &r);
+    expect_unproven(&r);
+    EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &none, &err));
+    assert_int_equal(none.lines, 0);
+}
+
 int main(void)
 {
 #define T(name)    cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -304,6 +356,7 @@ int main(void)
         T(blocks_of_keys_are_proven_one_by_one_against_the_index),
         T(a_sample_of_a_small_backup_refuses_what_a_restore_refuses),
         T(only_a_verify_that_succeeds_leaves_a_receipt),
+        T(what_a_backup_covers_is_told_by_its_job_and_by_its_verification),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ struct jobs_choices {
                                 of the job's own */
     unsigned connections;    /* to storage at one time; 0: none of the job's own */
     unsigned sample_percent; /* verify: share of the blocks that is read, 1..100; 0: 100 */
+    bool require_complete;   /* backup: fail where something that is marked would be left out */
 };
 #define JOBS_RATE_MIN        65536 /* bytes a second */
 #define JOBS_CONNECTIONS_MAX 64
@@ -107,6 +108,7 @@ CF_CHECK enum cf_rc jobs_start(struct jobs *j, const struct jobs_record *in,
                                struct jobs_record *out, struct cf_err *e);
 
 struct jobs_receipt; /* jobs/receipts.h */
+struct jobs_cover;
 
 /* How a job ended. Texts may be NULL for "as it was". */
 struct jobs_end {
@@ -114,6 +116,8 @@ struct jobs_end {
     const char *details, *error_code, *error, *warning;
     uint64_t bytes, elapsed_ms;
     const struct jobs_receipt *receipt; /* NULL: none. Kept only with JOBS_EV_DONE */
+    const struct jobs_cover *cover;     /* the same; `cover_count` of them */
+    size_t cover_count;
 };
 
 /* Changes the folder or the details of the running job. NULL leaves one as it is. */

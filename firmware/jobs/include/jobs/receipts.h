@@ -32,6 +32,19 @@ struct jobs_receipt {
     struct jobs_verified facts;
 };
 
+/* A line of what a backup covers (backup/FORMAT.md, 12: key 99). */
+#define JOBS_COVERS_MAX 200
+#define JOBS_COVER_SIZE 193
+struct jobs_cover {
+    const char *what, *why;
+    unsigned state; /* 1 it is inside, 2 outside, 3 it was to be inside and could not */
+};
+typedef enum cf_rc jobs_cover_fn(void *ctx, const struct jobs_cover *c, struct cf_err *e);
+
+/* Those that a job's end told, in order; none is fine. `each` must not call jobs. */
+CF_CHECK enum cf_rc jobs_cover_each(struct jobs *j, const char *id, jobs_cover_fn *each, void *ctx,
+                                    struct cf_err *e);
+
 /* Appends the receipt of a job. CF_E_ABSENT "NotFound": no such job, or it left none (it failed, it
  * still runs, or it is of a kind that gives none). */
 CF_CHECK enum cf_rc jobs_receipt_get(struct jobs *j, const char *id, struct cf_buf *out,

@@ -37,6 +37,7 @@ enum store_table {
     STORE_STATE = 20,   /* the appliance's state, last backups, restore mode */
     STORE_DOMAIN = 21,
     STORE_RECEIPT = 22, /* of verified backups */
+    STORE_COVER = 23,   /* what backups cover */
     STORE_TABLE_MAX = 31,
 };
 
