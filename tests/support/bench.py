@@ -58,14 +58,14 @@ def free_port():
     raise RuntimeError("no free port")
 
 
-def wait_until(condition, seconds, what):
+def wait_until(condition, seconds, what, every=0.02):
     """Polls until condition() is true and returns that; bounded."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
@@ -212,7 +212,7 @@ class Bench:
     def start(self, method, path, body, token=None):
         return self.rest.call(method, path, body, token=token)
 
-    def wait(self, answer, seconds=120):
+    def wait(self, answer, seconds=120, every=0.02):
         """The final status of a job that was accepted."""
         if answer.status != 202:
             raise Refused(answer, "start of a job")
@@ -221,7 +221,7 @@ class Bench:
         def ended():
             status = self.rest.get(path, version=None)
             return status if status["status"] in TERMINAL else None
-        return wait_until(ended, seconds, f"the end of {path}")
+        return wait_until(ended, seconds, f"the end of {path}", every)
 
     def backup(self, storage):
         """Makes a backup; its folder."""
