@@ -48,6 +48,7 @@ static bool set_transport(CURL *easy, const struct net_lane *lane)
 {
     bool ok = true;
     SET(ok, easy, CURLOPT_NOSIGNAL, 1L);
+    SET(ok, easy, CURLOPT_QUICK_EXIT, 1L); /* a name server that hangs holds up no cancellation */
     SET(ok, easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(ok, easy, CURLOPT_TCP_KEEPALIVE, 1L);
     SET(ok, easy, CURLOPT_TCP_KEEPIDLE, 30L);

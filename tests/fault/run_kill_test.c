@@ -209,13 +209,13 @@ static void a_killed_undo_leaves_the_restored_state_or_the_one_before_and_a_way_
     struct fixture *f = *state;
     long all = undo_us(f);
     unsigned old = 0, new = 0;
-    for (long i = 1; i <= ROUNDS; i++) {
+    for (long i = 1; i <= ROUNDS / 2; i++) {
         struct run_bench b;
         struct jobs_record r;
         struct cf_err err;
         struct run_undo u;
         uint8_t now[32];
-        do_and_kill(f, DO_UNDO, all * i / ROUNDS);
+        do_and_kill(f, DO_UNDO, all * i / (ROUNDS / 2));
         open_at(&b, f->dir);
         run_bench_state(&b, now);
         bool is_new = cf_equal(now, f->b, 32);

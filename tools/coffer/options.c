@@ -35,7 +35,7 @@ static const struct option_row {
                              "container, with --storage-account-name" },
     [OPT_CACERT] = { "cacert", TEXT, "FILE",
                      "PEM file of the authority that signed the appliance's certificate" },
-    [OPT_CONNECTIONS] = { "connections", TEXT, "N", "connections to storage at one time, 1 to 64" },
+    [OPT_CONNECTIONS] = { "connections", TEXT, "N", "connections to storage at one time, 1 to 64, beside one for small requests" },
     [OPT_CURVE] = { "curve", TEXT, "CURVE", "P-256, P-256K, P-384 or P-521" },
     [OPT_DIGEST] = { "digest", TEXT, "BASE64", "digest to sign or verify" },
     [OPT_DIR] = { "dir", TEXT, "DIR", "folder of a bench appliance" },

@@ -54,7 +54,7 @@ static inline uint8_t run_chunk_log2(const struct run_options *o)
     return o->chunk_log2 ? o->chunk_log2 : FLOW_CHUNK_LOG2;
 }
 unsigned job_threads(const struct job *j);
-unsigned job_connections_each(const struct job *j); /* of one transfer thread */
+unsigned job_connections_each(const struct job *j); /* of one transfer thread, at most */
 
 /* How many blocks a thread has under way at once: one on a fast link, where more only push each
  * other's buffers out of the cache, all its connections where it is mostly waiting. */
