@@ -162,13 +162,34 @@ class Campaign:
             self.judged.add((self.server, folder))
             self.count["whole" if whole else "unfinished"] += 1
 
+    def cut_prune(self, body):
+        """A pruning that is killed: what it has begun with reads as no backup, all else as before."""
+        self.doing = "killed pruning"
+        self.server.fault("op=DeleteBlob every=1 action=delay:15\n")
+        job = self.hsm.start("POST", "/coffer/prune", body).json["jobId"]
+        time.sleep(self.rng.uniform(0, 0.6))
+        self.hsm.kill()
+        self.count["kills"] += 1
+        self.server.no_fault()
+        self.hsm.up()
+        status = self.settle(job, "backup")
+        self.expect(f"cut pruning ended as {status}", status["status"] in ("Succeeded", "Failed"))
+        for folder, names in self.list().items():
+            if (self.server, folder) in self.known:
+                verdict = self.verified(folder)
+                self.expect(f"{folder} in a cut pruning, {names}: {verdict}", (verdict["status"] == "Succeeded") == ("manifest" in names))
+
     def prune(self):
         body = {**self.storage, "keep": {"last": 5, "minAgeSeconds": 0}}
+        if self.kills:
+            self.cut_prune(body)
+        self.doing = "pruning"
         status = self.hsm.wait(self.hsm.start("POST", "/coffer/prune", body), SETTLE_S)
         self.expect(f"prune: {status}", status["status"] == "Succeeded")
         left = self.list()
         here = [folder for server, folder in self.known if server is self.server]
         gone = [folder for folder in here if folder not in left]
+        self.expect("prune left a half", all("manifest" in left[folder] for folder in here if folder in left))
         self.expect(f"prune left {len(here) - len(gone)} of {len(here)}", len(here) - len(gone) == min(5, len(here)))
         for folder in gone:
             del self.known[self.server, folder]

@@ -186,12 +186,15 @@ class Schedule(bench.Case):
         self.assertNotIn("sig=", hsm.log() + json.dumps(hsm.rest.get("/coffer/jobs")))
 
     def test_what_a_kill_leaves_under_way_is_followed_by_what_follows_a_backup(self):
-        server = self.blobserver()
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
         server.fault("op=PutBlockList every=1 action=delay:600\n")
-        sas = self.folder / "sas5"
-        sas.write_text(server.storage()["token"])
-        sas.chmod(0o600)
-        hsm = self.appliance("schedule=weekly sun 02:30", f"storage={server.uri}", f"sas_file={sas}", "keep_last=1", name="hsm5")
+        tokens = {}
+        for name, permissions in (("sas_file", "rcwl"), ("prune_sas_file", "rdl")):  # each can do its own alone
+            tokens[name] = self.folder / name
+            tokens[name].write_text(server.storage(permissions)["token"])
+            tokens[name].chmod(0o600)
+        hsm = self.appliance("schedule=weekly sun 02:30", f"storage={server.uri}", "keep_last=1",
+                             *(f"{name}={path}" for name, path in tokens.items()), name="hsm5")
         bench.wait_until(lambda: any(job["status"] == "InProgress" for job in hsm.rest.get("/coffer/jobs")["value"]), 30, "the backup")
         hsm.kill()
         server.no_fault()
