@@ -106,8 +106,8 @@ class Verify(bench.Case):
         done = self.verify("--receipt", str(path), folder=f"elsewhere/{self.name}", code=7)
         self.assert_says(done.stderr, "BackupNotAuthentic", "does not verify")
         self.assertFalse(path.exists())
-        job = self.hsm.rest.get("/coffer/jobs")["value"][0]
-        self.assertEqual(("Failed", "verification"), (job["status"], job["coffer"]["kind"]))
+        job = next(job for job in self.hsm.rest.get("/coffer/jobs")["value"]
+                   if (job["status"], job["coffer"]["kind"]) == ("Failed", "verification"))
         self.hsm.cli("job", "receipt", job["jobId"], "--receipt", str(path), code=4)
 
     def test_a_sample_says_that_it_is_one(self):
@@ -124,6 +124,15 @@ class Verify(bench.Case):
             answer = self.hsm.rest.call("POST", "/coffer/verify", {"sasTokenParameters": self.hsm.dir_storage,
                                                                    "folderToRestore": self.name, **body})
             self.assertEqual(400, answer.status, body)
+
+    def test_the_restore_of_one_key_leaves_a_partial_receipt(self):
+        words = ("restore", "start", *self.where, "--backup-folder", self.name, "--key-name", "ec", "--no-wait")
+        job = self.hsm.cli(*words).stdout.strip()
+        self.hsm.cli("job", "wait", job, code=8)  # the live key stays
+        path = self.folder / "partial.receipt"
+        self.hsm.cli("job", "receipt", job, "--receipt", str(path))
+        told = json.loads(self.inspect(path, "--folder", str(self.backup), "--json").stdout)
+        self.assertEqual(("partial", 0, {"keys": 1, "versions": 1}), (told["scope"], told["blocks_compared"], told["opened"]))
 
     def test_what_a_backup_covers_is_told_wherever_it_is_looked_at(self):
         started = self.hsm.start("POST", "/backup", {**self.hsm.dir_storage, "coffer": {"requireComplete": True}})

@@ -158,32 +158,67 @@ static enum cf_rc fill_read(const struct manifest *m, const struct proof *p, siz
                               e);
 }
 
-enum cf_rc proof_receipt(const struct backup_in *b, struct cf_buf *out, struct cf_err *e)
+/* What all receipts of this job say alike. */
+static struct manifest_receipt begin_receipt(const struct backup_in *b,
+                                             const struct manifest_read *reads)
 {
     const struct job *j = b->j;
-    const struct proof *p = b->proof;
-    enum cf_rc rc = CF_OK;
-    struct manifest_read *reads = calloc(p->count, sizeof *reads);
-    struct manifest_receipt r = { .scope = proof_samples(p) ? MANIFEST_PROVES_SAMPLE
-                                                            : MANIFEST_PROVES_ALL,
-                                  .percent = p->percent,
-                                  .started_s = (uint64_t)j->record.start_s,
-                                  .ended_s = (uint64_t)(hal_clock_unix_ms(j->r->o.clock) / 1000),
-                                  .job = j->record.id,
-                                  .since_s = j->r->o.member_since_s,
-                                  .m = &b->m,
-                                  .reads = reads,
-                                  .read_count = p->count,
-                                  .keys = p->keys,
-                                  .versions = p->versions,
-                                  .bytes = atomic_load(&j->wire_bytes) };
+    struct manifest_receipt r = {
+        .started_s = (uint64_t)j->record.start_s,
+        .ended_s = (uint64_t)(hal_clock_unix_ms(j->r->o.clock) / 1000),
+        .job = j->record.id,
+        .since_s = j->r->o.member_since_s,
+        .m = &b->m,
+        .reads = reads,
+        .read_count = b->m.stream_count + 1,
+        .bytes = atomic_load(&j->wire_bytes),
+    };
     memcpy(r.verifier, j->r->o.appliance_id, sizeof r.verifier);
-    if (!reads)
-        rc = CF_FAIL(e, CF_E_LIMIT, "no memory");
+    return r;
+}
+
+enum cf_rc proof_receipt(const struct backup_in *b, struct cf_buf *out, struct cf_err *e)
+{
+    const struct proof *p = b->proof;
+    struct manifest_read *reads = calloc(p->count, sizeof *reads);
+    enum cf_rc rc = reads ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory");
     for (size_t i = 0; rc == CF_OK && i < p->count; i++)
         rc = fill_read(&b->m, p, i, &reads[i], e);
+    struct manifest_receipt r = begin_receipt(b, reads);
+    r.scope = proof_samples(p) ? MANIFEST_PROVES_SAMPLE : MANIFEST_PROVES_ALL;
+    r.percent = p->percent;
+    r.keys = p->keys;
+    r.versions = p->versions;
     if (rc == CF_OK)
-        rc = manifest_receipt_build(&j->r->o.domain, &r, out, e);
+        rc = manifest_receipt_build(&b->j->r->o.domain, &r, out, e);
+    free(reads);
+    return rc;
+}
+
+enum cf_rc proof_receipt_of_key(const struct backup_in *b, uint64_t versions, struct cf_buf *out,
+                                struct cf_err *e)
+{
+    const struct manifest *m = &b->m;
+    struct manifest_read *reads = calloc(m->stream_count + 1, sizeof *reads);
+    if (!reads)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory");
+    for (size_t i = 0; i < m->stream_count; i++)
+        reads[i] = (struct manifest_read){ .stream = (uint32_t)i,
+                                           .blocks = m->streams[i].blocks,
+                                           .wire = m->streams[i].wire };
+    reads[m->stream_count] = (struct manifest_read){ .stream = FLOW_META,
+                                                     .blocks = m->meta.count,
+                                                     .wire = meta_wire(m) };
+    enum cf_rc rc = CF_OK;
+    for (size_t i = 0; rc == CF_OK && i <= m->stream_count; i++)
+        if (reads[i].blocks == 0)
+            rc = manifest_tree_root(NULL, 0, reads[i].root, e);
+    struct manifest_receipt r = begin_receipt(b, reads);
+    r.scope = MANIFEST_PROVES_PART;
+    r.keys = 1;
+    r.versions = versions;
+    if (rc == CF_OK)
+        rc = manifest_receipt_build(&b->j->r->o.domain, &r, out, e);
     free(reads);
     return rc;
 }

@@ -69,6 +69,10 @@ struct proof_tally proof_tally(const struct proof *p);
 /* Appends the receipt of what was taken. */
 CF_CHECK enum cf_rc proof_receipt(const struct backup_in *b, struct cf_buf *out, struct cf_err *e);
 
+/* The receipt of the restore of one key: "partial" (FORMAT.md 7.13). */
+CF_CHECK enum cf_rc proof_receipt_of_key(const struct backup_in *b, uint64_t versions,
+                                         struct cf_buf *out, struct cf_err *e);
+
 /* Where in the sealed index of a record stream each block's entries begin, and behind the last one
  * its end: blocks + 1 numbers, the caller's to free. Entries are well-formed, ascend, and are as
  * many as chunks. */

@@ -121,6 +121,20 @@ static enum cf_rc walk(struct search *s, struct cf_err *e)
 }
 
 /* The record's own checks, then one transaction for this key and nothing else. */
+/* The key is there: a receipt that cannot be signed is a remark. */
+static void leave_receipt(const struct backup_in *b, uint64_t versions)
+{
+    struct job *j = b->j;
+    struct cf_err err = { 0 };
+    if (proof_receipt_of_key(b, versions, &j->receipt, &err) != CF_OK) {
+        job_warn(j, "the receipt could not be signed");
+        return;
+    }
+    j->verified.created_s = b->m.created_s;
+    j->verified.seq = b->m.seq;
+    memcpy(j->verified.backup_id, b->m.backup_id, sizeof j->verified.backup_id);
+}
+
 static enum cf_rc put_key(const struct backup_in *b, const struct cf_buf *record, struct cf_err *e)
 {
     struct job *j = b->j;
@@ -147,6 +161,7 @@ static enum cf_rc put_key(const struct backup_in *b, const struct cf_buf *record
                  "Number of key versions could not overwrite: %llu",
                  (unsigned long long)(done ? c.versions : 0),
                  (unsigned long long)(done ? 0 : c.versions));
+        leave_receipt(b, c.versions);
     }
     keystore_record_free(r);
     return rc;

@@ -292,6 +292,30 @@ static void only_a_verify_that_succeeds_leaves_a_receipt(void **state)
     cf_buf_clear(&receipt);
 }
 
+static void the_restore_of_one_key_leaves_a_receipt_that_counts_for_no_more(void **state)
+{
+    struct run_bench *b = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct cf_buf receipt = { 0 };
+    struct jobs_verified v;
+    char folder[JOBS_FOLDER_SIZE];
+    uint64_t wire;
+    make_backup(b, folder, &wire);
+    EXPECT_OK(keystore_delete(b->kb.ks, "alpha", NULL, &err));
+    EXPECT_OK(keystore_purge(b->kb.ks, "alpha", &err));
+    run_bench_selective(b, folder, "alpha", &r);
+    expect_state(&r, JOBS_SUCCEEDED);
+    EXPECT_OK(jobs_receipt_get(b->jobs, r.id, &receipt, &err));
+    assert_memory_equal(receipt.data + 12, "\xae\x01\x03", 3); /* a map of 14, scope 3: partial */
+    assert_null(memmem(receipt.data, receipt.len, "alpha", 5));
+    EXPECT_RC(CF_E_ABSENT, jobs_newest_verified(b->jobs, NULL, &v, &err));
+    cf_buf_clear(&receipt);
+    run_bench_selective(b, folder, "no-such-key", &r);
+    expect_state(&r, JOBS_FAILED);
+    EXPECT_RC(CF_E_ABSENT, jobs_receipt_get(b->jobs, r.id, &receipt, &err));
+}
+
 /* --- coverage
  * --------------------------------------------------------------------------------- */
 
@@ -356,6 +380,7 @@ int main(void)
         T(blocks_of_keys_are_proven_one_by_one_against_the_index),
         T(a_sample_of_a_small_backup_refuses_what_a_restore_refuses),
         T(only_a_verify_that_succeeds_leaves_a_receipt),
+        T(the_restore_of_one_key_leaves_a_receipt_that_counts_for_no_more),
         T(what_a_backup_covers_is_told_by_its_job_and_by_its_verification),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));

@@ -145,7 +145,7 @@ def summary(backup, document):
         "layout": m.sealed[8], "identity": backup.manifest.identity_is,
         "identity_since": when(since), "identity_key": signature.sha256(spki).hex(),
         "signatures": [{"key": k, "state": s} for k, s in m.judged],
-        "left_out": m.sealed[11][4],
+        "left_out": m.sealed[11][4], "coverage": receipt.coverage(m.sealed),
         "streams": [{"number": s[1], "name": s[2], "kind": ("keys", "policy", "raw")[s[3] - 1],
                      "plain_bytes": s[4], "blocks": s[5], "wire_bytes": s[6]}
                     for s, _, _ in backup.streams],
@@ -184,6 +184,8 @@ def _verify_text(r):
     yield "counts    " + ", ".join(f"{v} {k}" for k, v in r["counts"].items())
     if r["left_out"]:
         yield "INCOMPLETE, left out: " + ", ".join(r["left_out"])
+    for line in r["coverage"]:
+        yield f"{line['state']:9} {line['what']}{': ' + line['why'] if line['why'] else ''}"
     if r["manifest_copy"] != "same":
         yield f"note      manifest.copy {r['manifest_copy']}"
     for blob in r["unlisted"]:

@@ -15,6 +15,14 @@ SCOPES = {WHOLE: "whole", SAMPLE: "sample", PARTIAL: "partial"}
 STATES = {1: "inside", 2: "outside", 3: "missing"}
 
 
+def coverage(sealed):
+    """What a manifest says of what it covers: an extension, shown and never relied on."""
+    lines = sealed.get(99, {}).get(1, [])
+    good = isinstance(lines, list) and all(isinstance(line, list) and [type(v) for v in line] == [str, int, str]
+                                           and line[1] in STATES for line in lines)
+    return [{"what": w, "state": STATES[s], "why": y} for w, s, y in lines] if good else []
+
+
 def root_of(digests):
     """RFC 9162, 2.1.1, as it is written there: split at the largest power of two below n."""
     if not digests:

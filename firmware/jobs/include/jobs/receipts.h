@@ -22,7 +22,8 @@ struct jobs_verified {
     uint64_t created_s;            /* of the backup */
     uint64_t seq;                  /* of the backup on the appliance that wrote it */
     uint8_t backup_id[16];
-    uint8_t mac[32]; /* of its manifest: names its content */
+    uint8_t mac[32]; /* of its manifest: names its content. Zeros: what the restore of one key read,
+                        which proves nothing of the backup as a whole */
 };
 
 /* What a job leaves when it succeeds; job, uri, folder and at_s are taken from its record. */
