@@ -9,6 +9,7 @@ import bench
 
 SEED = str(bench.BIN / "coffer-seed")
 KEYS, DELETED_EVERY = 2000, 10
+FAR = 10100
 MIB = 1 << 20
 
 
@@ -89,6 +90,42 @@ class ManyKeys(bench.Case):
         self.assertTrue(self.hsm.verifies(self.hsm.sign(name(0))))
         self.hsm.rest.ask("POST", f"/deletedkeys/{GONE[0]}/recover")
         self.hsm.delete(GONE[0])
+
+
+class FarBetween(bench.Case):
+    """One deleted key behind ten thousand live ones: the page that does not reach it is empty, and no client gives up there."""
+
+    @classmethod
+    def prepare(cls):
+        cls.hsm = cls.bench()
+        cls.hsm.down()
+        cls.seeded = seed(cls.hsm.folder, "--keys", str(FAR), "--deleted", str(FAR), "--kinds", "oct", "--tags", "0")
+        cls.hsm.up()
+
+    def setUp(self):
+        self.assertEqual(0, self.seeded.returncode, self.seeded.stderr)
+
+    def test_an_empty_page_leads_on_to_the_next(self):
+        first = self.hsm.rest.get("/deletedkeys")
+        self.assertEqual([], first["value"])
+        second = self.hsm.rest.get(first["nextLink"][len(self.hsm.url):])
+        self.assertEqual(name(FAR - 1), second["value"][0]["recoveryId"].rsplit("/", 1)[1])
+        self.assertFalse(second.get("nextLink"))
+
+    def test_the_tool_finds_it(self):
+        table = self.hsm.cli("key", "list-deleted").stdout.splitlines()[1:]
+        self.assertEqual(1, len(table), table)
+        self.assertIn(name(FAR - 1), table[0])
+
+    def test_the_sdk_finds_it(self):
+        try:
+            from azure.keyvault.keys import KeyClient
+        except ImportError as missing:
+            self.skipTest(f"Debian's python3-azure is not installed: {missing}")
+        import sdk
+        sdk.use(self.hsm)
+        found = list(KeyClient(self.hsm.url, sdk.TokenOf(self.hsm, "admin")).list_deleted_keys())
+        self.assertEqual([name(FAR - 1)], [key.name for key in found])
 
 
 if __name__ == "__main__":
