@@ -26,7 +26,8 @@
 #define NS          1000000000ull
 
 struct run {
-    const char *host, *cacert, *method, *path, *body, *token;
+    char *host; /* OpenSSL takes it without const */
+    const char *cacert, *method, *path, *body;
     uint16_t port;
     unsigned clients, ms, rate;
     SSL_CTX *tls;

@@ -60,6 +60,8 @@ def measure(stack, args, notes):
         for way, name in OURS.items():
             table.add(name, samples[way])
         tables.append(table)
-    figures = {f"{kind}_memory_mib": max(table.spread(OURS[way], "peak") for table in tables)
-               for kind, way in (("backup", "in"), ("restore", "out"))}
-    return tables + ([slow(stack)] if args.big else []), figures
+    peaks = {name: [table.spread(name, "peak") for table in tables] for name in OURS.values()}
+    if args.big:
+        tables.append(slow(stack))
+        peaks[OURS["in"]].append(tables[-1].spread(OURS["in"], "peak"))
+    return tables, {"backup_memory_mib": max(peaks[OURS["in"]]), "restore_memory_mib": max(peaks[OURS["out"]])}
