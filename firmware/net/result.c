@@ -50,11 +50,14 @@ static void fail(struct net_transfer *t, CURLcode code)
             text = meanings[i].text;
         }
     }
-    if (text == NULL)
-        text = curl_easy_strerror(code);
+    const char *detail = tells_no_query(code) && t->curl_text[0] != '\0' ? t->curl_text : NULL;
+    if (text == NULL) {
+        text = detail != NULL ? detail : curl_easy_strerror(code);
+        detail = NULL;
+    }
     r->rc = cf_err_set(&r->err, rc, CF_SRC_CURL, (uint64_t)code, CF_HERE, "%s", text);
-    if (tells_no_query(code) && t->curl_text[0] != '\0')
-        cf_err_ctx(&r->err, r->rc, "%.100s", t->curl_text);
+    if (detail != NULL)
+        cf_err_ctx(&r->err, r->rc, "%.100s", detail);
 }
 
 void net_result_finish(struct net_transfer *t, CURLcode code)

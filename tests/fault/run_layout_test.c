@@ -223,15 +223,7 @@ static void a_blob_a_block_gets_through_what_passes(void **state)
     static const char *const args[] = { "--worm", "--policy", "no-blocks", NULL };
     static const char *const rules[] = {
         "op=PutBlob blob=probe action=commit-reset",
-        "op=PutBlob blob=probe action=commit-status:500",
         "op=PutBlob blob=/s2/ nth=2 action=commit-reset",
-        "op=PutBlob blob=/s2/ nth=2 action=commit-status:503",
-        "op=PutBlob blob=/s0/ action=reset:end",
-        "op=PutBlob blob=/s2/ action=reset:1000",
-        "op=PutBlob blob=/s2/ nth=3 action=hang",
-        "op=HeadBlob blob=/s2/ action=status:500",
-        "op=HeadBlob blob=/s2/ every=2 times=2 action=reset:end",
-        "op=PutBlob blob=/meta- action=commit-reset",
         "op=PutBlob blob=/manifest action=commit-reset",
     };
     struct fixture *f = calloc(1, sizeof *f);

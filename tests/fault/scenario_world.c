@@ -116,6 +116,8 @@ static void *be_rude(void *arg)
         struct linger now = { 1, 0 };
         if (fd < 0)
             continue;
+        char first; /* it is a client that speaks first */
+        (void)!recv(fd, &first, 1, 0);
         if (r->how == BABBLES)
             (void)!write(fd, babble, sizeof babble - 1);
         if (r->how == RESETS)
