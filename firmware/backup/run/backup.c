@@ -137,13 +137,28 @@ enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e)
     memcpy(b->seal.backup_id, b->env.backup_id, FLOW_ID_SIZE);
     memcpy(mixed + 32, b->env.backup_id, FLOW_ID_SIZE);
     cf_le64(mixed + 32 + FLOW_ID_SIZE, life);
-    enum cf_rc rc = hal_token_random(r->o.domain.token, mixed, 32, e);
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    do
+        rc = hal_token_random(r->o.domain.token, mixed, 32, e);
+    while (patience_token(b->j, &until, &rc, e));
     if (rc == CF_OK)
         rc = crypto_digest(HAL_SHA256, mixed, sizeof mixed, other, e);
     if (rc == CF_OK)
         rc = seal_salts_new(r->o.entropy, r->o.clock, other, &b->salts, e);
     cf_wipe(other, sizeof other);
     cf_wipe(mixed, sizeof mixed);
+    return rc;
+}
+
+static enum cf_rc make_data_key(struct backup *b, struct cf_err *e)
+{
+    const struct run_options *o = &b->j->r->o;
+    uint64_t until = 0, created_ms = (uint64_t)b->j->record.start_s * 1000;
+    enum cf_rc rc = CF_OK;
+    do
+        rc = manifest_envelope_make(&o->domain, o->entropy, created_ms, &b->env, &b->dk, e);
+    while (patience_token(b->j, &until, &rc, e));
     return rc;
 }
 
@@ -154,8 +169,7 @@ static enum cf_rc begin_anew(struct backup *b, struct cf_err *e)
     struct journal_begin begin = { .job_id = b->j->record.id, .env = &b->env };
     enum cf_rc rc = make_streams(b, e);
     if (rc == CF_OK)
-        rc = manifest_envelope_make(&r->o.domain, r->o.entropy,
-                                    (uint64_t)b->j->record.start_s * 1000, &b->env, &b->dk, e);
+        rc = make_data_key(b, e);
     if (rc == CF_OK)
         rc = backup_draw(b, 0, e);
     if (rc == CF_OK)

@@ -26,9 +26,33 @@ static const char *last_segment(const char *folder)
     return slash ? slash + 1 : folder;
 }
 
+static enum cf_rc check_head(struct job *j, const struct cf_buf *bytes, uint64_t size,
+                             struct cf_err *e)
+{
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    do
+        rc = manifest_head_check(&j->r->o.domain, bytes->data, size, e);
+    while (patience_token(j, &until, &rc, e));
+    return rc;
+}
+
+static enum cf_rc open_manifest(struct backup_in *b, const struct cf_buf *bytes,
+                                const struct manifest_judge *judge, struct cf_err *e)
+{
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    do {
+        manifest_clear(&b->m);
+        cf_secret_free(b->dk);
+        b->dk = NULL;
+        rc = manifest_open(&b->j->r->o.domain, bytes, judge, &b->m, &b->dk, e);
+    } while (patience_token(b->j, &until, &rc, e));
+    return rc;
+}
+
 enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
 {
-    const struct manifest_domain *d = &j->r->o.domain;
     struct manifest_judge judge = { .folder = last_segment(j->folder),
                                     .accepted = j->accepts ? j->accepted : NULL,
                                     .known = j->r->o.signers,
@@ -38,13 +62,13 @@ enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
     b->j = j;
     enum cf_rc rc = get_part(j, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
     if (rc == CF_OK) /* no further byte is asked for before this */
-        rc = manifest_head_check(d, bytes.data, size, e);
+        rc = check_head(j, &bytes, size, e);
     if (rc == CF_OK) {
         j->past_domain = true;
         rc = get_part(j, MANIFEST_HEAD_SIZE, size - MANIFEST_HEAD_SIZE, &bytes, NULL, e);
     }
     if (rc == CF_OK)
-        rc = manifest_open(d, &bytes, &judge, &b->m, &b->dk, e);
+        rc = open_manifest(b, &bytes, &judge, e);
     b->seal = (struct seal_run){ .dk = b->dk };
     memcpy(b->seal.backup_id, b->m.backup_id, FLOW_ID_SIZE);
     for (size_t i = 0; rc == CF_OK && i < b->m.stream_count; i++)

@@ -18,7 +18,7 @@
 
 #define RUN_CONNECTIONS 16
 #define RUN_ATTEMPTS    12
-#define RUN_TOKEN_MS    UINT64_C(60000)
+#define RUN_TOKEN_MS    UINT64_C(30000)
 #define RUN_PATIENCE_MS UINT64_C(21600000) /* six hours */
 #define RUN_NICE        10
 #define RUN_POLL_MS     500 /* how soon a cancellation is noticed */
