@@ -284,11 +284,16 @@ class BlobServer:
     def stats(self):
         return json.loads(self.control("GET", "_stats"))
 
+    def names(self, folder):
+        """Of the blobs in a folder, with it."""
+        sas = make_sas(self.container, "rl")
+        listing = urllib.request.urlopen(f"{self.uri}?restype=container&comp=list&prefix={folder}/&{sas}", timeout=10).read().decode()
+        return re.findall("<Name>([^<]*)</Name>", listing)
+
     def fetch(self, folder, into):
         """Copies the blobs of a backup's folder into a directory."""
         sas = make_sas(self.container, "rl")
-        listing = urllib.request.urlopen(f"{self.uri}?restype=container&comp=list&prefix={folder}/&{sas}", timeout=10).read().decode()
-        for name in re.findall("<Name>([^<]*)</Name>", listing):
+        for name in self.names(folder):
             path = pathlib.Path(into) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(urllib.request.urlopen(f"{self.uri}/{name}?{sas}", timeout=30).read())

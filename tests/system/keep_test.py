@@ -2,6 +2,7 @@
 import json
 import pathlib
 import sys
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import bench
@@ -94,6 +95,16 @@ class Prune(bench.Case):
         self.assertEqual("Failed", self.hsm.restore(server.storage(), folders[1])["status"])  # cut: never read as whole
         self.assert_says(self.prune(server.storage(), "--keep-last", "5").stdout, "rest of an earlier pruning", "Deleted 1 of 2")
         self.assertEqual("Succeeded", self.hsm.restore(server.storage(), folders[2])["status"])
+
+    def test_where_each_block_is_a_blob_a_missing_one_is_seen(self):
+        server = self.blobserver("--policy", "no-blocks")
+        folders = self.fill(server.storage(), 3)
+        block = next(name for name in server.names(folders[2]) if "/s0/0-" in name)
+        request = urllib.request.Request(f"{server.uri}/{block}?{server.storage('d')['token']}", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
+        done = self.prune(server.storage(), "--keep-last", "1", *NOW)
+        self.assert_says(done.stdout, "Deleted 1 of 3", "not whole: never deleted")
+        self.assertEqual("Succeeded", self.hsm.restore(server.storage(), folders[1])["status"])
 
     def test_each_deletion_is_audited(self):
         storage = self.empty_place()

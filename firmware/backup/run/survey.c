@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "jobs/receipts.h"
 
 #define NAMES_MAX 4000000u
@@ -90,6 +91,36 @@ static bool is_there(const struct survey_names *n, const char *name, uint64_t by
     return b && b->size == bytes;
 }
 
+/* The number of the block that a blob of layout 1 holds: "s{stream}/{block}-{salt}". */
+static bool block_of(const char *name, size_t stream, uint64_t *block)
+{
+    char prefix[32], digits[24];
+    int len = snprintf(prefix, sizeof prefix, "s%zu/", stream);
+    if (strncmp(name, prefix, (size_t)len) != 0)
+        return false;
+    size_t n = strcspn(name + len, "-");
+    if (n == 0 || n >= sizeof digits || name[(size_t)len + n] != '-')
+        return false;
+    memcpy(digits, name + len, n);
+    digits[n] = '\0';
+    return cf_parse_u64(digits, UINT64_MAX, block, NULL) == CF_OK;
+}
+
+/* Each block has a blob; which of its attempts the table names is not looked at here. */
+static bool has_every_block(const struct manifest *m, size_t stream,
+                            const struct survey_names *blobs)
+{
+    uint64_t blocks = m->streams[stream].blocks, found = 0, block = 0;
+    bool *seen = calloc((size_t)blocks + 1, sizeof *seen);
+    for (size_t i = 0; seen && i < blobs->count; i++)
+        if (block_of(blobs->item[i].name, stream, &block) && block < blocks && !seen[block]) {
+            seen[block] = true;
+            found++;
+        }
+    free(seen);
+    return found == blocks;
+}
+
 /* The blobs that the manifest names; where each block is a blob of its own, their sum. */
 bool survey_all_there(const struct manifest *m, const struct survey_names *blobs)
 {
@@ -104,6 +135,9 @@ bool survey_all_there(const struct manifest *m, const struct survey_names *blobs
         for (size_t k = 0; k < m->streams[i].blob_count; k++)
             if (!is_there(blobs, m->streams[i].blobs[k].name, m->streams[i].blobs[k].bytes))
                 return false;
+    for (size_t i = 0; m->layout == MANIFEST_WHOLE && i < m->stream_count; i++)
+        if (!has_every_block(m, i, blobs))
+            return false;
     return all >= m->wire;
 }
 
