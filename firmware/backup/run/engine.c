@@ -202,7 +202,7 @@ static void *mover_main(void *arg)
     struct engine *g = m->g;
     unsigned working = 0;
     run_step_back();
-    width_begin(&m->width, m->count);
+    width_begin(&m->width, m->count, g->o.job->answer_ms);
     pthread_mutex_lock(&g->lock);
     while (!g->stop) {
         struct slot *s = idle_slot(m, &working);

@@ -64,7 +64,8 @@ struct width {
     int fd;
     uint64_t wall_ns, busy_ns; /* at the last look */
 };
-void width_begin(struct width *w, unsigned most); /* these three: in the thread it is about */
+/* These three in the thread it is about. `answer_ms`: of the far side, 0 if not known. */
+void width_begin(struct width *w, unsigned most, uint64_t answer_ms);
 void width_end(struct width *w);
 void width_look(struct width *w);
 /* Twice as many for a thread that had work for under half of the time, one fewer for one that had

@@ -31,6 +31,14 @@ enum cf_rc far_reach(struct job *j, const char *blob, struct cf_err *e)
     return out.err.rc;
 }
 
+/* How far away the far side is: transfer threads begin with more connections on a long way. */
+static void note_answer(struct job *j, uint64_t began_ms, const struct upload_outcome *out)
+{
+    uint64_t took_ms = hal_clock_monotonic_ms(j->r->o.clock) - began_ms + 1;
+    if (out->verdict == UPLOAD_DONE && (j->answer_ms == 0 || took_ms < j->answer_ms))
+        j->answer_ms = took_ms;
+}
+
 enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct cf_err *e)
 {
     struct upload_far f = far_of(j);
@@ -39,7 +47,9 @@ enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct 
         uint32_t random = 0;
         if (job_canceled(j))
             return CF_FAIL(e, CF_E_CANCEL, "canceled");
+        uint64_t began_ms = hal_clock_monotonic_ms(j->r->o.clock);
         attempt(ctx, &f, &out);
+        note_answer(j, began_ms, &out);
         if (out.verdict != UPLOAD_AGAIN || !patience_left(j, n, &out.err))
             break;
         (void)!hal_entropy_fill(j->r->o.entropy, &random, sizeof random, NULL);

@@ -74,8 +74,8 @@ struct job {
     atomic_uint_fast64_t heard_ms; /* when it last did; monotonic */
     atomic_bool waiting;           /* the status says so */
     bool past_domain; /* the backup is of our domain: what fails from here on is not told */
-    char details[JOBS_TEXT_SIZE];
-    char warning[JOBS_TEXT_SIZE];
+    char details[JOBS_TEXT_SIZE], warning[JOBS_TEXT_SIZE];
+    uint64_t answer_ms;    /* the quickest of the coordinator's exchanges; 0: none yet */
     struct cf_buf receipt; /* of a verify that succeeded; with its facts */
     struct jobs_verified verified;
     struct manifest_cover *cover; /* of the backup made or verified */

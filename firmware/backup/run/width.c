@@ -28,9 +28,10 @@ static uint64_t busy_ns(const struct width *w)
     return on_core + strtoull(rest, NULL, 10);
 }
 
-void width_begin(struct width *w, unsigned most)
+void width_begin(struct width *w, unsigned most, uint64_t answer_ms)
 {
-    *w = (struct width){ .now = most < WIDTH_LEAST ? most : WIDTH_LEAST, .most = most };
+    bool far = answer_ms > WIDTH_LOOK_MS || most < WIDTH_LEAST;
+    *w = (struct width){ .now = far ? most : WIDTH_LEAST, .most = most };
     w->fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     w->wall_ns = now_ns(CLOCK_MONOTONIC);
     w->busy_ns = busy_ns(w);

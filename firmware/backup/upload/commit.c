@@ -144,7 +144,7 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
         judge_existing(f, blob, list, ids, out);
     else if (out->why == BLOB_EXISTS)
         cannot_tell(out);
-    if (out->verdict == UPLOAD_DONE && f->can_read)
+    if (out->verdict == UPLOAD_DONE && f->can_read && list->bytes)
         check_length(f, blob, list->bytes, out);
     free(ids);
 }

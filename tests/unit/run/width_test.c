@@ -5,11 +5,20 @@
 
 #define LOOK 5000000u
 
+static void a_far_storage_gets_all_connections_from_the_start(void **state)
+{
+    (void)state;
+    struct width w;
+    width_begin(&w, 8, 30);
+    assert_int_equal(w.now, 8);
+    width_end(&w);
+}
+
 static void a_thread_begins_with_one_block(void **state)
 {
     (void)state;
     struct width w;
-    width_begin(&w, 8);
+    width_begin(&w, 8, 1);
     assert_int_equal(w.now, 1);
     assert_int_equal(w.most, 8);
     assert_true(width_may_grow(&w));
@@ -51,6 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_begins_with_one_block),
+        cmocka_unit_test(a_far_storage_gets_all_connections_from_the_start),
         cmocka_unit_test(a_waiting_thread_soon_uses_all_its_connections_and_no_more),
         cmocka_unit_test(a_working_thread_comes_back_to_one),
         cmocka_unit_test(between_the_two_it_stays),

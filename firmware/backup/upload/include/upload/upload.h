@@ -67,7 +67,7 @@ struct upload_list {
     uint64_t first;      /* number of the first block */
     const uint8_t *rows; /* FLOW_ROW_SIZE each */
     size_t count;
-    uint64_t bytes; /* sum of their wire bytes */
+    uint64_t bytes; /* sum of their wire bytes; 0: the blob's length is not looked at */
 };
 
 /* One attempt to make the blob out of its blocks, create-only. A blob that is there already is
