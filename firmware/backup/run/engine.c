@@ -33,6 +33,7 @@ struct engine {
     /* fixed */
     struct mover *movers;
     unsigned count;
+    uint64_t answer_ms; /* of the far side; the coordinator goes on measuring */
 };
 
 static void fail(struct engine *g, enum cf_rc rc, const struct cf_err *err)
@@ -202,7 +203,7 @@ static void *mover_main(void *arg)
     struct engine *g = m->g;
     unsigned working = 0;
     run_step_back();
-    width_begin(&m->width, m->count, g->o.job->answer_ms);
+    width_begin(&m->width, m->count, g->answer_ms);
     pthread_mutex_lock(&g->lock);
     while (!g->stop) {
         struct slot *s = idle_slot(m, &working);
@@ -300,6 +301,7 @@ enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struc
     if (!g)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     g->o = *o;
+    g->answer_ms = o->job->answer_ms;
     g->clock = ro->clock;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work_cond, NULL);
