@@ -90,7 +90,7 @@ class Restore(bench.Case):
         plan = json.loads(self.hsm.cli("restore", "undo", "--plan", "--json").stdout)
         self.assertEqual((False, 1, 1, 0), tuple(plan[name] for name in (
             "redo", "changesSince", "partitions", "partitionsWritten")))
-        self.assertIn("1 changes and 0 written partitions are set aside", self.hsm.cli("restore", "undo").stdout)
+        self.assertIn("1 change and 0 written partitions are set aside", self.hsm.cli("restore", "undo").stdout)
         self.assert_same(spoilt, self.hsm.state(raw=[self.raw]))
         self.hsm.down()
         self.hsm.up()

@@ -94,8 +94,8 @@ static enum cf_rc find_kept(struct run *r, const struct store_selector *sel, str
     if (sel->former == 0)
         return refuse(e, "There is nothing to undo: no restore has replaced this HSM's state");
     if (rc == CF_E_ABSENT)
-        return refuse(e, "There is nothing to undo: a later restore has begun to overwrite what "
-                         "the last one left");
+        return refuse(e, "There is nothing to undo: what the last restore left is not kept any "
+                         "more; a later restore has begun to overwrite it");
     if (rc != CF_OK)
         return refuse(e, "There is nothing to undo: the note of what the last restore left cannot "
                          "be read");
@@ -152,16 +152,18 @@ enum cf_rc run_undo_look(struct run *r, struct run_undo *out, struct cf_err *e)
 
 static void say_what_was_done(struct job *j, const struct run_undo *u)
 {
-    char changes[64] = "what was changed since then";
-    if (u->counted && u->changes + u->written == 0)
-        snprintf(changes, sizeof changes, "nothing was changed since then");
+    char since[128] = "whatever was changed since then is set aside: another undo brings it back";
+    unsigned long long changes = u->changes;
+    if (u->counted && changes + u->written == 0)
+        snprintf(since, sizeof since, "nothing was changed since then");
     else if (u->counted)
-        snprintf(changes, sizeof changes, "%llu changes and %zu written partitions",
-                 (unsigned long long)u->changes, u->written);
-    bool lost = !u->counted || u->changes + u->written > 0;
-    snprintf(j->details, sizeof j->details, "Back to the state before the %s of %s; %s%s",
-             u->redo ? "undo of the restore" : "restore", u->folder, changes,
-             lost ? " are set aside: another undo brings them back" : "");
+        snprintf(
+            since, sizeof since,
+            "%llu change%s and %zu written partition%s are set aside: another undo brings them "
+            "back",
+            changes, changes == 1 ? "" : "s", u->written, u->written == 1 ? "" : "s");
+    snprintf(j->details, sizeof j->details, "Back to the state before the %s of %s; %s",
+             u->redo ? "undo of the restore" : "restore", u->folder, since);
 }
 
 static enum cf_rc flip_back(struct job *j, const struct store_selector *sel, const struct kept *k,

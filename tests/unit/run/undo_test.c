@@ -165,7 +165,7 @@ static void what_would_be_lost_is_counted(void **state)
     assert_int_equal(u.written, 1);
     run_bench_undo(&f->b, &r);
     succeed(&r);
-    assert_non_null(strstr(r.details, "1 changes and 1 written partitions are set aside"));
+    assert_non_null(strstr(r.details, "1 change and 1 written partition are set aside"));
     expect_state(&f->b, f->later);
     EXPECT_OK(run_undo_look(f->b.run, &u, &err));
     assert_true(u.redo);
@@ -194,9 +194,9 @@ static void a_restore_that_began_to_overwrite_the_other_sides_ends_the_undo(void
     assert_int_equal(truncate(cmd, 100), 0);
     run_bench_restore(&f->b, r.folder, &r);
     assert_int_equal(r.state, JOBS_FAILED);
-    expect_refused(&f->b, "a later restore has begun");
+    expect_refused(&f->b, "a later restore has begun to overwrite it");
     run_bench_restart(&f->b);
-    expect_refused(&f->b, "a later restore has begun");
+    expect_refused(&f->b, "a later restore has begun to overwrite it");
     expect_state(&f->b, f->old);
     restore(f); /* the next one can be undone again */
     run_bench_undo(&f->b, &r);
