@@ -117,7 +117,7 @@ void store_view_end(struct store_view *v)
     if (!sqlite3_get_autocommit(v->c->db) && conn_run(v->c, SQL_ROLLBACK, NULL) != CF_OK)
         cf_log(CF_LOG_ERROR, "store", "view-end-failed", "counter=%llu",
                (unsigned long long)v->counter);
-    if (grown(v) > 4 * FOLD_BYTES)
+    if (grown(v) > 4 * (uint64_t)FOLD_BYTES)
         conn_fold(v->c); /* it stood in the way; the next commit begins the log anew */
     reader_give(v->s, v->c);
     free(v);
