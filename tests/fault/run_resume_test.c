@@ -41,9 +41,9 @@ static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12
 
 static const struct flow_recorder recorder = { .record = record_seal };
 
-static void begin(struct fixture *f, const char *permissions)
+static void begin(struct fixture *f, const char *permissions, const char *const *args)
 {
-    test_blobserver_start(&f->server, NULL);
+    test_blobserver_start(&f->server, args);
     test_blobserver_sas(permissions, "60", NULL, f->sas);
     snprintf(f->dir, sizeof f->dir, "/dev/shm/coffer-resume-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
@@ -65,7 +65,16 @@ static void begin(struct fixture *f, const char *permissions)
 static int set_up(void **state)
 {
     *state = calloc(1, sizeof(struct fixture));
-    begin(*state, "rcwdl");
+    begin(*state, "rcwdl", NULL);
+    return 0;
+}
+
+/* Nothing may be replaced, and no block list is taken: a blob a block. */
+static int set_up_whole(void **state)
+{
+    static const char *const args[] = { "--worm", "--policy", "no-blocks", NULL };
+    *state = calloc(1, sizeof(struct fixture));
+    begin(*state, "rcwdl", args);
     return 0;
 }
 
@@ -438,6 +447,82 @@ static void a_credential_that_may_not_read_starts_over(void **state)
     expect_restores(f, r.folder);
 }
 
+/* --- a blob a block ------------------------------------------------------------------------------
+ */
+
+#define BEFORE_PARTS 3 /* the probe's blob and one of each record stream */
+#define BEHIND_PARTS 3 /* `meta`, manifest and its copy */
+
+static void a_blob_a_block_goes_on_where_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->folder[0] = 0;
+    start_until(f, "op=PutBlob blob=/s2/ from=7 action=hang", "PutBlob", BEFORE_PARTS + 6 + WINDOW);
+    stop(f);
+    test_blobserver_no_stats(&f->server);
+    r = go_on(f);
+    expect_done(&r);
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlob"), BLOCKS - 6 + BEHIND_PARTS);
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlob.refused"), 0);
+    assert_int_equal(test_blobserver_stat(&f->server, "unconditional"), 0);
+    expect_nothing_left(f);
+    expect_restores(f, r.folder);
+}
+
+/* What lies there without its answer is garbage that nobody lists. */
+static void a_blob_a_block_whose_answer_was_lost_is_sent_under_another_name(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->folder[0] = 0;
+    start_until(f,
+                "op=PutBlob blob=/s2/ nth=3 action=commit-reset\n"
+                "op=PutBlob blob=/s2/ from=7 action=hang",
+                "PutBlob", BEFORE_PARTS + 6 + WINDOW);
+    stop(f);
+    r = go_on(f);
+    expect_done(&r);
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlob.refused"), 0);
+    expect_restores(f, r.folder);
+}
+
+static void a_blob_a_block_that_nobody_may_look_at_starts_over(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->folder[0] = 0;
+    test_blobserver_sas("c", "60", NULL, f->sas);
+    start_until(f, "op=PutBlob blob=/s2/ from=5 action=hang", "PutBlob", BEFORE_PARTS + 4 + WINDOW);
+    stop(f);
+    r = go_on(f);
+    expect_done(&r);
+    assert_in_range(test_blobserver_stat(&f->server, "PutBlob.refused"), 0, 1); /* a new probe */
+    test_blobserver_sas("rl", "60", NULL, f->sas);
+    expect_restores(f, r.folder);
+}
+
+static void a_restore_of_a_blob_a_block_fetches_none_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    run_bench_backup(&f->b, &r);
+    expect_done(&r);
+    memcpy(f->folder, r.folder, sizeof f->folder);
+    write_part(f, "later", 90L << 20);
+    start_until(f, "op=GetBlob blob=/s2/ from=7 action=hang", "GetBlob", 5 + 6 + WINDOW);
+    usleep(1500000); /* rows are on the medium within a second */
+    stop(f);
+    test_blobserver_no_stats(&f->server);
+    r = go_on(f);
+    expect_done(&r);
+    assert_in_range(test_blobserver_stat(&f->server, "GetBlob"), 5 + BLOCKS - 6,
+                    5 + BLOCKS - 6 + WINDOW);
+    uint8_t now[32];
+    run_bench_state(&f->b, now);
+    assert_memory_equal(now, f->state, 32);
+}
+
 static void no_secret_lies_in_the_clear(void **state)
 {
     struct fixture *f = *state;
@@ -550,6 +635,7 @@ static void no_key_met_a_nonce_twice_in_any_of_these_lives(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define W(name) cmocka_unit_test_setup_teardown(name, set_up_whole, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_stopped_backup_goes_on_where_it_was),
         T(a_job_that_goes_on_is_in_progress_and_keeps_others_out),
@@ -564,6 +650,10 @@ int main(void)
         T(without_its_request_a_job_is_interrupted),
         T(a_torn_foreign_or_missing_journal_costs_bytes_only),
         T(a_credential_that_may_not_read_starts_over),
+        W(a_blob_a_block_goes_on_where_it_was),
+        W(a_blob_a_block_whose_answer_was_lost_is_sent_under_another_name),
+        W(a_blob_a_block_that_nobody_may_look_at_starts_over),
+        W(a_restore_of_a_blob_a_block_fetches_none_twice),
         T(no_secret_lies_in_the_clear),
         T(a_stopped_restore_fetches_no_block_twice),
         T(a_twin_that_was_replaced_is_fetched_again),
