@@ -126,21 +126,37 @@ static enum cf_rc write_all(struct journal *j, const struct cf_buf *b, struct cf
     return CF_OK;
 }
 
-/* Rows so far to the medium. Other rows may come meanwhile. */
+static enum cf_rc settle(struct journal *j, const struct cf_buf *rows, struct cf_err *e)
+{
+    enum cf_rc rc = j->before && rows->len ? j->before(j->ctx, e) : CF_OK;
+    if (rc == CF_OK)
+        rc = write_all(j, rows, e);
+    if (rc == CF_OK && fdatasync(j->fd) != 0)
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot sync %s", j->path);
+    return rc;
+}
+
+/* Rows so far to the medium. Other rows may come meanwhile. A failure stays: what is on the medium
+ * is not known any more. */
 static enum cf_rc sync_rows(struct journal *j, struct cf_err *e)
 {
-    struct cf_buf rows;
+    struct cf_err err = { 0 };
     pthread_mutex_lock(&j->order);
     pthread_mutex_lock(&j->lock);
-    rows = j->pending;
+    struct cf_buf rows = j->pending;
+    bool idle = j->unsynced == 0;
+    enum cf_rc rc = j->err.rc;
     j->pending = (struct cf_buf){ 0 };
     j->unsynced = 0;
     pthread_mutex_unlock(&j->lock);
-    enum cf_rc rc = j->before && rows.len ? j->before(j->ctx, e) : CF_OK;
-    if (rc == CF_OK)
-        rc = write_all(j, &rows, e);
-    if (rc == CF_OK && fdatasync(j->fd) != 0)
-        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot sync %s", j->path);
+    if (rc == CF_OK && !idle)
+        rc = settle(j, &rows, &err);
+    pthread_mutex_lock(&j->lock);
+    if (rc != CF_OK && j->err.rc == CF_OK)
+        j->err = err;
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = j->err;
+    pthread_mutex_unlock(&j->lock);
     pthread_mutex_unlock(&j->order);
     cf_buf_clear(&rows);
     return rc;
@@ -162,15 +178,12 @@ static void *journal_main(void *arg)
     run_step_back();
     pthread_mutex_lock(&j->lock);
     while (!j->stop) {
-        struct cf_err err = { 0 };
         wait_a_while(j);
         if (j->stop || j->unsynced == 0 || j->err.rc != CF_OK)
             continue;
         pthread_mutex_unlock(&j->lock);
-        enum cf_rc rc = sync_rows(j, &err);
+        (void)!sync_rows(j, NULL); /* the next row tells */
         pthread_mutex_lock(&j->lock);
-        if (rc != CF_OK)
-            j->err = err;
     }
     pthread_mutex_unlock(&j->lock);
     return NULL;
@@ -246,12 +259,7 @@ enum cf_rc journal_row(struct journal *j, const struct journal_record *r, struct
 
 enum cf_rc journal_flush(struct journal *j, struct cf_err *e)
 {
-    pthread_mutex_lock(&j->lock);
-    enum cf_rc rc = j->err.rc;
-    if (rc != CF_OK && e && e->rc == CF_OK)
-        *e = j->err;
-    pthread_mutex_unlock(&j->lock);
-    return rc == CF_OK ? sync_rows(j, e) : rc;
+    return sync_rows(j, e);
 }
 
 enum cf_rc journal_put(struct journal *j, const struct journal_record *r, struct cf_err *e)

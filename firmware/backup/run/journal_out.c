@@ -35,7 +35,7 @@ enum cf_rc journal_out_begin(const char *dir, const struct journal_begin *b, str
     payload[sizeof payload - 1] = VERSION;
     enum cf_rc rc = journal_create(&f, &j, e);
     if (rc == CF_OK)
-        rc = journal_put(j, &r, e);
+        rc = journal_row(j, &r, e);
     if (rc != CF_OK) {
         journal_close(j);
         return rc;
@@ -63,7 +63,7 @@ enum cf_rc journal_out_folder(struct journal *j, const char *folder,
 
 enum cf_rc journal_out_claimed(struct journal *j, uint8_t layout, struct cf_err *e)
 {
-    return journal_put(j, &(struct journal_record){ REC_CLAIMED, &layout, 1 }, e);
+    return journal_row(j, &(struct journal_record){ REC_CLAIMED, &layout, 1 }, e);
 }
 
 enum cf_rc journal_out_stream(struct journal *j, uint32_t number, const struct journal_stream *s,
@@ -76,7 +76,7 @@ enum cf_rc journal_out_stream(struct journal *j, uint32_t number, const struct j
     cf_le64(payload + 12, s->changes);
     payload[20] = s->chunk_log2;
     memcpy(payload + 21, s->name, len);
-    return journal_put(j, &(struct journal_record){ REC_STREAM, payload, 21 + len }, e);
+    return journal_row(j, &(struct journal_record){ REC_STREAM, payload, 21 + len }, e);
 }
 
 enum cf_rc journal_out_row(struct journal *j, uint32_t stream, uint64_t block,
@@ -92,9 +92,9 @@ enum cf_rc journal_out_row(struct journal *j, uint32_t stream, uint64_t block,
 static enum cf_rc put_two(struct journal *j, uint8_t type, struct cf_buf *head,
                           const struct cf_buf *more, struct cf_err *e)
 {
-    enum cf_rc rc = more ? cf_buf_put(head, more->data, more->len, e) : CF_OK;
+    enum cf_rc rc = cf_buf_put(head, more->data, more->len, e);
     if (rc == CF_OK)
-        rc = journal_put(j, &(struct journal_record){ type, head->data, head->len }, e);
+        rc = journal_row(j, &(struct journal_record){ type, head->data, head->len }, e);
     cf_buf_clear(head);
     return rc;
 }
@@ -117,7 +117,9 @@ enum cf_rc journal_out_manifest(struct journal *j, const struct journal_last *it
     cf_le64(head, it->seq);
     memcpy(head + 8, it->mac, sizeof it->mac);
     enum cf_rc rc = cf_buf_put(&payload, head, sizeof head, e);
-    return rc == CF_OK ? put_two(j, REC_MANIFEST, &payload, bytes, e) : rc;
+    if (rc == CF_OK)
+        rc = put_two(j, REC_MANIFEST, &payload, bytes, e);
+    return rc == CF_OK ? journal_flush(j, e) : rc;
 }
 
 /* --- reading -------------------------------------------------------------------------------------

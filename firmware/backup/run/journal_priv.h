@@ -38,7 +38,7 @@ CF_CHECK enum cf_rc journal_frame(struct cf_buf *out, const struct journal_recor
 CF_CHECK enum cf_rc journal_put(struct journal *j, const struct journal_record *r,
                                 struct cf_err *e);
 /* A row: in the file at once, on the medium within a second; with a `before`, both soon. Any
- * thread. A failure to write shows here or at the next journal_put. */
+ * thread. A failure stays and shows at every later call. */
 CF_CHECK enum cf_rc journal_row(struct journal *j, const struct journal_record *r,
                                 struct cf_err *e);
 /* All rows on the medium. */
@@ -93,6 +93,8 @@ struct journal_past {
 CF_CHECK enum cf_rc journal_past_read(const char *dir, struct journal_past *p, struct cf_err *e);
 void journal_past_clear(struct journal_past *p);
 
+/* What must be on the medium before something else happens is there when its call returns; the
+ * rest is there before that, as the file has an order. A sync costs small flash milliseconds. */
 struct journal_begin {
     const char *job_id;
     const struct manifest_envelope *env;
@@ -101,7 +103,7 @@ CF_CHECK enum cf_rc journal_out_begin(const char *dir, const struct journal_begi
                                       struct journal **out, struct cf_err *e);
 /* One more life: its number is in the salts, so it is here before any is drawn. */
 CF_CHECK enum cf_rc journal_out_life(struct journal *j, uint64_t number, struct cf_err *e);
-/* Before the folder is asked for, and when it is ours. */
+/* Before the folder is asked for (on the medium), and when it is ours. */
 CF_CHECK enum cf_rc journal_out_folder(struct journal *j, const char *folder,
                                        const uint8_t salt[FLOW_SALT_SIZE], struct cf_err *e);
 CF_CHECK enum cf_rc journal_out_claimed(struct journal *j, uint8_t layout, struct cf_err *e);
@@ -112,10 +114,11 @@ CF_CHECK enum cf_rc journal_out_stream(struct journal *j, uint32_t number,
 /* An acked block. Any thread. */
 CF_CHECK enum cf_rc journal_out_row(struct journal *j, uint32_t stream, uint64_t block,
                                     const uint8_t row[FLOW_ROW_SIZE], struct cf_err *e);
-/* All of its blocks are acked and belong together: before its first block list. */
+/* All of its blocks are acked and belong together: before its first block list, and journal_flush
+ * behind it. */
 CF_CHECK enum cf_rc journal_out_done(struct journal *j, uint32_t stream,
                                      const struct cf_buf *closing, struct cf_err *e);
-/* The bytes that will be sent: before the commit. */
+/* The bytes that will be sent (on the medium): before the commit. */
 CF_CHECK enum cf_rc journal_out_manifest(struct journal *j, const struct journal_last *it,
                                          const struct cf_buf *bytes, struct cf_err *e);
 
