@@ -1,6 +1,7 @@
 """kill -9 of cofferd at random moments of backups and restores: the next start brings the job to its end, under its id;
 what was acknowledged is there."""
 import pathlib
+import random
 import statistics
 import sys
 import threading
@@ -9,7 +10,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import bench
 
-ROUNDS = 50
+ROUNDS = 40
+BLOCKS = 5
 
 
 class Creating(threading.Thread):
@@ -69,10 +71,11 @@ class Crash(bench.Case):
         def status():
             now = self.hsm.rest.get(f"/{kind}/{job}/pending")
             return now if now["status"] in bench.TERMINAL else None
+
         return bench.wait_until(status, 60, f"the end of job {job}")
 
     def test_a_backup_that_is_killed_goes_on_and_leaves_everything_as_it_was(self):
-        random = bench.seed_of("crash of backups")
+        dice = bench.seed_of("crash of backups")
         span = self.duration(lambda: self.hsm.backup(self.hsm.dir_storage))
         acknowledged = []
         for n in range(bench.rounds(ROUNDS)):
@@ -82,7 +85,7 @@ class Crash(bench.Case):
                 creating.start()
                 started = self.hsm.start("POST", "/backup", self.hsm.dir_storage)
                 self.assertEqual(202, started.status, started.message)
-                self.crash(random.uniform(0, 1.2 * span))
+                self.crash(dice.uniform(0, 1.2 * span))
                 creating.enough.set()
                 creating.join(15)
                 acknowledged += creating.made
@@ -109,8 +112,36 @@ class Crash(bench.Case):
         self.assertEqual("Succeeded", self.hsm.restore(self.hsm.dir_storage, last)["status"])
         self.assert_same(whole, self.hsm.state(raw=[self.raw]))
 
+    def test_a_backup_over_a_slow_link_goes_on_after_a_kill_and_after_a_stop(self):
+        raw = self.folder / "large.img"
+        raw.write_bytes(random.Random(1).randbytes(8 << 20) * BLOCKS)
+        server = self.blobserver("--rate-bytes", str(32 << 20))
+        hsm = self.bench("--partition", f"large={raw}", "--set", "storage.connections=1", name="slow")
+        hsm.create("one")
+        for stop in (hsm.kill, hsm.down):
+            with self.subTest(stop=stop.__name__):
+                server.control("DELETE", "_stats")
+                before = hsm.state(raw=[raw])
+                started = hsm.start("POST", "/backup", server.storage())
+                self.assertEqual(202, started.status, started.message)
+                bench.wait_until(lambda: server.stats().get("PutBlock.ok", 0) >= 3 + 2, 30, "two blocks of five are there")
+                stop()
+                hsm.up()
+                job = bench.wait_until(lambda: self.status_if_ended(hsm, started.json["jobId"]), 60, "the end of the job")
+                self.assertEqual("Succeeded", job["status"], job)
+                self.assertLessEqual(server.stats()["PutBlock"], 3 + BLOCKS + 1, "one block at most was in flight")
+                hsm.delete("one", purge=True)
+                folder = job["azureStorageBlobContainerUri"].rsplit("/", 1)[1]
+                self.assertEqual("Succeeded", hsm.restore(server.storage(), folder)["status"])
+                self.assert_same(before, hsm.state(raw=[raw]))
+
+    @staticmethod
+    def status_if_ended(hsm, job):
+        status = hsm.rest.get(f"/backup/{job}/pending")
+        return status if status["status"] in bench.TERMINAL else None
+
     def test_a_restore_that_is_killed_goes_on(self):
-        random = bench.seed_of("crash of restores")
+        dice = bench.seed_of("crash of restores")
         folders, states = [], []
         for n in range(2):
             self.write_raw(10 + n)
@@ -127,7 +158,7 @@ class Crash(bench.Case):
                 to = 1 - at
                 started = self.hsm.start_restore(self.hsm.dir_storage, folders[to])
                 self.assertEqual(202, started.status, started.message)
-                self.crash(random.uniform(0, 1.2 * span))
+                self.crash(dice.uniform(0, 1.2 * span))
                 job = self.ended("restore", started.json["jobId"])
                 self.assertEqual("Succeeded", job["status"], job)
                 self.assert_same(states[to], self.hsm.state(raw=[self.raw]))
