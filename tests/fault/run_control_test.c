@@ -106,6 +106,10 @@ static void expect_canceled(struct fixture *f, const char *id)
     assert_false(jobs_restore_mode(f->b.jobs));
     run_bench_state(&f->b, now);
     assert_memory_equal(now, f->state, 32);
+    run_bench_restart(&f->b); /* what was interrupted goes on then, what was canceled does not */
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, id, &r, &err));
+    assert_int_equal(r.state, JOBS_CANCELED);
 }
 
 static void a_job_is_canceled_wherever_it_waits(void **state)
