@@ -179,7 +179,7 @@ class Schedule(bench.Case):
         self.assert_says(json.dumps(hsm.status()["backup"]), "problem", "the SAS file")
         self.assert_says(hsm.log(), "ScheduledBackup", "the SAS file")
         stale = hsm.cli("backup", "freshness", "--max-age", "26h", code=10)
-        self.assert_says(stale.stdout, "newest backup: none", "1 attempts failed")
+        self.assert_says(stale.stdout, "newest backup: none", "1 attempts failed", "the SAS file")
         self.assert_says(stale.stderr, "STALE")
         sas.write_text(server.storage()["token"] + "\n")
         sas.chmod(0o644)

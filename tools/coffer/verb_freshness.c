@@ -49,9 +49,11 @@ static void print_schedule(const struct json *s)
     if (next > 0 && gmtime_r(&next, &tm))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
     printf("schedule: %s UTC, next %s\n", job_text(s, "rule"), when);
+    if (job_number(s, "failuresInARow"))
+        printf("schedule: %lld attempts failed in a row\n",
+               (long long)job_number(s, "failuresInARow"));
     if (*job_text(s, "problem"))
-        printf("schedule: %lld attempts failed: %s\n", (long long)job_number(s, "failuresInARow"),
-               job_text(s, "problem"));
+        printf("schedule: %s\n", job_text(s, "problem"));
 }
 
 static bool is_stale(const struct json *answer, const struct limit *l)
