@@ -16,7 +16,7 @@ class Measure(bench.Case):
     def test_a_short_run_measures_every_figure_and_exits_well_whatever_they_are(self):
         # Without restic, whose password hashing takes seconds.
         done = subprocess.run([sys.executable, "-B", str(TOOL / "measure.py"), "all", "--mib", "16", "--keys", "100", "--rounds", "1",
-                               "--seconds", "0.3", "--peers", "rclone,age", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               "--seconds", "0.1", "--peers", "rclone,age", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=280, check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         found = json.loads(done.stdout)

@@ -65,15 +65,16 @@ def listing(hsm, path, expected):
 class Writer(threading.Thread):
     """One client that makes and reads keys until told to stop; its answers, and the longest log of the store."""
 
-    def __init__(self, hsm):
+    def __init__(self, hsm, keys):
         super().__init__(daemon=True)
+        self.even = max(keys // 2 * 2, 2)  # numbers that no soft-deleted key has
         self.hsm, self.ended, self.reads, self.writes, self.wal = hsm, threading.Event(), [], [], 0
 
     def run(self):
         number = 0
         while not self.ended.is_set():
             for kind, call in ((self.writes, lambda: self.hsm.create(f"zz-{number:05}", kty="oct-HSM", key_size=128)),
-                               (self.reads, lambda: self.hsm.rest.get(f"/keys/{name(number % 1000 * 2)}"))):
+                               (self.reads, lambda: self.hsm.rest.get(f"/keys/{name(2 * number % self.even)}"))):
                 start = time.monotonic()
                 call()
                 kind.append(time.monotonic() - start)
@@ -93,8 +94,8 @@ def p99_ms(seconds):
     return 1000 * sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * .99))]
 
 
-def under_writes(rig, server):
-    with Writer(rig.hsm) as writer:
+def under_writes(rig, server, keys):
+    with Writer(rig.hsm, keys) as writer:
         sample = rig.backup(server)
     return {**sample, "read_ms": p99_ms(writer.reads), "write_ms": p99_ms(writer.writes), "wal_mib": writer.wal / MIB}
 
@@ -125,7 +126,7 @@ def measure(stack, args, notes):
                       "list of deleted keys": lambda: listing(rig.hsm, "/deletedkeys", deleted)})
     folder = rig.backup(server)["folder"]
     table.measure(rounds, {START: lambda: start_again(rig.hsm), BACKUP: lambda: rig.backup(server),
-                           "backup, one client writing": lambda: under_writes(rig, server),
+                           "backup, one client writing": lambda: under_writes(rig, server, keys),
                            ONE_KEY: lambda: one_key(rig, server, folder, keys), RESTORE: lambda: rig.restore(server, folder)})
     moved = table.spread(ONE_KEY, "wire")
     figures = {"one_key_s": table.spread(ONE_KEY, "seconds"), "one_key_moved_mib": Spread(*(count / MIB for count in moved))}

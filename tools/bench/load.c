@@ -33,6 +33,7 @@ struct run {
     SSL_CTX *tls;
     char request[HEAD_MAX];
     size_t request_len;
+    pthread_barrier_t step; /* all are connected; then the start is set */
     uint64_t start_ns, end_ns;
 };
 
@@ -114,6 +115,8 @@ static void *serve_client(void *arg)
     struct client *c = arg;
     struct run *r = c->run;
     SSL *ssl = open_connection(r);
+    pthread_barrier_wait(&r->step);
+    pthread_barrier_wait(&r->step);
     uint64_t every = r->rate ? NS * r->clients / r->rate : 0;
     uint64_t due = r->start_ns + every * c->number / r->clients;
     sleep_until(due);
@@ -249,15 +252,17 @@ int main(int argc, char **argv)
     const struct sched_param first = { .sched_priority = 1 };
     if (r.rate)
         (void)sched_setscheduler(0, SCHED_FIFO, &first);
-    /* All are connected before the first request is due. */
-    r.start_ns = now_ns(CLOCK_MONOTONIC) + NS / 4 + r.clients * (NS / 100);
-    r.end_ns = r.start_ns + (uint64_t)r.ms * 1000000;
+    pthread_barrier_init(&r.step, NULL, r.clients + 1);
     for (unsigned i = 0; i < r.clients; i++) {
         clients[i] = (struct client){ .run = &r, .number = i };
         clients[i].us = calloc(TIMES_MAX / r.clients, sizeof(uint32_t));
         if (!clients[i].us || pthread_create(&clients[i].thread, NULL, serve_client, &clients[i]))
             die("no memory or no thread");
     }
+    pthread_barrier_wait(&r.step);
+    r.start_ns = now_ns(CLOCK_MONOTONIC) + NS / 100;
+    r.end_ns = r.start_ns + (uint64_t)r.ms * 1000000;
+    pthread_barrier_wait(&r.step);
     sleep_until(r.start_ns);
     uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     for (unsigned i = 0; i < r.clients; i++)
