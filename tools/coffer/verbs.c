@@ -40,7 +40,8 @@ const struct cli_verb cli_verbs[] = {
       LIST_OF(OPT_DIR, OPT_NAME, OPT_PORT, OPT_MODULE, OPT_TOKEN_URI, OPT_PIN_FILE, OPT_PARTITION,
               OPT_STORAGE_CA, OPT_SET, OPT_NO_ACTIVATE, OPT_FRESH, OPT_JSON),
       LIST_OF(OPT_DIR), NULL, verb_bench_up },
-    { "bench down", "Stop the bench appliance in DIR; succeeds when it is dead already", NULL,
+    { "bench down", "Stop the bench appliance in DIR; succeeds when it is dead already",
+      "A full backup or restore that runs goes on at the next bench up, under the same job id.",
       LIST_OF(OPT_DIR, OPT_JSON), LIST_OF(OPT_DIR), NULL, verb_bench_down },
     { "bench token", "Print a bearer token for a bench principal",
       "Principals: admin (Managed HSM Administrator and Crypto Officer), backup-user (Managed HSM Backup), "
