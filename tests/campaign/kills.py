@@ -9,6 +9,7 @@ or, of a restore that succeeded, the backup's, byte for byte; each folder with a
 is refused. Prints its seed, progress, each violation, and a last line with counts. Exit code 1: there was a violation.
 """
 import argparse
+import collections
 import pathlib
 import random
 import re
@@ -61,6 +62,7 @@ class Campaign:
         # The second takes no blocks, as some immutability policies: there each block is a blob of its own.
         self.servers = [bench.BlobServer(), bench.BlobServer("--policy", "no-blocks")]
         self.server = self.servers[0]
+        self.reasons = collections.Counter()  # codes of the jobs that failed
         self.made, self.known, self.judged = 0, {}, set()  # (storage, folder): two may have one name
         self.count = dict.fromkeys(("kills", "backups", "restores", "refused", "succeeded", "failed", "resumed", "whole", "unfinished",
                                     "pruned"), 0)
@@ -266,6 +268,8 @@ class Campaign:
         good = status["status"] == "Succeeded"
         self.expect(f"ended as {status}", good or (status["status"] == "Failed" and status["error"]["message"]))
         self.count["succeeded" if good else "failed"] += 1
+        if not good:
+            self.reasons[status["error"]["code"]] += 1
         after = self.state()
         if kind == "restore" and good:
             self.compare(self.known[self.server, folder], after, f"restored {folder}")
@@ -314,6 +318,7 @@ def main():
         finally:
             campaign.close()
     counts = ", ".join(f"{number} {what}" for what, number in campaign.count.items())
+    print(f"{args.what}: failed with {dict(campaign.reasons)}")
     print(f"{args.what}: {n} rounds, {counts}, {violations} violations, seed {args.seed}", flush=True)
     return 1 if violations else 0
 
