@@ -125,6 +125,24 @@ class Verify(bench.Case):
                                                                    "folderToRestore": self.name, **body})
             self.assertEqual(400, answer.status, body)
 
+    def test_a_blob_a_block_is_listed_verified_and_compared_as_well(self):
+        server = self.blobserver("--worm", "--policy", "no-blocks")
+        name = self.hsm.backup(server.storage())
+        status = self.hsm.wait(self.hsm.start("POST", "/coffer/verify",
+                                              {"sasTokenParameters": server.storage(), "folderToRestore": name}))
+        self.assertEqual("Succeeded", status["status"], status)
+        listed = self.hsm.rest.call("POST", "/coffer/backups", server.storage()).json["value"]
+        self.assertEqual([(name, "whole", status["endTime"])],
+                         [(row["folder"], row["state"], row["verifiedTime"]) for row in listed])
+        path = self.folder / "apart.receipt"
+        self.hsm.cli("job", "receipt", status["jobId"], "--receipt", str(path))
+        folder = server.fetch(name, self.folder / "fetched")
+        self.assertTrue((folder / "s2").is_dir())
+        told = json.loads(self.inspect(path, "--folder", str(folder), "--json").stdout)
+        self.assertEqual(told["blocks"], told["blocks_compared"])
+        (folder / "s2" / sorted(blob.name for blob in (folder / "s2").iterdir())[3]).unlink()
+        self.inspect(path, "--folder", str(folder), code=3)
+
     def test_the_restore_of_one_key_leaves_a_partial_receipt(self):
         words = ("restore", "start", *self.where, "--backup-folder", self.name, "--key-name", "ec", "--no-wait")
         job = self.hsm.cli(*words).stdout.strip()

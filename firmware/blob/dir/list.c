@@ -57,7 +57,7 @@ static bool take_entry(struct gathering *g, int dir, char *path, size_t len, uns
     struct stat st;
     const char *prefix = g->j->o->name;
     size_t plen = strlen(prefix), full = strlen(path);
-    if (fstatat(dir, path + len, &st, AT_SYMLINK_NOFOLLOW) != 0 || !related(g, path, full))
+    if (!related(g, path, full) || fstatat(dir, path + len, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return true;
     if (S_ISREG(st.st_mode))
         return full < plen || add(g, path, (uint64_t)st.st_size);
@@ -75,10 +75,27 @@ static bool take_entry(struct gathering *g, int dir, char *path, size_t len, uns
     return gather(g, fd, path, full + 1, depth + 1);
 }
 
+/* Length of the one name here that the prefix leads through; 0: it leaves a choice. */
+static size_t only_name(const struct gathering *g, size_t len)
+{
+    const char *rest = g->j->o->name + len;
+    const char *slash = strchr(rest, '/');
+    size_t n = slash && rest[0] != '.' ? (size_t)(slash - rest) : 0;
+    return len + n <= BLOB_NAME_MAX ? n : 0;
+}
+
 /* Takes `dir`. */
 static bool gather(struct gathering *g, int dir, char *path, size_t len, unsigned depth)
 {
     bool ok = true;
+    size_t only = len < strlen(g->j->o->name) ? only_name(g, len) : 0;
+    if (only > 0) { /* of ten thousand backups, one */
+        memcpy(path + len, g->j->o->name + len, only);
+        path[len + only] = '\0';
+        ok = take_entry(g, dir, path, len, depth);
+        close(dir);
+        return ok;
+    }
     DIR *d = fdopendir(dir);
     if (d == NULL) {
         close(dir);

@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "manifest/receipt.h"
+#include "manifest_priv.h"
 #include "support/fake_token.h"
 
 static void hash2(uint8_t first, const uint8_t *a, const uint8_t *b, uint8_t out[32])
@@ -118,11 +119,43 @@ static void no_receipt_says_more_than_was_read(void **state)
     hal_token_close(d.token);
 }
 
+/* --- the coverage statement, under the key that readers ignore ---------------------------------
+ */
+
+static size_t lines_of(const char *map, size_t len, struct manifest *m)
+{
+    manifest_clear(m);
+    manifest_extensions_read(crypto_bytes_of(map, len), m);
+    return m->cover_count;
+}
+
+static void extensions_that_do_not_read_are_not_there(void **state)
+{
+    struct manifest m = { 0 };
+    (void)state;
+#define LINES(text) lines_of(text, sizeof(text) - 1, &m)
+    assert_int_equal(LINES("\xa0"), 0);
+    assert_int_equal(LINES("\xa1\x01\x80"), 0);
+    assert_int_equal(LINES("\xa1\x01\x81\x83\x61k\x01\x61y"), 1);
+    assert_string_equal(m.cover[0].what, "k");
+    assert_string_equal(m.cover[0].why, "y");
+    assert_int_equal(m.cover[0].state, MANIFEST_INSIDE);
+    assert_int_equal(LINES("\xa2\x01\x82\x83\x61k\x01\x60\x83\x61l\x03\x60\x05\x81\x00"), 2);
+    assert_int_equal(LINES("\xa2\x00\xf5\x07\x41z"), 0);             /* another's extensions */
+    assert_int_equal(LINES("\xa1\x01\x81\x83\x61k\x00\x60"), 0);     /* state 0 */
+    assert_int_equal(LINES("\xa1\x01\x81\x83\x61k\x04\x60"), 0);     /* state 4 */
+    assert_int_equal(LINES("\xa1\x01\x81\x82\x61k\x01"), 0);         /* no triple */
+    assert_int_equal(LINES("\xa1\x01\x61k"), 0);                     /* no array */
+    assert_int_equal(LINES("\xa1\x01\x82\x83\x61k\x01\x60\x80"), 0); /* one good, one bad: none */
+    manifest_clear(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tree_is_that_of_the_rfc),
         cmocka_unit_test(no_receipt_says_more_than_was_read),
+        cmocka_unit_test(extensions_that_do_not_read_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
