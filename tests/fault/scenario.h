@@ -40,11 +40,10 @@ struct scenario {
     void (*meanwhile)(struct stage *st); /* while the job runs */
     enum scenario_verdict verdict;
     const char *code, *words;
-    const char *warning;  /* of a job that gets through */
-    unsigned patience_ms; /* 0: 3 s; libcurl takes up to 6 to call a transfer too slow */
-    unsigned most;        /* requests of the deed; 0: not looked at */
-    bool still_broken;    /* the next job too would fail there: it goes elsewhere */
-    bool committed;       /* a backup that failed is whole all the same */
+    const char *warning; /* of a job that gets through */
+    unsigned most;       /* requests of the deed; 0: not looked at */
+    bool still_broken;   /* the next job too would fail there: it goes elsewhere */
+    bool committed;      /* a backup that failed is whole all the same */
 };
 
 struct stage {
