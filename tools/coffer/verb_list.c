@@ -5,7 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#define DAY_S 86400
+#define DAY_S  INT64_C(86400)
+#define HOUR_S INT64_C(3600)
 
 static const char *state_words(const char *state)
 {
@@ -28,8 +29,8 @@ static void age_of(int64_t at_s, int64_t now_s, char out[32])
         snprintf(out, 32, "-");
     else if (age >= 2 * DAY_S)
         snprintf(out, 32, "%lld d", (long long)(age / DAY_S));
-    else if (age >= 2 * 3600)
-        snprintf(out, 32, "%lld h", (long long)(age / 3600));
+    else if (age >= 2 * HOUR_S)
+        snprintf(out, 32, "%lld h", (long long)(age / HOUR_S));
     else
         snprintf(out, 32, "%lld min", (long long)(age / 60));
 }
