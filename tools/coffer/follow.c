@@ -86,6 +86,9 @@ int job_conclude(const struct cli_args *a, const struct json *status, struct cf_
             printf("%s\n", folder);
         if (*job_text(status, "statusDetails"))
             printf("%s\n", job_text(status, "statusDetails"));
+        else if (!*folder)
+            printf("%s succeeded: %s\n", job_text(json_member(status, "coffer"), "kind"),
+                   job_text(json_member(status, "coffer"), "folder"));
     }
     if (!nothing_overwritten(status))
         return EXIT_DONE;
