@@ -161,12 +161,22 @@ static void attempts_are_bounded_until_the_storage_was_reached(void **state)
 static void once_it_was_reached_the_time_without_a_success_decides(void **state)
 {
     struct fixture *f = *state;
-    struct jobs_record r;
+    struct jobs_record r, seen = { .details = "" };
+    struct cf_err err;
     f->b.o.run.attempts = 2;
     f->b.o.run.patience_ms = 1500;
     run_bench_restart(&f->b);
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
     test_blobserver_fault(&f->server, "op=PutBlock blob=s0 every=1 action=status:503");
-    run_bench_backup(&f->b, &r);
+    EXPECT_OK(run_backup_start(f->b.run, &q, &r, &err));
+    do { /* the status says meanwhile why it does not get on */
+        if (strstr(r.details, "waiting for the storage since"))
+            seen = r;
+        usleep(1000);
+        EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
+    } while (r.state == JOBS_IN_PROGRESS);
+    assert_non_null(strstr(seen.details, "busy"));
+    run_wait(f->b.run);
     assert_int_equal(r.state, JOBS_FAILED);
     assert_string_equal(r.error_code, "ServiceUnavailable");
     assert_non_null(strstr(r.error, "nothing went through for 1 min; check network"));

@@ -220,10 +220,12 @@ static void finish(struct job *j, enum cf_rc rc, const struct cf_err *err)
         journal_remove(j->r->o.dir, JOURNAL_IN);
 }
 
-/* A stop of the appliance leaves what goes on as it stands: InProgress, in restore mode. */
+/* A stop of the appliance leaves what goes on as it stands: InProgress, in restore mode. A service
+ * manager's signal reaches the token worker too, so a call that it cut is part of the stop. */
 static bool is_suspended(struct job *j, enum cf_rc rc)
 {
-    bool suspended = rc == CF_E_CANCEL && job_goes_on(j->kind) && atomic_load(&j->r->closing) &&
+    bool by_stop = rc == CF_E_CANCEL || rc == CF_E_TOKEN;
+    bool suspended = by_stop && job_goes_on(j->kind) && atomic_load(&j->r->closing) &&
                      !jobs_cancel_asked(j->r->o.jobs);
     if (suspended)
         cf_log(CF_LOG_INFO, "run", "job-suspended", "job=%s", j->record.id);

@@ -49,7 +49,7 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
         (void)cf_err_ctx(err, err->rc, "given up after %u attempts", tried);
         return false;
     }
-    if (silent_ms >= SAY_AFTER_MS)
+    if (silent_ms >= (most_ms / 4 < SAY_AFTER_MS ? most_ms / 4 : SAY_AFTER_MS))
         say(j, silent_ms, err);
     if (silent_ms < most_ms)
         return true;
