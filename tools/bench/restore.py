@@ -25,6 +25,8 @@ def over(rig, tls, args, notes):
     server, ca = rig.server(tls), rig.ca(tls)
     folder = rig.backup(server)["folder"]
     bare_libcurl(server, 4, put=rig.raw, ca=ca)
+    for _ in range(2):  # both sides of the partition have their pages from here on, as a device has
+        rig.restore(server, folder)
     makers = {peers.Rclone: lambda: peers.Rclone(rig, server, ca=ca)}
     if not tls:
         makers |= {peers.Restic: lambda: peers.Restic(rig), peers.Age: lambda: peers.Age(rig, server)}
