@@ -135,14 +135,15 @@ static enum cf_rc look(struct backup *b, uint32_t stream, struct stream_past *sp
     struct look l = { .b = b, .stream = stream, .rows = &b->streams[stream].rows };
     size_t blocks = l.rows->len / FLOW_ROW_SIZE;
     enum cf_rc rc = CF_OK;
-    if (!blocks)
+    if (!b->j->report.can_read)
         return CF_OK;
     if (b->m.layout == MANIFEST_WHOLE)
-        return look_at_each(&l, e);
-    l.seen = calloc(blocks, 1);
+        return blocks ? look_at_each(&l, e) : CF_OK;
+    l.seen = calloc(blocks + 1, 1);
     if (!l.seen)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
-    for (size_t part = 0; rc == CF_OK && part * FLOW_BLOB_BLOCKS < blocks; part++) {
+    /* without rows too: a damaged journal may have lost those of a blob that is there */
+    for (size_t part = 0; rc == CF_OK && (!part || part * FLOW_BLOB_BLOCKS < blocks); part++) {
         rc = look_at_blob(&l, part, &sp->committed, e);
         sp->foreign |= l.foreign;
     }
