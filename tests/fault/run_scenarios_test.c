@@ -388,7 +388,7 @@ static const struct scenario rows[] = {
     { "restore: another range, and not told so", RESTORE, AT("GetBlob", "/s2", "displace:16"),
       .verdict = FAILS, .code = NOT_OURS, .words = "the audit log says", .most = 20 },
     { "restore: all instead of a range", RESTORE, AT("GetBlob", "/s2", "whole"), .verdict = FAILS,
-      .code = BAD, .words = "more than was asked for", .most = 20 },
+      .code = BAD, .words = "than was asked for", .most = 20 },
     { "restore: the token is taken out for good", RESTORE, AT("GetBlob", "/s0", "delay:300"),
       .meanwhile = take_the_token_out, .verdict = FAILS, .code = UNAVAILABLE, .words = "token",
       .most = 20 },

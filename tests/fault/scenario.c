@@ -70,7 +70,7 @@ static void open_stage(struct stage *st)
     static char ca[160];
     struct run_bench_options o = {
         .partitions = 1,
-        .bytes = 20 << 20,
+        .bytes = 17 << 20,
         .own_clock = true,
         .uri = st->server.url,
         .token = st->sas,
@@ -295,7 +295,8 @@ static void expect_next_works(struct stage *st)
         run_bench_state(&st->b, st->full); /* the backup is gone for good */
     run_bench_backup(&st->b, &r);
     expect_success(&r);
-    expect_restorable(st, r.folder);
+    if (st->s->verdict != GETS_THROUGH) /* else one was restored just now */
+        expect_restorable(st, r.folder);
 }
 
 static void do_deed(struct stage *st, struct jobs_record *r)
