@@ -283,6 +283,18 @@ static enum cf_rc start_thread(struct job *j, struct cf_err *e)
     return CF_FAIL(e, CF_E_LIMIT, "cannot start the job's thread");
 }
 
+/* A worker of the token that hung is replaced when its time is over: the second try meets the new
+ * one. */
+static void keep_request(struct job *j, const struct run_request *q)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        j->stillborn = (struct cf_err){ 0 };
+        j->stillborn.rc = request_save(j->r, j->record.id, q, &j->stillborn);
+        if (j->stillborn.rc != CF_E_TOKEN)
+            return;
+    }
+}
+
 static enum cf_rc launch_locked(struct job *j, const struct run_request *q,
                                 const struct jobs_record *in, struct jobs_record *out,
                                 struct cf_err *e)
@@ -295,7 +307,7 @@ static enum cf_rc launch_locked(struct job *j, const struct run_request *q,
         return rc;
     *out = j->record;
     if (job_goes_on(j->kind))
-        j->stillborn.rc = request_save(r, j->record.id, q, &j->stillborn);
+        keep_request(j, q);
     return start_thread(j, e);
 }
 
