@@ -387,8 +387,11 @@ static void without_its_request_a_job_is_interrupted(void **state)
         if (how == 0) {
             assert_int_equal(unlink(path), 0);
         } else {
-            int fd = open(path, O_WRONLY | O_CLOEXEC);
-            assert_int_equal(pwrite(fd, "x", 1, 60), 1);
+            uint8_t sealed;
+            int fd = open(path, O_RDWR | O_CLOEXEC);
+            assert_int_equal(pread(fd, &sealed, 1, 60), 1);
+            sealed ^= 1; /* a constant might be what stands there */
+            assert_int_equal(pwrite(fd, &sealed, 1, 60), 1);
             close(fd);
         }
         struct jobs_record r = go_on(f);
