@@ -194,6 +194,14 @@ enum cf_rc jobs_interrupt(struct jobs *j, const struct jobs_record *r, const cha
                             .error_code = JOBS_INTERRUPTED,
                             .error = text };
 
+    if (jobs_cancel_asked(j)) {
+        end = (struct jobs_end){ .event = JOBS_EV_CANCEL,
+                                 .details = JOBS_WAS_CANCELED,
+                                 .error_code = "Canceled",
+                                 .error = JOBS_WAS_CANCELED,
+                                 .warning = why };
+        return jobs_finish(j, r->id, &end, e);
+    }
     snprintf(text, sizeof text, "The appliance stopped during the %s. Start it again.%s%s",
              jobs_kind_name(r->kind), why != NULL ? " It could not go on: " : "",
              why != NULL ? why : "");

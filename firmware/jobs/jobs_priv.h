@@ -104,6 +104,9 @@ CF_CHECK enum cf_rc jobs_facts_get(struct store_view *v, struct jobs_facts *out,
  * records. With the lock. */
 CF_CHECK enum cf_rc jobs_prune(struct jobs *j, struct store_txn *t, struct cf_err *e);
 
+/* The last job that was asked to stop; "": none. */
+CF_CHECK enum cf_rc jobs_cancel_kept(struct jobs *j, char id[JOBS_ID_SIZE], struct cf_err *e);
+
 int64_t jobs_now_s(struct jobs *j);
 /* A job begins: nothing is done yet. */
 void jobs_reset_progress(struct jobs *j);

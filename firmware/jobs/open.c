@@ -37,10 +37,15 @@ static enum cf_rc find_running(struct jobs *j, struct jobs_record *r, struct cf_
 static enum cf_rc take_up(struct jobs *j, struct cf_err *e)
 {
     struct jobs_record r = { .kind = JOBS_BACKUP };
+    char canceled[JOBS_ID_SIZE];
 
     enum cf_rc rc = find_running(j, &r, e);
     if (rc != CF_OK || r.id[0] == '\0')
         return rc;
+    rc = jobs_cancel_kept(j, canceled, e);
+    if (rc != CF_OK)
+        return rc;
+    atomic_store(&j->cancel, strcmp(canceled, r.id) == 0);
     cf_log(CF_LOG_WARN, "jobs", "interrupted", "job=%s kind=\"%s\"", r.id, jobs_kind_name(r.kind));
     if (!jobs_outlives_a_stop(r.kind))
         return jobs_interrupt(j, &r, NULL, e);

@@ -1,4 +1,4 @@
-/* The running job: how far it is, how fast, and whether it is to stop. In memory only. */
+/* The running job: how far it is, how fast. In memory only. */
 #include "jobs_priv.h"
 
 #include <stdio.h>
@@ -131,44 +131,4 @@ void jobs_progress_text(const struct jobs_progress *p, char out[JOBS_PROGRESS_SI
     n = strlen(out);
     if (p->left_s)
         snprintf(out + n, JOBS_PROGRESS_SIZE - n, ", %s left", left);
-}
-
-/* --- cancel --- */
-
-static enum cf_rc too_late(struct cf_err *e, const char *why)
-{
-    return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "%s", why), "Conflict");
-}
-
-enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e)
-{
-    struct jobs_record r;
-
-    enum cf_rc rc = jobs_get(j, id, &r, e);
-    if (rc != CF_OK)
-        return rc;
-    pthread_mutex_lock(&j->lock);
-    if (strcmp(j->locked.running, id) != 0)
-        rc = too_late(e, "The job has ended already");
-    else if (j->past_cancel)
-        rc = too_late(e, "It is too late to cancel: the job is taking effect");
-    else
-        atomic_store(&j->cancel, true);
-    pthread_mutex_unlock(&j->lock);
-    return rc;
-}
-
-bool jobs_cancel_asked(struct jobs *j)
-{
-    return atomic_load_explicit(&j->cancel, memory_order_relaxed);
-}
-
-enum cf_rc jobs_past_cancel(struct jobs *j, struct cf_err *e)
-{
-    pthread_mutex_lock(&j->lock);
-    bool asked = atomic_load(&j->cancel);
-    if (!asked)
-        j->past_cancel = true;
-    pthread_mutex_unlock(&j->lock);
-    return asked ? CF_FAIL(e, CF_E_CANCEL, "canceled") : CF_OK;
 }

@@ -22,14 +22,19 @@ static enum cf_rc end_done(struct run *r, const struct jobs_record *rec, struct 
     return jobs_finish(r->o.jobs, rec->id, &end, e);
 }
 
+/* The manifest of the backup that is found running. */
+struct found {
+    bool ready; /* it may be out there */
+    bool done;  /* it surely is */
+};
+
 /* A manifest that an interrupted backup had ready may be out there: its number is used. It surely
  * is where its MAC was remembered: then that job had reached its end. */
-static enum cf_rc count_manifest(struct run *r, const struct jobs_record *rec, bool *done,
+static enum cf_rc count_manifest(struct run *r, const struct jobs_record *rec, struct found *f,
                                  struct cf_err *e)
 {
     struct journal_past past;
     struct cf_err err = { 0 };
-    *done = false;
     enum cf_rc rc = journal_past_read(r->o.dir, &past, &err);
     if (rc == CF_E_ABSENT || rc == CF_E_CORRUPT)
         return CF_OK;
@@ -38,9 +43,9 @@ static enum cf_rc count_manifest(struct run *r, const struct jobs_record *rec, b
             *e = err;
         return rc;
     }
-    if (past.manifest.len && past.it.seq == r->last.seq)
-        *done = strcmp(past.job_id, rec->id) == 0 &&
-                cf_equal(past.it.mac, r->last.mac, sizeof past.it.mac);
+    f->ready = past.manifest.len && strcmp(past.job_id, rec->id) == 0;
+    f->done = f->ready && past.it.seq == r->last.seq &&
+              cf_equal(past.it.mac, r->last.mac, sizeof past.it.mac);
     if (past.manifest.len && past.it.seq > r->last.seq) {
         r->last.seq = past.it.seq;
         rc = journal_last_write(r->o.dir, &r->last, e);
@@ -57,6 +62,14 @@ static bool flipped(struct run *r, const struct jobs_record *rec)
     store_live_selector(r->o.live, &sel);
     return journal_flip_read(r->o.dir, &flip, NULL) == CF_OK && strcmp(flip.job_id, rec->id) == 0 &&
            sel.flips >= flip.flips;
+}
+
+static enum cf_rc end_canceled(struct run *r, const struct jobs_record *rec, const struct found *f,
+                               struct cf_err *e)
+{
+    cf_log(CF_LOG_INFO, "run", "job-was-canceled", "job=%s", rec->id);
+    enum cf_rc rc = jobs_interrupt(r->o.jobs, rec, f->ready ? RUN_MAY_BE_WHOLE : NULL, e);
+    return rc == CF_OK ? clear_away(r, e) : rc;
 }
 
 static enum cf_rc go_on(struct run *r, const struct jobs_record *rec, struct cf_err *e)
@@ -81,17 +94,19 @@ static enum cf_rc go_on(struct run *r, const struct jobs_record *rec, struct cf_
 enum cf_rc run_take_up(struct run *r, struct cf_err *e)
 {
     struct jobs_record rec = { .id = "" };
-    bool done = false;
+    struct found f = { 0 };
     enum cf_rc running = jobs_running(r->o.jobs, &rec, NULL);
     enum cf_rc rc = journal_last_read(r->o.dir, &r->last, e);
     if (rc == CF_OK)
-        rc = count_manifest(r, &rec, &done, e);
+        rc = count_manifest(r, &rec, &f, e);
     if (rc == CF_OK && running == CF_OK &&
-        ((rec.kind == JOBS_BACKUP && done) || flipped(r, &rec))) {
+        ((rec.kind == JOBS_BACKUP && f.done) || flipped(r, &rec))) {
         rc = end_done(r, &rec, e);
         running = CF_E_ABSENT;
     }
     if (rc != CF_OK)
         return rc;
-    return running == CF_OK ? go_on(r, &rec, e) : clear_away(r, e);
+    if (running != CF_OK)
+        return clear_away(r, e);
+    return jobs_cancel_asked(r->o.jobs) ? end_canceled(r, &rec, &f, e) : go_on(r, &rec, e);
 }

@@ -15,6 +15,7 @@
 #include "request_priv.h"
 #include "source/source.h"
 #include "team_priv.h"
+#include "words_priv.h"
 
 #define RUN_CONNECTIONS 16
 #define RUN_ATTEMPTS    12
@@ -136,11 +137,6 @@ CF_CHECK enum cf_rc job_pace(struct job *j, size_t bytes, struct cf_err *e);
 void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]);
-
-/* The error as the status shows it: code and text. What must not be told after the domain check is
- * one sentence; `place` (the true text) goes to the audit log. */
-void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_CODE_SIZE],
-               char text[JOBS_TEXT_SIZE]);
 
 /* --- backup --- */
 

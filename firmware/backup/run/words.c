@@ -41,7 +41,7 @@ void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_COD
     if (err->rc == CF_E_CANCEL) /* wherever it was noticed */
         why = atomic_load(&j->r->closing)
                   ? "The appliance was stopped while the job ran; start the job again"
-                  : "The job was canceled";
+                  : JOBS_WAS_CANCELED;
     bool tell = !w || !w->text || !j->past_domain;
     snprintf(code, JOBS_CODE_SIZE, "%s", err->code ? err->code : w ? w->code : "InternalError");
     snprintf(text, JOBS_TEXT_SIZE, "%s", tell ? why : w->text);

@@ -443,6 +443,32 @@ static void who_asks_to_cancel_too_late_is_told_so(void **state)
     EXPECT_OK(jobs_cancel(f->j, r.id, &err));
 }
 
+/* Power is lost before the job notices. */
+static void a_cancel_outlives_a_power_cut(void **state)
+{
+    static const enum jobs_kind kinds[] = { JOBS_BACKUP, JOBS_RESTORE, JOBS_UNDO, JOBS_VERIFY };
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_record r;
+    for (size_t i = 0; i < 4; i++) {
+        r = start(f, kinds[i]);
+        EXPECT_OK(jobs_cancel(f->j, r.id, &err));
+        restart(f);
+        if (jobs_outlives_a_stop(kinds[i])) { /* whoever runs it ends it */
+            assert_true(jobs_cancel_asked(f->j));
+            EXPECT_RC(CF_E_CANCEL, jobs_past_cancel(f->j, &err));
+            EXPECT_OK(jobs_interrupt(f->j, &r, "a remark", &err));
+        }
+        EXPECT_OK(jobs_get(f->j, r.id, &r, &err));
+        assert_int_equal(r.state, JOBS_CANCELED);
+        assert_string_equal(r.error_code, "Canceled");
+        assert_string_equal(r.warning, jobs_outlives_a_stop(kinds[i]) ? "a remark" : "");
+    }
+    r = start(f, JOBS_BACKUP); /* another one is not meant */
+    restart(f);
+    assert_false(jobs_cancel_asked(f->j));
+}
+
 #define MIB (UINT64_C(1) << 20)
 
 static void the_rate_is_that_of_the_last_seconds(void **state)
@@ -532,6 +558,7 @@ int main(void)
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
         TEST(old_records_go_in_the_end_however_many),
         TEST(who_asks_to_cancel_too_late_is_told_so),
+        TEST(a_cancel_outlives_a_power_cut),
         TEST(the_rate_is_that_of_the_last_seconds),
         cmocka_unit_test(times_and_sizes_are_told_in_units_that_people_read),
         TEST(progress_and_cancel_reach_the_running_job),

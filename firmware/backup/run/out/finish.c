@@ -259,7 +259,7 @@ static enum cf_rc commit(struct backup *b, struct cf_err *e)
     struct cf_err late = { 0 };
     enum cf_rc rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
     if (rc == CF_E_CANCEL)
-        job_warn(b->j, "the manifest was on its way: the folder may hold a whole backup");
+        job_warn(b->j, RUN_MAY_BE_WHOLE);
     r->last.seq = b->ready_as.seq; /* used, whatever the answer was: after a restart too */
     if (rc == CF_OK)
         memcpy(r->last.mac, b->ready_as.mac, sizeof r->last.mac);

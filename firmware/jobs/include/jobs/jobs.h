@@ -95,8 +95,7 @@ struct jobs_record {
 };
 
 /* Reads the records. One found running whose kind outlives a stop stays so: whoever runs it takes
- * it up or ends it. Any other becomes Failed with code "Interrupted". Both devices and the store
- * are borrowed. */
+ * it up or ends it. Any other is interrupted. Both devices and the store are borrowed. */
 CF_CHECK enum cf_rc jobs_open(struct store *appliance, struct hal_clock *clock,
                               struct hal_entropy *entropy, struct jobs **out, struct cf_err *e);
 void jobs_close(struct jobs *j); /* NULL is a no-op */
@@ -132,8 +131,11 @@ CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct job
 /* The running job, also one that an earlier life of this appliance began. CF_E_ABSENT: none. */
 CF_CHECK enum cf_rc jobs_running(struct jobs *j, struct jobs_record *out, struct cf_err *e);
 
-/* Ends a job that cannot go on, as jobs_open does: Failed, code "Interrupted". `why` may be NULL.
- */
+#define JOBS_WAS_CANCELED "The job was canceled"
+
+/* Ends the running job that does not go on after a stop, as jobs_open does: Canceled where that was
+ * asked for, else Failed with code "Interrupted". `why` (as a warning of a canceled one) may be
+ * NULL. */
 CF_CHECK enum cf_rc jobs_interrupt(struct jobs *j, const struct jobs_record *r, const char *why,
                                    struct cf_err *e);
 
@@ -173,8 +175,9 @@ void jobs_set_waiting(struct jobs *j, const char *text);
 #define JOBS_PROGRESS_SIZE 96
 void jobs_progress_text(const struct jobs_progress *p, char out[JOBS_PROGRESS_SIZE]);
 
-/* Asks the running job to stop; jobs_cancel_asked tells its threads. CF_E_ABSENT "NotFound";
- * CF_E_STATE "Conflict": it has ended, or takes effect already. Asking again is fine. */
+/* Asks the running job to stop, durably; jobs_cancel_asked tells its threads, also those of the
+ * next start. CF_E_ABSENT "NotFound"; CF_E_STATE "Conflict": it has ended, or takes effect already.
+ * Any other failure: it stops, but a power cut before may forget it. Asking again is fine. */
 CF_CHECK enum cf_rc jobs_cancel(struct jobs *j, const char *id, struct cf_err *e);
 bool jobs_cancel_asked(struct jobs *j);
 
