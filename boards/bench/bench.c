@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "hal_linux/hal_linux.h"
 #include "p11/p11.h"
 
@@ -49,22 +51,40 @@ static enum cf_rc open_when_free(const char *path, struct hal_partition **out, s
     }
 }
 
-/* The audit partition's file, erased when it is new. */
-static enum cf_rc open_audit(const char *path, struct hal_partition **out, struct cf_err *e)
+/* New where nothing is: on a first start, or an empty file that an operator put there. A log that
+ * is gone is never replaced in silence. */
+static enum cf_rc make_audit(const struct board_settings *s, bool *fresh, struct cf_err *e)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool fresh = fd >= 0;
-    if (fd < 0 && errno != EEXIST)
-        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot create the audit partition %s", path);
-    if (fresh) {
-        int grown = ftruncate(fd, AUDIT_SIZE);
-        close(fd);
-        if (grown != 0)
-            return CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the audit partition %s", path);
-    }
-    enum cf_rc rc = open_when_free(path, out, e);
+    struct stat st;
+    int fd = open(s->audit_file, O_RDWR | O_CLOEXEC | (s->set_up ? 0 : O_CREAT), 0600);
+    if (fd < 0 && errno == ENOENT)
+        return CF_FAIL(e, CF_E_ABSENT,
+                       "the audit partition %.80s is missing, and the audit log with it; put the "
+                       "file back, or put an empty one there to begin a new log",
+                       s->audit_file);
+    if (fd < 0)
+        return CF_FAIL_ERRNO(e, CF_E_IO, "cannot open the audit partition %s", s->audit_file);
+    enum cf_rc rc = CF_OK;
+    if (fstat(fd, &st) != 0)
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "the audit partition %s", s->audit_file);
+    *fresh = rc == CF_OK && S_ISREG(st.st_mode) && st.st_size == 0;
+    if (*fresh && ftruncate(fd, AUDIT_SIZE) != 0)
+        rc = CF_FAIL_ERRNO(e, CF_E_IO, "cannot size the audit partition %s", s->audit_file);
+    close(fd);
+    return rc;
+}
+
+static enum cf_rc open_audit(const struct board_settings *s, struct hal_partition **out,
+                             struct cf_err *e)
+{
+    bool fresh = false;
+    enum cf_rc rc = make_audit(s, &fresh, e);
+    if (rc == CF_OK)
+        rc = open_when_free(s->audit_file, out, e);
     if (rc == CF_OK && fresh)
         rc = hal_partition_fill(*out, 0, (*out)->size, 0xff, e);
+    if (rc == CF_OK && fresh && s->set_up)
+        cf_log(CF_LOG_WARN, "board", "audit-log-begun-anew", "file=%s", s->audit_file);
     return rc;
 }
 
@@ -110,7 +130,7 @@ static enum cf_rc bench_open(const struct board_settings *s, struct board_parts 
     if (rc == CF_OK)
         rc = fill_raw(s, out, e);
     if (rc == CF_OK)
-        rc = open_audit(s->audit_file, &out->audit, e);
+        rc = open_audit(s, &out->audit, e);
     if (rc != CF_OK)
         bench_close(out);
     return rc;

@@ -8,8 +8,14 @@
 
 #include "base/log.h"
 
+static void path_of_db(const struct appliance *a, char out[CONFIG_PATH_MAX + 16])
+{
+    snprintf(out, CONFIG_PATH_MAX + 16, "%s/appliance.db", a->config.config_dir);
+}
+
 static void fill_settings(struct appliance *a)
 {
+    char db[CONFIG_PATH_MAX + 16];
     struct app_config *c = &a->config;
     struct board_settings *s = &a->settings;
     s->config_dir = c->config_dir;
@@ -25,6 +31,8 @@ static void fill_settings(struct appliance *a)
         s->raw[i].file = c->raw[i].file;
     }
     s->raw_count = c->raw_count;
+    path_of_db(a, db);
+    s->set_up = access(db, F_OK) == 0;
 }
 
 enum cf_rc app_open(struct appliance *a, const struct app_config *config, struct cf_err *e)
@@ -57,7 +65,7 @@ static enum cf_rc open_db(struct appliance *a, struct cf_err *e)
     enum cf_rc rc = app_root_keys(a, &keys, e);
     if (rc != CF_OK)
         return rc;
-    snprintf(path, sizeof path, "%s/appliance.db", a->config.config_dir);
+    path_of_db(a, path);
     const struct store_options o = { .path = path, .page_key = keys.page, .row_key = keys.row };
     struct cf_err first = { 0 };
     rc = store_open(&o, &a->db, &first);

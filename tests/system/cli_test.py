@@ -250,6 +250,23 @@ class Up(bench.Case):
         hsm.up()
         self.assert_same(before, hsm.state())
 
+    def test_a_missing_audit_partition_is_told_and_never_replaced(self):
+        hsm = self.bench(name="audit")
+        image, kept = hsm.folder / "audit.img", hsm.folder / "kept.img"
+        self.assertEqual(0, hsm.down().returncode)
+        image.rename(kept)
+        done = run_coffer("bench", "up", "--dir", str(hsm.folder))
+        self.assertNotEqual(0, done.returncode)
+        self.assert_says(done.stderr, str(image), "missing", "put an empty one there")
+        self.assertFalse(image.exists())
+        kept.rename(image)
+        hsm.up()
+        self.assertEqual(0, hsm.down().returncode)
+        image.rename(kept)
+        image.touch()
+        hsm.up()
+        self.assertIn("audit-log-begun-anew", hsm.log())
+
     def test_fresh_starts_anew(self):
         hsm = self.bench(name="fresh")
         hsm.create("ec")

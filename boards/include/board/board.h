@@ -37,6 +37,8 @@ struct board_settings {
     const char *token_uri;    /* RFC 7512 */
     uint32_t token_deadline_ms;
     const char *token_pin_state; /* file of the persistent failure counter */
+    bool
+        set_up; /* the appliance holds state: a medium that is not there was lost, and is not new */
 };
 
 /* A raw partition marked for backup: two slots, one of them live. */

@@ -72,6 +72,7 @@ static enum cf_rc open_token(struct appliance *a, struct cf_err *e)
     b->config_dir = c->config_dir;
     b->keystore_dir = c->keystore_dir;
     b->audit_file = c->audit_file;
+    b->set_up = true;
     b->token_module = c->token_module;
     b->token_uri = c->token_uri;
     b->token_deadline_ms = (uint32_t)c->token_deadline_ms;
