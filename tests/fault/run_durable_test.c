@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,12 +23,15 @@ struct fixture {
     struct run_bench_options o;
     struct run_bench b;
     char folder[JOBS_FOLDER_SIZE]; /* "": a backup is cut, else a restore of it */
+    char *id;                      /* of the job that is cut; shared by all lives */
     uint8_t state[32];
 };
 
 static int set_up(void **state)
 {
     struct fixture *f = *state = calloc(1, sizeof *f);
+    f->id = mmap(NULL, JOBS_ID_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(f->id, MAP_FAILED);
     test_blobserver_start(&f->server, NULL);
     test_blobserver_sas("rcwdl", "60", NULL, f->sas);
     snprintf(f->dir, sizeof f->dir, "/dev/shm/coffer-durable-XXXXXX");
@@ -55,6 +59,7 @@ static int tear_down(void **state)
     test_blobserver_stop(&f->server);
     snprintf(cmd, sizeof cmd, "rm -rf '%s'", f->dir);
     assert_int_equal(system(cmd), 0);
+    munmap(f->id, JOBS_ID_SIZE);
     free(f);
     return 0;
 }
@@ -84,7 +89,7 @@ static void expect_unchanged(struct fixture *f)
  */
 
 /* A life of the appliance that ends where `moment` returns. */
-static void live_and_die(struct fixture *f, void (*moment)(struct fixture *f, const char *id))
+static void live_and_die(struct fixture *f, void (*moment)(struct fixture *f))
 {
     int status;
     run_bench_close(&f->b);
@@ -95,19 +100,30 @@ static void live_and_die(struct fixture *f, void (*moment)(struct fixture *f, co
         struct run_request q = run_bench_request(&f->b, f->folder[0] ? f->folder : NULL, NULL);
         enum cf_rc rc = f->folder[0] ? run_restore_start(f->b.run, &q, &r, NULL)
                                      : run_backup_start(f->b.run, &q, &r, NULL);
+        memcpy(f->id, r.id, sizeof r.id);
         if (rc == CF_OK)
-            moment(f, r.id);
+            moment(f);
         kill(getpid(), rc == CF_OK ? SIGKILL : SIGABRT);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-static void cancel_once_it_hangs(struct fixture *f, const char *id)
+static struct jobs_record go_on(struct fixture *f)
+{
+    struct jobs_record r;
+    struct cf_err err;
+    run_bench_open(&f->b, &f->o);
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, f->id, &r, &err));
+    return r;
+}
+
+static void cancel_once_it_hangs(struct fixture *f)
 {
     while (test_blobserver_stat(&f->server, "faults") == 0)
         usleep(1000);
-    if (jobs_cancel(f->b.jobs, id, NULL) != CF_OK)
+    if (jobs_cancel(f->b.jobs, f->id, NULL) != CF_OK)
         abort();
 }
 
@@ -123,7 +139,6 @@ static void a_cancel_that_was_answered_outlives_a_power_cut(void **state)
     };
     struct fixture *f = *state;
     struct jobs_record r;
-    struct cf_err err;
     for (size_t i = 0; i < 3; i++) {
         print_message("  %s\n", cuts[i].rule);
         f->folder[0] = 0;
@@ -133,9 +148,7 @@ static void a_cancel_that_was_answered_outlives_a_power_cut(void **state)
         test_blobserver_fault(&f->server, cuts[i].rule);
         live_and_die(f, cancel_once_it_hangs);
         test_blobserver_no_faults(&f->server);
-        run_bench_open(&f->b, &f->o);
-        run_wait(f->b.run);
-        EXPECT_OK(jobs_last(f->b.jobs, cuts[i].restore ? JOBS_RESTORE : JOBS_BACKUP, &r, &err));
+        r = go_on(f);
         assert_int_equal(r.state, JOBS_CANCELED);
         assert_string_equal(r.details, "The job was canceled");
         assert_non_null(strstr(r.warning, cuts[i].warning));
@@ -145,11 +158,106 @@ static void a_cancel_that_was_answered_outlives_a_power_cut(void **state)
     }
 }
 
+/* --- blocks vanish between their answer and the block list ---------------------------------------
+ */
+
+static void expect_restores(struct fixture *f, const char *folder)
+{
+    char name[JOBS_FOLDER_SIZE];
+    struct jobs_record r;
+    snprintf(name, sizeof name, "%s", folder);
+    run_bench_restore(&f->b, name, &r);
+    succeed(&r);
+    expect_unchanged(f);
+}
+
+static void blocks_that_vanish_from_a_running_backup_are_sent_again(void **state)
+{
+    static const struct {
+        const char *rule;
+        uint64_t puts; /* Put Block in all, the probe's too */
+    } losses[] = {
+        { "op=PutBlockList blob=s2 nth=1 action=forget", 3 + 2 * BLOCKS },
+        { "op=PutBlockList blob=s2 from=1 times=4 action=forget", 3 + 5 * BLOCKS },
+    };
+    struct fixture *f = *state;
+    struct jobs_record r;
+    for (size_t i = 0; i < 2; i++) {
+        print_message("  %s\n", losses[i].rule);
+        test_blobserver_no_stats(&f->server);
+        test_blobserver_fault(&f->server, losses[i].rule);
+        run_bench_backup(&f->b, &r);
+        succeed(&r);
+        assert_non_null(strstr(r.warning, "sent again"));
+        /* the folder's first name is taken where both were begun within a second */
+        assert_in_range(test_blobserver_stat(&f->server, "PutBlock"), losses[i].puts,
+                        losses[i].puts + i);
+        test_blobserver_no_faults(&f->server);
+        expect_restores(f, r.folder);
+    }
+}
+
+/* The snapshot that the records are of is gone by then: both streams start over, and where one of
+ * them is a blob already, the backup does, in another folder. */
+static void records_that_vanish_start_over(void **state)
+{
+    static const char *const rules[] = { "op=PutBlockList blob=s0 nth=1 action=forget",
+                                         "op=PutBlockList blob=s1 nth=1 action=forget" };
+    struct fixture *f = *state;
+    struct jobs_record r;
+    for (size_t i = 0; i < 2; i++) {
+        print_message("  %s\n", rules[i]);
+        test_blobserver_fault(&f->server, rules[i]);
+        run_bench_backup(&f->b, &r);
+        succeed(&r);
+        test_blobserver_no_faults(&f->server);
+        expect_restores(f, r.folder);
+    }
+}
+
+static void a_storage_that_keeps_no_block_is_not_tried_for_ever(void **state)
+{
+    static const char *const rules[] = { "op=PutBlockList blob=s0 every=1 action=forget",
+                                         "op=PutBlockList blob=s1 every=1 action=forget",
+                                         "op=PutBlockList blob=s2 every=1 action=forget" };
+    struct fixture *f = *state;
+    struct jobs_record r;
+    for (size_t i = 0; i < 3; i++) {
+        test_blobserver_fault(&f->server, rules[i]);
+        run_bench_backup(&f->b, &r);
+        assert_int_equal(r.state, JOBS_FAILED);
+        print_message("  %s: %s\n", r.error_code, r.error);
+        assert_non_null(strstr(r.error, "blocks vanished from the storage 5 times"));
+        test_blobserver_no_faults(&f->server);
+    }
+    run_bench_backup(&f->b, &r);
+    succeed(&r);
+    assert_null(strstr(r.warning, "vanished"));
+}
+
+/* Nobody can say what is there: all of it is sent again, into another folder. */
+static void without_the_right_to_read_all_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    test_blobserver_sas("cw", "60", NULL, f->sas);
+    test_blobserver_fault(&f->server, "op=PutBlockList blob=s2 nth=1 action=forget");
+    run_bench_backup(&f->b, &r);
+    succeed(&r);
+    test_blobserver_no_faults(&f->server);
+    test_blobserver_sas("rl", "60", NULL, f->sas);
+    expect_restores(f, r.folder);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_cancel_that_was_answered_outlives_a_power_cut),
+        T(blocks_that_vanish_from_a_running_backup_are_sent_again),
+        T(records_that_vanish_start_over),
+        T(a_storage_that_keeps_no_block_is_not_tried_for_ever),
+        T(without_the_right_to_read_all_is_sent_again),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,6 +310,15 @@ static void blocks_that_expired_are_sent_again(void **state)
     expect_restores(f, r.folder);
 }
 
+static void blocks_that_vanish_under_way_get_new_salts(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    test_blobserver_fault(&f->server, "op=PutBlockList blob=s2 nth=1 action=forget");
+    run_bench_backup(&f->b, &r);
+    expect_done(&r);
+}
+
 /* The records' blobs are committed by then: their snapshot is gone, and not asked for. */
 static void committed_records_are_kept_whatever_became_of_the_store(void **state)
 {
@@ -649,6 +658,7 @@ int main(void)
         T(a_backup_cut_among_its_records_starts_those_over),
         T(a_partition_that_changed_meanwhile_starts_over),
         T(blocks_that_expired_are_sent_again),
+        T(blocks_that_vanish_under_way_get_new_salts),
         T(committed_records_are_kept_whatever_became_of_the_store),
         T(a_commit_whose_answer_was_lost_is_found),
         T(a_manifest_that_was_on_its_way_is_sent_again_with_the_same_bytes),

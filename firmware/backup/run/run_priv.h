@@ -57,7 +57,8 @@ struct job {
     uint8_t accepted[32];
     struct jobs_choices choices; /* with the appliance's settings in place of zeroes */
     struct pace pace;
-    bool taken_up; /* an earlier life of the appliance began it */
+    bool taken_up; /* an earlier life of the appliance began it, or lost blocks were noticed */
+    bool lost;     /* blocks that had been sent vanished before they became a blob */
     struct blob_store *store;
     struct blob_report report;
     struct blob_lane *lane;

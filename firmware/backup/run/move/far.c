@@ -71,12 +71,14 @@ enum cf_rc far_repeat(struct job *j, far_attempt_fn *attempt, void *ctx, struct 
 struct commit_call {
     const char *blob;
     const struct upload_list *list;
+    enum blob_why why;
 };
 
 static void try_commit(void *ctx, const struct upload_far *f, struct upload_outcome *out)
 {
-    const struct commit_call *c = ctx;
+    struct commit_call *c = ctx;
     upload_commit(f, c->blob, c->list, out);
+    c->why = out->why;
 }
 
 enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list *list,
@@ -85,7 +87,9 @@ enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list 
     char blob[BLOB_NAME_MAX + 1];
     struct commit_call c = { .blob = blob, .list = list };
     job_blob(j, name, blob);
-    return far_repeat(j, try_commit, &c, e);
+    enum cf_rc rc = far_repeat(j, try_commit, &c, e);
+    j->lost = rc != CF_OK && c.why == BLOB_BLOCK_LOST;
+    return rc;
 }
 
 struct list_call {

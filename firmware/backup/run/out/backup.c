@@ -10,6 +10,7 @@
 
 #define NAME_TRIES      20
 #define IMMUTABLE_TRIES 3 /* a policy that refuses so many folders refuses all */
+#define LOST_MAX        4 /* so many times lost blocks are sent again */
 
 /* mhsm-{NAME}-{YYYYMMDDHHMMSS}, UTC, of the moment of the request; where that is taken, two digits
  * of hundredths follow, and then the next ones. */
@@ -214,22 +215,56 @@ static enum cf_rc backup_prepare(struct backup *b, struct cf_err *e)
     return begin_anew(b, e);
 }
 
+static enum cf_rc one_life(struct backup *b, struct cf_err *e)
+{
+    struct job *j = b->j;
+    job_phase(j, "preparing");
+    enum cf_rc rc = backup_prepare(b, e);
+    job_phase(j, "keys");
+    if (rc == CF_OK && !b->ready.len)
+        rc = backup_records(b, e);
+    job_phase(j, "partitions");
+    if (rc == CF_OK && !b->ready.len)
+        rc = backup_partitions(b, e);
+    job_phase(j, "manifest");
+    return rc == CF_OK ? backup_finish(b, e) : rc;
+}
+
+/* What is not a blob yet may vanish over there, behind a week or by another writer's commit. It is
+ * looked for and sent again as after a restart: another life, with salts of its own. */
+static bool begin_next_life(struct job *j, unsigned lost)
+{
+    if (!j->lost || lost > LOST_MAX)
+        return false;
+    cf_log(CF_LOG_WARN, "run", "blocks-lost", "job=%s times=%u", j->record.id, lost);
+    if (lost == 1)
+        job_warn(j, "blocks vanished from the storage and were sent again: see to it that no other "
+                    "program writes or deletes there");
+    j->taken_up = true;
+    j->lost = false;
+    atomic_store(&j->done_bytes, 0);
+    atomic_store(&j->total_bytes, 0);
+    atomic_store(&j->moving_bytes, 0);
+    atomic_store(&j->wire_bytes, 0);
+    return true;
+}
+
 enum cf_rc backup_main(struct job *j, struct cf_err *e)
 {
-    struct backup b = { .j = j };
-    job_phase(j, "preparing");
-    enum cf_rc rc = backup_prepare(&b, e);
-    job_phase(j, "keys");
-    if (rc == CF_OK && !b.ready.len)
-        rc = backup_records(&b, e);
-    job_phase(j, "partitions");
-    if (rc == CF_OK && !b.ready.len)
-        rc = backup_partitions(&b, e);
-    job_phase(j, "manifest");
-    if (rc == CF_OK)
-        rc = backup_finish(&b, e);
-    backup_clear(&b);
-    return rc;
+    enum cf_rc rc = CF_OK;
+    unsigned lost = 0;
+    do {
+        struct backup b = { .j = j };
+        struct cf_err err = { 0 };
+        rc = one_life(&b, &err);
+        backup_clear(&b);
+        *e = err;
+    } while (rc != CF_OK && begin_next_life(j, ++lost));
+    return j->lost ? cf_err_ctx(e, rc,
+                                "blocks vanished from the storage %u times: another program writes "
+                                "or deletes there, or nothing uncommitted is kept",
+                                lost)
+                   : rc;
 }
 
 enum cf_rc prebackup_main(struct job *j, struct cf_err *e)
