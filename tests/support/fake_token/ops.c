@@ -8,6 +8,9 @@
 #include <string.h>
 
 #define REFUSED(e) CF_FAIL((e), CF_E_INPUT, "the token refuses the operation")
+/* One text, whatever is wrong inside: it must not tell an attacker more. */
+#define DOES_NOT_DECRYPT(e)                                                                        \
+    CF_FAIL((e), CF_E_INPUT, "the ciphertext does not decrypt under this key")
 
 const EVP_MD *fake_md(enum hal_hash h)
 {
@@ -37,7 +40,18 @@ enum cf_rc fake_spki(EVP_PKEY *key, struct cf_buf *out, struct cf_err *e)
 EVP_PKEY *fake_generate(const struct hal_key_spec *spec)
 {
     static const char *const curve[] = { "", "P-256", "P-384", "P-521", "secp256k1" };
-    return spec->type == HAL_RSA ? EVP_RSA_gen(spec->bits) : EVP_EC_gen(curve[spec->curve]);
+    if (spec->type == HAL_EC)
+        return EVP_EC_gen(curve[spec->curve]);
+    EVP_PKEY *key = NULL;
+    BIGNUM *e = BN_new();
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
+    if (c && e && BN_set_word(e, spec->rsa_exponent ? spec->rsa_exponent : RSA_F4) &&
+        EVP_PKEY_keygen_init(c) > 0 && EVP_PKEY_CTX_set_rsa_keygen_bits(c, (int)spec->bits) > 0 &&
+        EVP_PKEY_CTX_set1_rsa_keygen_pubexp(c, e) > 0)
+        (void)(EVP_PKEY_keygen(c, &key) > 0); /* else NULL */
+    EVP_PKEY_CTX_free(c);
+    BN_free(e);
+    return key;
 }
 
 enum cf_rc fake_hmac(const uint8_t *key, size_t key_len, enum hal_hash h, const void *msg,
@@ -85,23 +99,39 @@ static bool set_padding(EVP_PKEY_CTX *c, const struct hal_op *op)
     }
 }
 
+/* A digest of the hash, or as wide as the curve's order allows; a ciphertext as wide as the key. */
+static bool length_fits(EVP_PKEY *key, const struct hal_op *op)
+{
+    size_t width = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8;
+    if (op->use != HAL_SIGN)
+        return op->in_len == width;
+    if (op->mech == HAL_ECDSA)
+        return op->in_len == (width < 64 ? width : 64);
+    if (op->mech == HAL_RSA_RAW_PKCS1)
+        return op->in_len + 11 <= width;
+    return fake_md(op->hash) && op->in_len == (size_t)EVP_MD_get_size(fake_md(op->hash));
+}
+
 enum cf_rc fake_pkey_op(EVP_PKEY *key, const struct hal_op *op, struct hal_result *out,
                         struct cf_err *e)
 {
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
     bool sign = op->use == HAL_SIGN;
+    bool fits = EVP_PKEY_is_a(key, "RSA") == (op->mech != HAL_ECDSA) && length_fits(key, op);
     int (*run)(EVP_PKEY_CTX *, unsigned char *, size_t *, const unsigned char *, size_t) =
         sign ? EVP_PKEY_sign : EVP_PKEY_decrypt;
     size_t len = (size_t)EVP_PKEY_get_size(key);
-    bool ready =
-        c && (sign ? EVP_PKEY_sign_init(c) : EVP_PKEY_decrypt_init(c)) > 0 && set_padding(c, op);
+    bool ready = c && fits && (sign ? EVP_PKEY_sign_init(c) : EVP_PKEY_decrypt_init(c)) > 0 &&
+                 set_padding(c, op);
     enum cf_rc rc = ready ? cf_buf_resize(&out->out, len, e) : REFUSED(e);
     if (rc == CF_OK && run(c, out->out.data, &len, op->in, op->in_len) <= 0)
-        rc = REFUSED(e);
+        rc = sign ? REFUSED(e) : DOES_NOT_DECRYPT(e);
     if (rc == CF_OK)
         rc = cf_buf_resize(&out->out, len, e);
     if (rc == CF_OK && op->mech == HAL_ECDSA)
         rc = raw_ecdsa(key, &out->out, e);
+    if (rc != CF_OK)
+        cf_buf_clear(&out->out);
     EVP_PKEY_CTX_free(c);
     return rc;
 }
@@ -179,17 +209,28 @@ static enum cf_rc aes_op(const uint8_t *key, size_t key_len, const struct hal_op
         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, out->tag);
         out->tag_len = 16;
     }
+    if (rc != CF_OK)
+        cf_buf_clear(&out->out);
     EVP_CIPHER_CTX_free(c);
     return rc;
 }
 
-enum cf_rc fake_secret_op(const uint8_t *key, size_t key_len, const struct hal_op *op,
-                          struct hal_result *out, struct cf_err *e)
+static enum cf_rc key_wrap(const uint8_t *key, size_t key_len, const struct hal_op *op,
+                           struct hal_result *out, struct cf_err *e)
 {
     struct fake_wrap wrap = { .key = key,
                               .key_len = key_len,
                               .pad = op->mech == HAL_AES_KWP,
                               .unwrap = op->use == HAL_UNWRAP };
+    size_t least = wrap.unwrap ? (wrap.pad ? 16 : 24) : (wrap.pad ? 1 : 16);
+    if (op->in_len < least || ((wrap.unwrap || !wrap.pad) && op->in_len % 8 != 0))
+        return REFUSED(e);
+    return fake_wrap(&wrap, op->in, op->in_len, &out->out, e);
+}
+
+enum cf_rc fake_secret_op(const uint8_t *key, size_t key_len, const struct hal_op *op,
+                          struct hal_result *out, struct cf_err *e)
+{
     uint8_t mac[64];
     switch (op->mech) {
     case HAL_AES_GCM:
@@ -198,7 +239,7 @@ enum cf_rc fake_secret_op(const uint8_t *key, size_t key_len, const struct hal_o
         return aes_op(key, key_len, op, out, e);
     case HAL_AES_KW:
     case HAL_AES_KWP:
-        return fake_wrap(&wrap, op->in, op->in_len, &out->out, e);
+        return key_wrap(key, key_len, op, out, e);
     case HAL_HMAC:
         if (!fake_md(op->hash))
             return REFUSED(e);

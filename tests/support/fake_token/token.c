@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum cf_rc fake_enter(struct hal_token *t, struct cf_err *e)
 {
@@ -56,7 +57,15 @@ enum cf_rc fake_secret(struct hal_token *t, const struct hal_key_name *k,
 static enum cf_rc info(struct hal_token *t, struct hal_token_info *out, struct cf_err *e)
 {
     enum cf_rc rc = fake_enter(t, e);
-    *out = (struct hal_token_info){ .label = "fake", .manufacturer = "tests", .sessions = 1 };
+    *out = (struct hal_token_info){ .label = "fake",
+                                    .manufacturer = "tests",
+                                    .module = "in this process",
+                                    .kwp_mechanism = "OpenSSL",
+                                    .oaep256 = "OpenSSL",
+                                    .template_rung = "none",
+                                    .sessions = 1,
+                                    .hmac_min_bytes = 1,
+                                    .worker_pid = getpid() };
     return rc;
 }
 

@@ -58,11 +58,24 @@ static enum cf_rc keep_secret(struct hal_token *t, const struct hal_key_name *ke
     return wrap_under(t, kek, key, len, out, e);
 }
 
+/* What a token may be asked for at all. */
+static enum cf_rc check_spec(const struct hal_key_spec *spec, struct cf_err *e)
+{
+    bool good =
+        spec->type == HAL_EC ||
+        (spec->type == HAL_RSA && spec->bits >= 2048 && spec->bits <= 16384 &&
+         spec->bits % 8 == 0) ||
+        (spec->type == HAL_OCT && spec->bits >= 128 && spec->bits <= 512 && spec->bits % 64 == 0);
+    return good ? CF_OK : CF_FAIL(e, CF_E_INPUT, "keys of %u bits are not served", spec->bits);
+}
+
 enum cf_rc fake_user_make(struct hal_token *t, const struct hal_key_name *kek,
                           const struct hal_key_spec *spec, struct hal_wrapped *out,
                           struct cf_err *e)
 {
     enum cf_rc rc = fake_enter(t, e);
+    if (rc == CF_OK)
+        rc = check_spec(spec, e);
     if (rc != CF_OK)
         return rc;
     if (spec->type == HAL_OCT) {
@@ -85,6 +98,17 @@ static EVP_PKEY *pkey_of(const uint8_t *der, size_t len)
     return key;
 }
 
+static bool is_as_said(EVP_PKEY *key, const struct hal_key_spec *spec)
+{
+    static const char *const curve[] = { "", "prime256v1", "secp384r1", "secp521r1", "secp256k1" };
+    char name[32] = "";
+    size_t len;
+    if (spec->type == HAL_RSA)
+        return EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) == (int)spec->bits;
+    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, name, sizeof name, &len) == 1 &&
+           strcmp(name, curve[spec->curve]) == 0;
+}
+
 enum cf_rc fake_user_import(struct hal_token *t, const struct hal_key_name *kek,
                             const struct hal_key_spec *spec, const struct cf_secret *material,
                             struct hal_wrapped *out, struct cf_err *e)
@@ -92,13 +116,17 @@ enum cf_rc fake_user_import(struct hal_token *t, const struct hal_key_name *kek,
     enum cf_rc rc = fake_enter(t, e);
     const uint8_t *p = cf_secret_view(material);
     size_t len = cf_secret_len(material);
+    if (rc == CF_OK)
+        rc = check_spec(spec, e);
     if (rc != CF_OK)
         return rc;
     if (spec->type == HAL_OCT)
         return len * 8 == spec->bits ? keep_secret(t, kek, p, len, out, e)
                                      : CF_FAIL(e, CF_E_INPUT, "length and spec differ");
     EVP_PKEY *key = pkey_of(p, len);
-    rc = key ? keep_pkey(t, kek, key, out, e) : CF_FAIL(e, CF_E_INPUT, "no PKCS#8 key");
+    rc = key && is_as_said(key, spec)
+             ? keep_pkey(t, kek, key, out, e)
+             : CF_FAIL(e, CF_E_INPUT, "the material is no key of the kind it is said to be");
     EVP_PKEY_free(key);
     return rc;
 }
@@ -113,42 +141,88 @@ enum cf_rc fake_token_unwrap(struct hal_token *t, const struct hal_key_name *kek
     return rc == CF_OK ? fake_wrap(&w, wrapped, len, out, e) : rc;
 }
 
-/* MAC, unwrap, length: what every use begins with. */
-static enum cf_rc open_key(struct hal_token *t, const struct hal_user_key *key, struct cf_buf *out,
-                           struct cf_err *e)
+static enum cf_rc verify_mac(struct hal_token *t, const struct hal_user_key *key, struct cf_err *e)
 {
     uint8_t mk[HAL_SECRET_SIZE], mac[64];
+    if (!memmem(key->bound, key->bound_len, key->wrapped, key->wrapped_len) ||
+        (key->spki_len && !memmem(key->bound, key->bound_len, key->spki, key->spki_len)))
+        return CF_FAIL(e, CF_E_ARG, "the blob is not part of the message under its MAC");
     enum cf_rc rc = fake_secret(t, &key->mac_key, mk, e);
     if (rc == CF_OK)
         rc = fake_hmac(mk, sizeof mk, HAL_SHA256, key->bound, key->bound_len, mac);
     if (rc == CF_OK && !cf_equal(mac, key->bound_mac, HAL_MAC_SIZE))
         rc = CF_FAIL(e, CF_E_AUTH, "the blob's MAC does not verify");
-    if (rc == CF_OK)
-        rc = fake_token_unwrap(t, &key->kek, key->wrapped, key->wrapped_len, out, e);
-    /* SoftHSM pads with zeros to a multiple of 8 before it wraps (keystore/FORMAT.md 3.1) */
-    size_t m = key->material_len;
-    if (rc == CF_OK && (out->len < m || out->len > (m + 7) / 8 * 8 ||
-                        !cf_all_bytes(out->data + m, out->len - m, 0)))
-        rc = CF_FAIL(e, CF_E_AUTH, "the material has another length");
-    if (rc == CF_OK)
-        rc = cf_buf_resize(out, m, e);
     return rc;
+}
+
+static enum cf_rc unwrap(struct hal_token *t, const struct hal_user_key *key, struct cf_buf *out,
+                         struct cf_err *e)
+{
+    struct cf_err why = { 0 };
+    enum cf_rc rc = fake_token_unwrap(t, &key->kek, key->wrapped, key->wrapped_len, out, &why);
+    size_t m = key->material_len;
+    if (rc == CF_E_ABSENT)
+        return CF_FAIL(e, rc, "%s", why.text);
+    /* SoftHSM pads with zeros to a multiple of 8 before it wraps (keystore/FORMAT.md 3.1). The MAC
+     * was good, so what does not fit here is corrupt. */
+    if (rc != CF_OK || out->len < m || out->len > (m + 7) / 8 * 8 ||
+        !cf_all_bytes(out->data + m, out->len - m, 0) ||
+        (key->spec.type == HAL_OCT && m != key->spec.bits / 8))
+        return CF_FAIL(e, CF_E_CORRUPT, "the blob holds no such key though its MAC is good");
+    return cf_buf_resize(out, m, e);
+}
+
+/* Check value or public half as the blob says; the pair of `pkey`, which the caller frees. */
+static bool proven(const struct hal_user_key *key, const struct cf_buf *m, EVP_PKEY **pkey)
+{
+    struct cf_buf spki = { 0 };
+    uint8_t kcv[HAL_KCV_SIZE];
+    *pkey = NULL;
+    if (key->spec.type == HAL_OCT) {
+        kcv_of(m->data, m->len, kcv);
+        return cf_equal(kcv, key->kcv, sizeof kcv);
+    }
+    *pkey = pkey_of(m->data, m->len);
+    bool good = *pkey && is_as_said(*pkey, &key->spec) && fake_spki(*pkey, &spki, NULL) == CF_OK &&
+                spki.len == key->spki_len && memcmp(spki.data, key->spki, spki.len) == 0;
+    cf_buf_clear(&spki);
+    return good;
+}
+
+/* What every use begins with. `m` has a secret key, `pkey` a pair; the caller frees both. */
+static enum cf_rc open_key(struct hal_token *t, const struct hal_user_key *key, struct cf_buf *m,
+                           EVP_PKEY **pkey, struct cf_err *e)
+{
+    *pkey = NULL;
+    enum cf_rc rc = verify_mac(t, key, e);
+    if (rc == CF_OK)
+        rc = check_spec(&key->spec, e);
+    if (rc == CF_OK)
+        rc = unwrap(t, key, m, e);
+    if (rc == CF_OK && !proven(key, m, pkey))
+        rc = CF_FAIL(e, CF_E_CORRUPT, "the key is not the one its blob says");
+    return rc;
+}
+
+static bool fits(const struct hal_user_key *key, const struct hal_op *op)
+{
+    bool pair = op->mech <= HAL_RSA_PKCS1;
+    return pair == (key->spec.type != HAL_OCT) && (!pair || op->use != HAL_VERIFY);
 }
 
 enum cf_rc fake_user_use(struct hal_token *t, const struct hal_user_key *key,
                          const struct hal_op *op, struct hal_result *out, struct cf_err *e)
 {
     struct cf_buf m = { 0 };
+    EVP_PKEY *pkey = NULL;
     enum cf_rc rc = fake_enter(t, e);
+    if (rc == CF_OK && !fits(key, op))
+        rc = CF_FAIL(e, CF_E_INPUT, "this algorithm is not for this key");
     if (rc == CF_OK)
-        rc = open_key(t, key, &m, e);
-    if (rc == CF_OK && key->spec.type == HAL_OCT) {
-        rc = fake_secret_op(m.data, m.len, op, out, e);
-    } else if (rc == CF_OK) {
-        EVP_PKEY *pkey = pkey_of(m.data, m.len);
-        rc = pkey ? fake_pkey_op(pkey, op, out, e) : CF_FAIL(e, CF_E_AUTH, "no PKCS#8 inside");
-        EVP_PKEY_free(pkey);
-    }
+        rc = open_key(t, key, &m, &pkey, e);
+    if (rc == CF_OK)
+        rc = pkey ? fake_pkey_op(pkey, op, out, e) : fake_secret_op(m.data, m.len, op, out, e);
+    EVP_PKEY_free(pkey);
     cf_buf_clear(&m);
     return rc;
 }
@@ -164,24 +238,14 @@ static bool halves_agree(EVP_PKEY *key)
 
 enum cf_rc fake_user_check(struct hal_token *t, const struct hal_user_key *key, struct cf_err *e)
 {
-    struct cf_buf m = { 0 }, spki = { 0 };
-    uint8_t kcv[HAL_KCV_SIZE];
-    bool good = false;
+    struct cf_buf m = { 0 };
+    EVP_PKEY *pkey = NULL;
     enum cf_rc rc = fake_enter(t, e);
     if (rc == CF_OK)
-        rc = open_key(t, key, &m, e);
-    if (rc == CF_OK && key->spec.type == HAL_OCT) {
-        kcv_of(m.data, m.len, kcv);
-        good = cf_equal(kcv, key->kcv, sizeof kcv);
-    } else if (rc == CF_OK) {
-        EVP_PKEY *pkey = pkey_of(m.data, m.len);
-        good = pkey && halves_agree(pkey) && fake_spki(pkey, &spki, e) == CF_OK &&
-               spki.len == key->spki_len && memcmp(spki.data, key->spki, spki.len) == 0;
-        EVP_PKEY_free(pkey);
-    }
-    if (rc == CF_OK && !good)
-        rc = CF_FAIL(e, CF_E_AUTH, "the key is not the one its blob says");
+        rc = open_key(t, key, &m, &pkey, e);
+    if (rc == CF_OK && pkey && !halves_agree(pkey))
+        rc = CF_FAIL(e, CF_E_CORRUPT, "the key is not the one its blob says");
+    EVP_PKEY_free(pkey);
     cf_buf_clear(&m);
-    cf_buf_clear(&spki);
     return rc;
 }
