@@ -2,6 +2,7 @@
 import json
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +28,23 @@ class Help(bench.Case):
             self.assertIn(verb, verbs())
         self.assertIn("Exit codes", done.stdout)
 
+    def test_help_the_readme_and_the_program_name_the_same_exit_codes(self):
+        header = (bench.ROOT / "tools/coffer/cli.h").read_text()
+        codes = set(re.findall(r"^    EXIT_[A-Z_]+ = (\d+),", header, re.M))
+        told = run_coffer("--help").stdout.split("Exit codes:")[1]
+        self.assertEqual(codes, set(re.findall(r"^ +(\d+)  \S", told, re.M)))
+        written = (bench.ROOT / "tools/coffer/README.md").read_text().split("- Exit codes:")[1].split(". ")[0]
+        self.assertEqual(codes, set(re.findall(r"\b(\d+) [a-z]", written)))
+
+    def test_a_word_that_is_no_verb_is_named_and_half_a_verb_lists_the_rest(self):
+        self.assertIn("'backup nonsense'", run_coffer("backup", "nonsense").stderr)
+        half = run_coffer("backup")
+        self.assertEqual(2, half.returncode)
+        self.assertEqual({verb for verb in verbs() if verb.startswith("backup ")},
+                         set(re.findall(r"^  (backup [a-z]+) ", half.stderr, re.M)))
+        self.assertEqual(0, run_coffer("backup", "--help").returncode)
+        self.assertRegex(run_coffer("--version").stdout, r"^coffer \d+\.\d+\.\d+$")
+
     def test_every_verb_explains_itself(self):
         self.assertGreater(len(verbs()), 20)
         for verb in verbs():
@@ -34,6 +52,17 @@ class Help(bench.Case):
                 done = run_coffer(*verb.split(), "--help")
                 self.assertEqual(0, done.returncode, done.stderr)
                 self.assertIn("Usage: coffer " + verb, done.stdout)
+                self.examples_parse(verb, done.stdout)
+
+    def examples_parse(self, verb, text):
+        """Each can be copied as it stands: unwrapped, and with flags that the verb has."""
+        given = re.split(r"^Examples?:\n", text, flags=re.M)
+        self.assertEqual(2, len(given), "an example is wanted")
+        lines = given[1].strip().replace("\\\n", "").splitlines()
+        for line in lines:
+            words = shlex.split(line)
+            self.assertEqual(["coffer", *verb.split()], words[:1 + len(verb.split())])
+            self.assertEqual(0, run_coffer(*words[1:], "--help").returncode, line)
 
     def test_a_wrong_command_line_is_exit_code_2_and_asks_nothing(self):
         for words in ((), ("nonsense",), ("key",), ("key", "create"), ("key", "create", "--no-such-flag"),
@@ -79,6 +108,7 @@ class Codes(bench.Case):
     def test_a_job_that_fails_is_7(self):
         done = self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", "mhsm-hsm1-20200101000000", code=7)
         self.assertIn("mhsm-hsm1-20200101000000", done.stderr)
+        self.assertRegex(self.hsm.cli("job", "list").stdout, r"restore +Failed +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
 
     def test_a_job_that_changed_nothing_is_8(self):
         folder = self.hsm.backup(self.hsm.dir_storage)
@@ -195,7 +225,7 @@ class Jobs(bench.Case):
         follower = subprocess.Popen([bench.COFFER, "backup", "start", "--dir", str(self.hsm.folder), *self.blobs,
                                      "--limit-rate", "64K"], stderr=subprocess.PIPE, text=True)
         job = bench.wait_until(self.running, 30, "the job")
-        for _ in range(100):  # one that comes within a poll ends the program without a word
+        for _ in range(100):  # one that comes before the first poll ends the program without a word
             follower.send_signal(signal.SIGINT)
             try:
                 follower.wait(0.1)
@@ -205,7 +235,7 @@ class Jobs(bench.Case):
         said = follower.communicate(timeout=30)[1]
         self.assertIn(follower.returncode, (130, -signal.SIGINT))
         if follower.returncode == 130:
-            self.assertIn(f"coffer job wait {job}", said)
+            self.assertIn(f"coffer job wait {job} --dir {self.hsm.folder}", said)
         self.assertIn(f"{job} InProgress", self.hsm.cli("job", "status", job).stdout)
         self.hsm.cli("job", "cancel", job)
         self.hsm.cli("job", "wait", job, code=7)
@@ -215,13 +245,11 @@ class Jobs(bench.Case):
         return next((job["jobId"] for job in listed if job["status"] == "InProgress"), None)
 
     def test_wrong_choices_are_refused(self):
-        for words in (("--limit-rate", "fast"), ("--limit-rate", "10T"), ("--limit-rate", "M"), ("--limit-rate", ""),
-                      ("--connections", "two")):
-            with self.subTest(words=words):
-                self.hsm.cli("backup", "start", *self.blobs, *words, code=2)
-        for words in (("--limit-rate", "1K"), ("--connections", "0"), ("--connections", "65")):
-            with self.subTest(words=words):
-                self.hsm.cli("backup", "start", *self.blobs, *words, code=1)
+        for flag, value in (("--limit-rate", "fast"), ("--limit-rate", "10T"), ("--limit-rate", "M"),
+                            ("--limit-rate", ""), ("--limit-rate", "1K"), ("--connections", "two"),
+                            ("--connections", "0"), ("--connections", "65")):
+            with self.subTest(flag=flag, value=value):
+                self.assertIn(flag, self.hsm.cli("backup", "start", *self.blobs, flag, value, code=2).stderr)
 
 
 class Up(bench.Case):

@@ -117,6 +117,7 @@ struct cli_list {
 
 /* What was given; texts are the program's own argv, lists where the option collects. */
 struct cli_args {
+    const struct cli_verb *verb;
     const char *text[OPT_COUNT]; /* NULL: not given; a flag that was given is "" */
     struct cli_list *list[OPT_COUNT];
     struct cli_list word; /* what stands there without an option */
@@ -125,7 +126,7 @@ struct cli_args {
 struct cli_verb {
     const char *words;              /* "backup start" */
     const char *summary;            /* one line */
-    const char *more;               /* for --help: what happens, examples; NULL: nothing to add */
+    const char *more;               /* for --help: what happens, and an example */
     const enum cli_option *options; /* ends with OPT_COUNT */
     const enum cli_option *needed;  /* the ones that must be there; ends with OPT_COUNT */
     const char *operand;            /* name of the word it takes, or NULL */
@@ -140,8 +141,10 @@ extern const size_t cli_verb_count;
 int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out);
 void cli_args_clear(struct cli_args *a);
 
-/* --- where and who (target.c) -------------------------------------------------------------------
- */
+/* Its name without the dashes. */
+const char *cli_option_name(enum cli_option o);
+
+/* --- where and who (target.c) --- */
 
 struct cli_target;
 
@@ -153,8 +156,7 @@ CF_CHECK enum cf_rc cli_target_open(const struct cli_args *a, struct cli_target 
 void cli_target_close(struct cli_target *t);
 const char *cli_target_url(const struct cli_target *t);
 
-/* --- calls (call.c) ------------------------------------------------------------------------------
- */
+/* --- calls (call.c) --- */
 
 struct cli_answer {
     int status;
@@ -181,8 +183,7 @@ CF_CHECK enum cf_rc cli_read_pin(const char *path, struct cf_secret **out, struc
 /* The exit code for a failed call. */
 int cli_exit_of(const struct cf_err *e);
 
-/* --- output (output.c)
- * ---------------------------------------------------------------------------- */
+/* --- output (output.c) --- */
 
 /* Indented JSON on stdout. */
 void cli_print_json(const struct json *v);
@@ -200,8 +201,7 @@ void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total, co
 void cli_progress_end(struct cli_progress *p);
 uint64_t cli_now_ms(void);
 
-/* --- verbs
- * ------------------------------------------------------------------------------------------ */
+/* --- verbs --- */
 
 int verb_bench_up(const struct cli_args *a, struct cf_err *e);
 int verb_bench_down(const struct cli_args *a, struct cf_err *e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define POLL_FIRST_MS   50
 #define POLL_MAX_MS     1000
@@ -25,6 +26,14 @@ const char *job_text(const struct json *v, const char *name)
 bool job_running(const struct json *status)
 {
     return strcmp(job_text(status, "status"), "InProgress") == 0;
+}
+
+void job_date(int64_t at_s, char out[32])
+{
+    struct tm tm;
+    time_t at = (time_t)at_s;
+    if (at_s == 0 || !gmtime_r(&at, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        snprintf(out, 32, "-");
 }
 
 static void show_warning(const struct json *status)
@@ -75,9 +84,9 @@ int job_conclude(const struct cli_args *a, const struct json *status, struct cf_
     if (strcmp(state, "Succeeded") != 0) {
         const char *code = job_text(error, "code"); /* a canceled job has no error */
         if (!a->text[OPT_JSON])
-            (void)CF_FAIL(e, CF_E_REMOTE, "job %s %s: %s%s%s%s", job_text(status, "jobId"), state,
-                          *code ? "(" : "", code, *code ? ") " : "",
-                          job_text(*code ? error : status, *code ? "message" : "statusDetails"));
+            fprintf(stderr, "coffer %s: job %s %s: %s%s%s%s\n", a->verb->words,
+                    job_text(status, "jobId"), state, *code ? "(" : "", code, *code ? ") " : "",
+                    job_text(*code ? error : status, *code ? "message" : "statusDetails"));
         return EXIT_JOB_FAILED;
     }
     if (!a->text[OPT_JSON]) {
@@ -100,26 +109,66 @@ int job_conclude(const struct cli_args *a, const struct json *status, struct cf_
 
 /* --- waiting --- */
 
-/* The keyboard's interrupt is taken between polls only: one that comes while a poll hangs ends the
- * program as usual. True: it came. */
-static bool rest(unsigned wait_ms)
+/* What the keyboard's interrupt prints. It may come at any moment, while a poll hangs too, so the
+ * words stand ready and the handler writes them: the one thing that must be global here. */
+static struct {
+    char text[2048];
+    size_t len;
+    int fd;
+} farewell;
+
+static void on_interrupt(int signal)
 {
-    struct timespec t = { .tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000 };
-    sigset_t interrupt, before;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    sigprocmask(SIG_BLOCK, &interrupt, &before);
-    bool came = sigtimedwait(&interrupt, NULL, &t) == SIGINT;
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return came;
+    (void)signal;
+    (void)!write(farewell.fd, farewell.text, farewell.len);
+    _exit(EXIT_INTERRUPTED);
 }
 
-static enum cf_rc left_alone(const struct json *status, struct cf_err *e)
+/* " --dir /tmp/hsm": the flags by which another command finds the same appliance as the same
+ * principal. */
+static void put_where(const struct cli_args *a, char *out, size_t size)
 {
-    return CF_FAIL(e, CF_E_CANCEL,
-                   "interrupted; the job goes on. \"coffer job wait %s\" follows it, \"coffer job "
-                   "cancel %s\" ends it",
-                   job_text(status, "jobId"), job_text(status, "jobId"));
+    static const enum cli_option where[] = { OPT_DIR, OPT_AS,     OPT_HSM_NAME,
+                                             OPT_ID,  OPT_CACERT, OPT_TOKEN_FILE };
+    size_t len = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < sizeof where / sizeof where[0]; i++)
+        if (a->text[where[i]] && len < size)
+            len += (size_t)snprintf(out + len, size - len, " --%s %s", cli_option_name(where[i]),
+                                    a->text[where[i]]);
+}
+
+/* From here on an interrupt leaves the job alone and tells how to come back to it. */
+static void arm_interrupt(const struct cli_args *a, const char *job, const struct cli_progress *p)
+{
+    char where[768];
+    bool in_json = a->text[OPT_JSON] != NULL;
+    struct sigaction act = { .sa_handler = on_interrupt };
+    put_where(a, where, sizeof where);
+    int n = in_json
+                ? snprintf(farewell.text, sizeof farewell.text,
+                           "{\"error\":{\"code\":\"interrupted\",\"message\":\"the job goes on: "
+                           "coffer job wait %s\"},\"jobId\":\"%s\"}\n",
+                           job, job)
+                : snprintf(farewell.text, sizeof farewell.text,
+                           "%scoffer %s: interrupted; the job goes on.\n  coffer job wait %s%s\n"
+                           "follows it,\n  coffer job cancel %s%s\nends it.\n",
+                           p->terminal ? "\r\033[K" : "", a->verb->words, job, where, job, where);
+    farewell.len = n > 0 && (size_t)n < sizeof farewell.text ? (size_t)n : 0;
+    farewell.fd = in_json ? STDOUT_FILENO : STDERR_FILENO;
+    sigemptyset(&act.sa_mask);
+    (void)sigaction(SIGINT, &act, NULL);
+}
+
+static void disarm_interrupt(void)
+{
+    (void)signal(SIGINT, SIG_DFL);
+}
+
+static void rest(unsigned wait_ms)
+{
+    struct timespec t = { .tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000 };
+    (void)nanosleep(&t, NULL);
 }
 
 static void show(struct cli_progress *p, const struct json *status)
@@ -148,8 +197,7 @@ static enum cf_rc poll_to_end(struct cli_target *t, const char *path, struct cli
         }
         if (rc == CF_OK)
             show(p, r->json);
-        if (rest(wait_ms))
-            return left_alone(r->json, e);
+        rest(wait_ms);
         wait_ms = wait_ms * 2 < POLL_MAX_MS ? wait_ms * 2 : POLL_MAX_MS;
     }
 }
@@ -158,13 +206,11 @@ enum cf_rc job_follow(struct cli_target *t, const struct cli_args *a, const char
                       struct cli_answer *r, struct cf_err *e)
 {
     struct cli_progress p;
+    const char *job = r->json ? job_text(r->json, "jobId") : a->word.item[0];
     cli_progress_start(&p, "job", a->text[OPT_JSON] != NULL);
+    arm_interrupt(a, job, &p);
     enum cf_rc rc = poll_to_end(t, path, &p, r, e);
+    disarm_interrupt();
     cli_progress_end(&p);
     return rc;
-}
-
-int job_follow_failed(struct cf_err *e)
-{
-    return e->rc == CF_E_CANCEL ? EXIT_INTERRUPTED : cli_exit_of(e);
 }

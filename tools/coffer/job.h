@@ -28,9 +28,12 @@ int64_t job_number(const struct json *v, const char *name);
 const char *job_text(const struct json *v, const char *name);
 bool job_running(const struct json *status);
 
-/* Waits until the job at `path` ("/backup/ID/pending") has ended; its last status is in `r`, which
- * the caller clears. CF_E_CANCEL: interrupted at the keyboard, and told what to do now; the job
- * goes on. */
+/* "2026-11-22T03:46:30Z" of Unix seconds; "-" of 0. */
+void job_date(int64_t at_s, char out[32]);
+
+/* Waits until the job at `path` ("/backup/ID/pending") has ended. `r`: the answer that started it,
+ * or empty where the job is the verb's operand; then its last status, which the caller clears. An
+ * interrupt at the keyboard tells how to come back and ends the program (EXIT_INTERRUPTED). */
 CF_CHECK enum cf_rc job_follow(struct cli_target *t, const struct cli_args *a, const char *path,
                                struct cli_answer *r, struct cf_err *e);
 
@@ -41,8 +44,5 @@ int job_conclude(const struct cli_args *a, const struct json *status, struct cf_
 
 /* restore start --plan. */
 int job_plan(const struct cli_args *a, struct cf_err *e);
-
-/* The exit code where job_follow failed. */
-int job_follow_failed(struct cf_err *e);
 
 #endif

@@ -11,18 +11,49 @@
 #include "crypto/privkey.h"
 #include "p11/p11.h"
 
+/* Scripts rely on them: enum cli_exit in words. */
+static const struct {
+    enum cli_exit code;
+    const char *means;
+} exits[] = {
+    { EXIT_DONE, "done" },
+    { EXIT_FAILED, "failed, for a reason that none of these names" },
+    { EXIT_USAGE, "wrong command line or value; nothing was asked of the appliance" },
+    { EXIT_DENIED, "the appliance refuses this principal" },
+    { EXIT_ABSENT, "no such key, job, role, folder" },
+    { EXIT_CONFLICT, "not possible now: the state of the appliance does not allow it" },
+    { EXIT_UNREACHABLE, "no answer from the appliance" },
+    { EXIT_JOB_FAILED, "the job was accepted, and failed or was canceled" },
+    { EXIT_PARTIAL, "the job succeeded, but changed nothing or not all" },
+    { EXIT_NOT_VALID, "the signature is not valid" },
+    { EXIT_STALE, "the newest backup, or verified backup, is too old" },
+    { EXIT_INTERRUPTED, "interrupted at the keyboard; the job goes on" },
+};
+
+/* The verbs that begin with `first`; "": all. How many there are. */
+static size_t list_verbs(FILE *to, const char *first)
+{
+    size_t n = 0, len = strlen(first);
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        const char *words = cli_verbs[i].words;
+        if (len && (strncmp(words, first, len) != 0 || words[len] != ' '))
+            continue;
+        n++;
+        if (to)
+            fprintf(to, "  %-26s %s\n", words, cli_verbs[i].summary);
+    }
+    return n;
+}
+
 static void usage(FILE *to)
 {
     fprintf(to, "usage: coffer VERB [options]      (coffer VERB --help explains one)\n\n");
-    for (size_t i = 0; i < cli_verb_count; i++)
-        fprintf(to, "  %-26s %s\n", cli_verbs[i].words, cli_verbs[i].summary);
-    fprintf(
-        to,
-        "\nAgainst a bench appliance: --dir DIR [--as PRINCIPAL]. Elsewhere: --hsm-name NAME or --id URL, --cacert "
-        "FILE and --token-file FILE.\n\n"
-        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 refused to this principal, 4 not found, "
-        "5 not possible now,\n6 appliance unreachable, 7 job failed, 8 job changed nothing or not all, "
-        "9 signature not valid, 130 interrupted while a job goes on.\n");
+    (void)list_verbs(to, "");
+    fprintf(to,
+            "\nAgainst a bench appliance: --dir DIR [--as PRINCIPAL]. Elsewhere: --hsm-name NAME "
+            "or --id URL,\n--cacert FILE and --token-file FILE.\n\nExit codes:\n");
+    for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++)
+        fprintf(to, "  %3d  %s\n", (int)exits[i].code, exits[i].means);
 }
 
 /* How many words of argv the verb's name takes; 0: it is another verb. */
@@ -93,6 +124,51 @@ static void print_failure(const struct cli_verb *v, const struct cli_args *a,
     }
 }
 
+/* `coffer backup` and `coffer backup --help` list the verbs of that name. */
+static int list_group(const char *first, bool help, bool in_json)
+{
+    if (help) {
+        printf("usage: coffer %s VERB [options]      (coffer %s VERB --help explains one)\n\n",
+               first, first);
+        (void)list_verbs(stdout, first);
+        return EXIT_DONE;
+    }
+    fprintf(stderr, "coffer: %s takes one of these:\n", first);
+    (void)list_verbs(stderr, first);
+    if (in_json)
+        print_error("usage", "the verb is not complete; standard error lists those there are");
+    return EXIT_USAGE;
+}
+
+/* No verb was found: says so by name, and what there is. */
+static int no_verb(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : "", *second = argc > 2 ? argv[2] : "";
+    bool in_json = has_word(argc, argv, "--json");
+    if (strcmp(first, "--help") == 0 || strcmp(first, "help") == 0) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(first, "--version") == 0) {
+        printf("coffer %s\n", COFFER_VERSION);
+        return EXIT_DONE;
+    }
+    if (*first == 0 || *first == '-') {
+        usage(stderr);
+        if (in_json)
+            print_error("usage", "a verb is needed; coffer --help lists them");
+        return EXIT_USAGE;
+    }
+    bool help = strcmp(second, "--help") == 0;
+    if (list_verbs(NULL, first) && (*second == 0 || *second == '-'))
+        return list_group(first, help, in_json);
+    fprintf(stderr, "coffer: there is no verb '%s%s%s'; coffer --help lists them\n", first,
+            *second && *second != '-' ? " " : "", *second != '-' ? second : "");
+    if (in_json)
+        print_error("usage", "there is no such verb; coffer --help lists them");
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     int worker_fd = -1;
@@ -104,13 +180,8 @@ int main(int argc, char **argv)
 
     int words = 0;
     const struct cli_verb *v = find_verb(argc, argv, &words);
-    if (!v) {
-        bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
-        usage(help ? stdout : stderr);
-        if (!help && has_word(argc, argv, "--json"))
-            print_error("usage", "there is no such verb; coffer --help lists them");
-        return help ? EXIT_DONE : EXIT_USAGE;
-    }
+    if (!v)
+        return no_verb(argc, argv);
     struct cli_args args;
     struct cf_err err = { 0 };
     int code = cli_parse(v, argc - words, argv + words, &args);

@@ -35,7 +35,8 @@ static const struct option_row {
                              "container, with --storage-account-name" },
     [OPT_CACERT] = { "cacert", TEXT, "FILE",
                      "PEM file of the authority that signed the appliance's certificate" },
-    [OPT_CONNECTIONS] = { "connections", TEXT, "N", "connections to storage at one time, 1 to 64, beside one for small requests" },
+    [OPT_CONNECTIONS] = { "connections", TEXT, "N",
+                          "connections to storage at one time, 1 to 64, beside one for small requests" },
     [OPT_CURVE] = { "curve", TEXT, "CURVE", "P-256, P-256K, P-384 or P-521" },
     [OPT_DIGEST] = { "digest", TEXT, "BASE64", "digest to sign or verify" },
     [OPT_DIR] = { "dir", TEXT, "DIR", "folder of a bench appliance" },
@@ -216,9 +217,9 @@ static bool asks_for_help(int argc, char **argv)
 int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *out)
 {
     struct argp_option options[OPT_COUNT + 1] = { { 0 } };
-    char name[64], doc[2048];
+    char name[64], doc[4096];
     struct parsing p = { .verb = v, .args = out, .collecting = -1 };
-    *out = (struct cli_args){ 0 };
+    *out = (struct cli_args){ .verb = v };
     fill_options(v, options);
     snprintf(name, sizeof name, "coffer %s", v->words);
     snprintf(doc, sizeof doc, "%s\v%s", v->summary, v->more ? v->more : "");
@@ -232,6 +233,11 @@ int cli_parse(const struct cli_verb *v, int argc, char **argv, struct cli_args *
     if (argp_parse(&argp, argc, argv, flags, NULL, &p) != 0)
         return EXIT_USAGE;
     return missing(v, out);
+}
+
+const char *cli_option_name(enum cli_option o)
+{
+    return rows[o].name;
 }
 
 void cli_args_clear(struct cli_args *a)

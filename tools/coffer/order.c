@@ -8,6 +8,10 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+/* As the appliance has them (firmware/api/EXTENSIONS.md); it judges again. */
+#define RATE_MIN        UINT64_C(65536)
+#define CONNECTIONS_MAX 64
+
 /* The container's URI from either way of naming it. */
 static enum cf_rc storage_uri(const struct cli_args *a, char *out, size_t size, struct cf_err *e)
 {
@@ -74,10 +78,23 @@ static enum cf_rc read_rate(const char *text, uint64_t *out, struct cf_err *e)
     snprintf(number, sizeof number, "%.*s", (int)(unit ? len - 1 : len), text);
     enum cf_rc rc = cf_parse_u64(number, (uint64_t)JSON_INT_MAX >> shift, out, NULL);
     *out <<= shift;
-    return rc == CF_OK && len < sizeof number
-               ? rc
-               : CF_FAIL(e, CF_E_INPUT,
-                         "--limit-rate %s: bytes a second are wanted, as in 500K, 10M or 1G", text);
+    if (rc != CF_OK || len >= sizeof number)
+        return CF_FAIL(e, CF_E_INPUT,
+                       "--limit-rate %s: bytes a second are wanted, as in 500K, 10M or 1G", text);
+    return *out >= RATE_MIN
+               ? CF_OK
+               : CF_FAIL(e, CF_E_INPUT, "--limit-rate %s: no less than 64K a second is possible",
+                         text);
+}
+
+static enum cf_rc put_connections(const char *text, struct body *b, struct cf_err *e)
+{
+    uint64_t n = 0;
+    if (cf_parse_u64(text, CONNECTIONS_MAX, &n, NULL) != CF_OK || n == 0)
+        return CF_FAIL(e, CF_E_INPUT, "--connections %s: 1 to %d are wanted", text,
+                       CONNECTIONS_MAX);
+    json_put_int(&b->w, "connections", (int64_t)n);
+    return CF_OK;
 }
 
 static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct cf_err *e)
@@ -94,7 +111,7 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     if (rc == CF_OK && rate)
         json_put_int(&b->w, "limitRate", (int64_t)bytes);
     if (rc == CF_OK && connections)
-        rc = body_put_number(b, "connections", "--connections", connections, e);
+        rc = put_connections(connections, b, e);
     if (complete)
         json_put_bool(&b->w, "requireComplete", true);
     json_close(&b->w);

@@ -67,9 +67,11 @@ static enum cf_rc job_rows(const struct json *list, struct cf_buf *table, struct
         const struct json *more = json_member(j, "coffer");
         const char *folder = job_text(more, "folder");
         const char *reason = job_text(json_member(j, "error"), "message");
-        rc = cf_buf_printf(table, e, "%s\t%s\t%lld\t%s\t%s\n", job_text(more, "kind"),
-                           job_text(j, "status"), (long long)job_number(j, "startTime"),
-                           job_text(j, "jobId"), *reason ? reason : folder);
+        char started[32];
+        job_date(job_number(j, "startTime"), started);
+        rc = cf_buf_printf(table, e, "%s\t%s\t%s\t%s\t%s\n", job_text(more, "kind"),
+                           job_text(j, "status"), started, job_text(j, "jobId"),
+                           *reason ? reason : folder);
     }
     return rc;
 }
@@ -150,7 +152,7 @@ int verb_job_wait(const struct cli_args *a, struct cf_err *e)
         rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
         rc = job_follow(t, a, path, &r, e);
-    int code = rc == CF_OK ? job_conclude(a, r.json, e) : job_follow_failed(e);
+    int code = rc == CF_OK ? job_conclude(a, r.json, e) : cli_exit_of(e);
     cli_answer_clear(&r);
     cli_target_close(t);
     return code;

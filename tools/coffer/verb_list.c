@@ -35,23 +35,15 @@ static void age_of(int64_t at_s, int64_t now_s, char out[32])
         snprintf(out, 32, "%lld min", (long long)(age / 60));
 }
 
-static void date_of(int64_t at_s, char out[32])
-{
-    struct tm tm;
-    time_t at = (time_t)at_s;
-    if (at_s == 0 || !gmtime_r(&at, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        snprintf(out, 32, "-");
-}
-
 static enum cf_rc put_row(const struct json *b, int64_t now_s, struct cf_buf *table,
                           struct cf_err *e)
 {
     char made[32], age[32], verified[64], state[64], seq[24] = "-";
     bool whole = false, complete = true;
     int64_t at = job_number(b, "verifiedTime");
-    date_of(job_number(b, "time"), made);
+    job_date(job_number(b, "time"), made);
     age_of(job_number(b, "time"), now_s, age);
-    date_of(at, verified);
+    job_date(at, verified);
     if (at && json_bool(json_member(b, "verifiedWhole"), &whole) && !whole)
         snprintf(verified + strlen(verified), 16, " (sample)");
     (void)!json_bool(json_member(b, "complete"), &complete);

@@ -91,7 +91,7 @@ static int follow_and_tell(const struct cli_args *a, struct cli_target *t, struc
     char poll[96];
     snprintf(poll, sizeof poll, "/restore/%.40s/pending", job_text(r->json, "jobId"));
     if (job_follow(t, a, poll, r, e) != CF_OK)
-        return job_follow_failed(e);
+        return cli_exit_of(e);
     if (strcmp(job_text(r->json, "status"), "Succeeded") != 0)
         return job_conclude(a, r->json, e);
     return tell(a, t, r->json, e);

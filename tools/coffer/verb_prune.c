@@ -131,7 +131,7 @@ int verb_backup_prune(const struct cli_args *a, struct cf_err *e)
     } else {
         snprintf(path, sizeof path, "/backup/%.40s/pending", job_text(r.json, "jobId"));
         rc = job_follow(t, a, path, &r, e);
-        code = rc == CF_OK ? conclude(a, t, r.json, e) : job_follow_failed(e);
+        code = rc == CF_OK ? conclude(a, t, r.json, e) : cli_exit_of(e);
     }
     cf_buf_clear(&b.text);
     cli_answer_clear(&r);

@@ -33,7 +33,7 @@ static int start_job(const struct cli_args *a, const struct job_start *s, struct
         goto out;
     }
     rc = job_follow(t, a, path, &r, e);
-    code = rc == CF_OK ? job_conclude(a, r.json, e) : job_follow_failed(e);
+    code = rc == CF_OK ? job_conclude(a, r.json, e) : cli_exit_of(e);
     if (code == EXIT_DONE && a->text[OPT_RECEIPT] &&
         job_write_receipt(t, job_text(r.json, "jobId"), a->text[OPT_RECEIPT], e) != CF_OK)
         code = cli_exit_of(e);

@@ -41,7 +41,7 @@ static int do_undo(const struct cli_args *a, struct cli_target *t, struct cf_err
     } else {
         snprintf(path, sizeof path, "/restore/%.40s/pending", job_text(r.json, "jobId"));
         rc = job_follow(t, a, path, &r, e);
-        code = rc == CF_OK ? job_conclude(a, r.json, e) : job_follow_failed(e);
+        code = rc == CF_OK ? job_conclude(a, r.json, e) : cli_exit_of(e);
     }
     cli_answer_clear(&r);
     return code;
