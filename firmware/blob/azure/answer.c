@@ -10,6 +10,17 @@ static enum cf_rc refuse(struct azure_op *o, enum blob_why why, const char *text
     return CF_FAIL(e, why == BLOB_TRANSIENT ? CF_E_IO : CF_E_REMOTE, "%s", text);
 }
 
+/* What the service says when it has done it. A 2xx of another kind is somebody else's: a proxy's
+ * page for logging in, say, that answers everything with 200. */
+static bool says_done(enum blob_verb verb, int status)
+{
+    if (azure_is_write(verb))
+        return status == 201;
+    if (verb == BLOB_DO_ERASE)
+        return status == 202;
+    return status == 200 || (verb == BLOB_DO_GET && status == 206);
+}
+
 /* "bytes a-b/total" */
 static bool content_range(const char *s, uint64_t *a, uint64_t *b, uint64_t *total)
 {
@@ -33,6 +44,11 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
     struct azure_op *o = ctx;
     uint64_t a = 0, b = 0, total = 0, count = o->op.count;
     const char *length = net_result_header(r, "Content-Length");
+    if (!says_done(o->op.verb, r->status))
+        return refuse(o, BLOB_REFUSED,
+                      "an answer that no blob service gives; does a gateway or proxy answer in its "
+                      "place?",
+                      e);
     if (o->op.verb != BLOB_DO_GET)
         return CF_OK;
     if (r->status == 206) {

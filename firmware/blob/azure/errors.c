@@ -8,6 +8,10 @@
     "storageResourceUri"
 #define NO_SUCH_SIZE                                                                               \
     "the storage service takes no body of this size; what stands in between must let 8 MiB pass"
+#define EXISTS "a blob of that name exists"
+#define NO_SERVICE                                                                                 \
+    "whatever answers there does not know this operation; is storageResourceUri one of the blob "  \
+    "service?"
 #define ASK_SAS "ask for a new SAS (backup sp=crdw, restore sp=rl)"
 
 static const struct row {
@@ -53,7 +57,12 @@ static const struct row {
       "the container does not exist, or the SAS does not reach it" },
     { "AccountBeingCreated", BLOB_NO_PLACE, "the storage account is not ready yet" },
     { "BlobNotFound", BLOB_ABSENT, "no such blob" },
-    { "BlobAlreadyExists", BLOB_EXISTS, "a blob of that name exists" },
+    { "BlobAlreadyExists", BLOB_EXISTS, EXISTS },
+    { "UnauthorizedBlobOverwrite", BLOB_EXISTS, EXISTS }, /* judged before If-None-Match */
+    { "ResourceAlreadyExists", BLOB_EXISTS, EXISTS },
+    { "PathAlreadyExists", BLOB_EXISTS, EXISTS },
+    { "InvalidBlobType", BLOB_REFUSED, "an append or page blob has that name" },
+    { "ResourceTypeMismatch", BLOB_REFUSED, "a directory has that name" },
     { "BlobOverwritten", BLOB_CHANGED, "somebody else wrote the blob meanwhile" },
     { "BlobImmutableDueToPolicy", BLOB_IMMUTABLE,
       "an immutability policy of the container forbids it; use a container whose policy allows "
@@ -77,6 +86,7 @@ static const struct row {
     { "ConditionNotMet", BLOB_CHANGED, "the blob is not the version that was asked for" },
     { "InvalidRange", BLOB_RANGE, "the range lies outside the blob" },
     { "LeaseIdMissing", BLOB_REFUSED, "somebody holds a lease on the blob; break it" },
+    { "LeaseAlreadyPresent", BLOB_REFUSED, "somebody holds a lease on the blob; break it" },
     { "InvalidHeaderValue", BLOB_REFUSED,
       "the storage service refuses a header; it may not know this x-ms-version" },
     { "FeatureNotSupported", BLOB_REFUSED,
@@ -102,12 +112,14 @@ static const struct row *by_status(int status)
         { 401, { "", BLOB_CREDENTIAL, "the storage service does not accept the credential" } },
         { 403, { "", BLOB_PERMISSION, "the storage service does not allow this operation" } },
         { 404, { "", BLOB_ABSENT, "no such blob" } },
+        { 405, { "", BLOB_REFUSED, NO_SERVICE } },
         { 408, { "", BLOB_TRANSIENT, "the storage service ran out of time" } },
         { 412, { "", BLOB_CHANGED, "the blob is not the version that was asked for" } },
         { 413, { "", BLOB_FULL, NO_SUCH_SIZE } },
         { 416, { "", BLOB_RANGE, "the range lies outside the blob" } },
         { 429, { "", BLOB_TRANSIENT, "the storage service asks to slow down" } },
         { 500, { "", BLOB_TRANSIENT, "the storage service failed" } },
+        { 501, { "", BLOB_REFUSED, NO_SERVICE } },
         { 502, { "", BLOB_TRANSIENT, "a gateway before the storage service failed" } },
         { 503, { "", BLOB_TRANSIENT, "the storage service is busy" } },
         { 507, { "", BLOB_FULL, "the storage has no room left; make some, or name another" } },
@@ -170,14 +182,21 @@ void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
         text = "the SAS has ended or is not valid yet; " ASK_SAS;
     }
     if (a->identity && (r->why == BLOB_CREDENTIAL || r->why == BLOB_PERMISSION))
-        text =
-            "the managed identity may not; give it the role Storage Blob Data Contributor on the "
-            "account (it counts after up to ten minutes)";
+        text = strcmp(a->code, "AuthorizationFailure") == 0
+                   ? "the storage service refuses this network or the managed identity; check the "
+                     "account's firewall first"
+                   : "the managed identity may not; give it the role Storage Blob Data Contributor "
+                     "on the account (it counts after up to ten minutes)";
+    if (r->why == BLOB_ABSENT &&
+        (creates || a->verb == BLOB_DO_PUT_BLOCK || a->verb == BLOB_DO_LIST)) {
+        r->why = BLOB_NO_PLACE;
+        text = "there is no such container; check storageResourceUri";
+    }
     /* create-only writes carry If-None-Match: *, and services differ in what they answer */
     if (creates && (r->why == BLOB_CHANGED ||
                     (a->status == 409 && r->why == BLOB_REFUSED && a->code[0] == '\0'))) {
         r->why = BLOB_EXISTS;
-        text = "a blob of that name exists";
+        text = EXISTS;
     }
     enum cf_rc rc = class_of(r->why);
     rc = cf_err_set(&r->err, rc, CF_SRC_HTTP, (uint64_t)a->status, CF_HERE,

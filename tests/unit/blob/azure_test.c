@@ -60,6 +60,11 @@ static void each_refusal_has_its_class_and_a_text(void **state)
         { 400, "InvalidHeaderValue", BLOB_REFUSED, false },
         { 302, "", BLOB_REFUSED, false },
         { 418, "", BLOB_REFUSED, false },
+        { 405, "", BLOB_REFUSED, false },
+        { 501, "NotImplemented", BLOB_REFUSED, false },
+        { 409, "InvalidBlobType", BLOB_REFUSED, false },
+        { 409, "PathAlreadyExists", BLOB_EXISTS, false },
+        { 403, "UnauthorizedBlobOverwrite", BLOB_EXISTS, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct blob_result r = judge(BLOB_DO_GET, cases[i].status, cases[i].code, false);
@@ -120,6 +125,56 @@ static void a_failed_condition_of_a_create_means_that_it_exists(void **state)
     assert_int_equal(judge(BLOB_DO_COMMIT, 412, "", false).why, BLOB_EXISTS);
     assert_int_equal(judge(BLOB_DO_PUT, 409, "", false).why, BLOB_EXISTS);
     assert_int_equal(judge(BLOB_DO_PUT, 409, "SnapshotsPresent", false).why, BLOB_REFUSED);
+}
+
+static void a_write_that_finds_nothing_misses_its_container(void **state)
+{
+    (void)state;
+    static const enum blob_verb verbs[] = { BLOB_DO_PUT, BLOB_DO_PUT_BLOCK, BLOB_DO_COMMIT,
+                                            BLOB_DO_LIST };
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        assert_int_equal(judge(verbs[i], 404, "", false).why, BLOB_NO_PLACE);
+    assert_int_equal(judge(BLOB_DO_ERASE, 404, "", false).why, BLOB_ABSENT);
+    assert_int_equal(judge(BLOB_DO_LIST_BLOCKS, 404, "", false).why, BLOB_ABSENT);
+}
+
+static void a_success_of_another_kind_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        enum blob_verb verb;
+        int good, other;
+    } cases[] = {
+        { BLOB_DO_PUT_BLOCK, 201, 200 },   { BLOB_DO_COMMIT, 201, 200 }, { BLOB_DO_PUT, 201, 204 },
+        { BLOB_DO_ERASE, 202, 200 },       { BLOB_DO_HEAD, 200, 204 },   { BLOB_DO_LIST, 200, 203 },
+        { BLOB_DO_LIST_BLOCKS, 200, 202 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct azure_op o = { .op = { .verb = cases[i].verb } };
+        struct net_result r = { .status = cases[i].good };
+        struct cf_err e = { 0 };
+        assert_int_equal(blob_azure_on_head(&o, &r, &e), CF_OK);
+        r.status = cases[i].other;
+        assert_int_equal(blob_azure_on_head(&o, &r, &e), CF_E_REMOTE);
+        assert_int_equal(o.own_why, BLOB_REFUSED);
+    }
+}
+
+static void a_firewall_is_not_taken_for_a_role_that_is_missing(void **state)
+{
+    (void)state;
+    struct azure_answer a = { .verb = BLOB_DO_GET,
+                              .name = "f/s0.0",
+                              .status = 403,
+                              .code = "AuthorizationFailure",
+                              .identity = true };
+    struct blob_result r = { 0 };
+    blob_azure_judge(&a, &r);
+    assert_non_null(strstr(r.err.text, "firewall"));
+    r = (struct blob_result){ 0 };
+    a.code = "AuthorizationPermissionMismatch";
+    blob_azure_judge(&a, &r);
+    assert_non_null(strstr(r.err.text, "Storage Blob Data Contributor"));
 }
 
 /* ---- lists ---- */
@@ -350,6 +405,9 @@ int main(void)
         cmocka_unit_test(a_redirect_is_named_with_its_cure),
         cmocka_unit_test(no_byte_behind_the_range_is_handed_on),
         cmocka_unit_test(a_failed_condition_of_a_create_means_that_it_exists),
+        cmocka_unit_test(a_write_that_finds_nothing_misses_its_container),
+        cmocka_unit_test(a_success_of_another_kind_is_none),
+        cmocka_unit_test(a_firewall_is_not_taken_for_a_role_that_is_missing),
         cmocka_unit_test(a_list_of_blobs_is_read_in_pieces_of_any_size),
         cmocka_unit_test(a_list_of_blocks_passes_over_ids_of_another_length),
         cmocka_unit_test(damaged_lists_are_refused),
