@@ -103,12 +103,21 @@ static void judge_existing(const struct upload_far *f, const char *blob,
 {
     struct same_list same = { .list = list, .ids = ids };
     struct blob_wait w = { 0 };
+    struct upload_outcome refusal = *out;
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_list_blocks(f->lane, blob, see_block, &same, blob_wait_end(&w), &out->err),
                 &w, out);
-    if (out->verdict == UPLOAD_DONE && (same.differs || same.seen != list->count)) {
+    bool other = out->verdict == UPLOAD_DONE && (same.differs || same.seen != list->count);
+    if (other && refusal.why == BLOB_EXISTS)
         not_ours(blob, out);
-    }
+    else if (other || out->why == BLOB_ABSENT)
+        *out = refusal;
+}
+
+/* A container under a policy may say of a blob that is there what it says of any change. */
+static bool may_lie_there(const struct upload_outcome *out)
+{
+    return out->why == BLOB_EXISTS || out->why == BLOB_IMMUTABLE;
 }
 
 /* What lies there must be as long as what was sent. */
@@ -140,7 +149,7 @@ void upload_commit(const struct upload_far *f, const char *blob, const struct up
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_commit(f->writer, blob, ids, list->count, blob_wait_end(&w), &out->err), &w,
                 out);
-    if (out->why == BLOB_EXISTS && f->can_read)
+    if (may_lie_there(out) && f->can_read)
         judge_existing(f, blob, list, ids, out);
     else if (out->why == BLOB_EXISTS)
         cannot_tell(out);
@@ -158,13 +167,13 @@ void upload_put(const struct upload_far *f, const char *blob, const void *data, 
     struct blob_wait w = { 0 };
     *out = (struct upload_outcome){ 0 };
     upload_wait(f, blob_put(f->writer, blob, &body, blob_wait_end(&w), &out->err), &w, out);
-    if (out->why == BLOB_EXISTS && f->can_read) {
+    if (may_lie_there(out) && f->can_read) {
         enum cf_rc rc = blob_read(f->lane, blob, len, &there, NULL, &err);
         if (rc == CF_OK && there.len == len && cf_equal(there.data, data, len))
             *out = (struct upload_outcome){ .verdict = UPLOAD_DONE };
         else if (rc == CF_E_IO)
             *out = (struct upload_outcome){ .verdict = UPLOAD_AGAIN, .err = err };
-        else if (rc == CF_OK || rc == CF_E_LIMIT)
+        else if ((rc == CF_OK || rc == CF_E_LIMIT) && out->why == BLOB_EXISTS)
             not_ours(blob, out);
     } else if (out->why == BLOB_EXISTS) {
         cannot_tell(out);
