@@ -7,13 +7,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "support/run_bench.h"
+#include "support/seals.h"
 
 #define ROUNDS 40
 
@@ -29,21 +29,9 @@ struct fixture {
     char dir[64];      /* one round's copy of it */
     char folder[JOBS_FOLDER_SIZE];
     uint8_t a[32], b[32];
-    int seals; /* file that every process appends to */
 };
 
-static int seals_fd;
-
-static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
-{
-    uint8_t pair[44];
-    (void)ctx;
-    memcpy(pair, key, 32);
-    memcpy(pair + 32, nonce, 12);
-    (void)!write(seals_fd, pair, sizeof pair);
-}
-
-static const struct flow_recorder recorder = { .record = record_seal };
+static struct seals seals;
 
 static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void shell(const char *fmt, ...)
@@ -59,7 +47,7 @@ static void shell(const char *fmt, ...)
 static void open_at(struct run_bench *b, const char *dir)
 {
     options.dir = dir;
-    options.run.domain.recorder = &recorder;
+    options.run.domain.recorder = &seals.recorder;
     run_bench_open(b, &options);
 }
 
@@ -316,26 +304,12 @@ static void a_killed_backup_is_brought_to_its_end_in_one_folder(void **state)
     }
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, 44);
-}
-
 static void no_key_met_a_nonce_twice_in_any_of_these_processes(void **state)
 {
-    struct stat st;
     (void)state;
     if (!CF_DEBUG_RECORDERS)
         skip();
-    assert_int_equal(fstat(seals_fd, &st), 0);
-    size_t n = (size_t)st.st_size / 44;
-    uint8_t(*pairs)[44] = calloc(n, 44);
-    assert_int_equal(pread(seals_fd, pairs, n * 44, 0), (ssize_t)(n * 44));
-    qsort(pairs, n, 44, by_bytes);
-    for (size_t i = 1; i < n; i++)
-        assert_memory_not_equal(pairs[i], pairs[i - 1], 44);
-    print_message("  %zu pairs\n", n);
-    free(pairs);
+    seals_expect_no_pair_twice(&seals);
 }
 
 int main(void)
@@ -347,9 +321,7 @@ int main(void)
         T(a_killed_backup_is_brought_to_its_end_in_one_folder),
         cmocka_unit_test(no_key_met_a_nonce_twice_in_any_of_these_processes), /* last */
     };
-    char path[] = "/dev/shm/coffer-seals-XXXXXX";
-    seals_fd = mkostemp(path, O_APPEND | O_CLOEXEC);
-    unlink(path);
+    seals_open(&seals);
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,35 +3,15 @@
 #include "support/test.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "support/blobserver.h"
 #include "support/run_bench.h"
+#include "support/seals.h"
 
-/* Every (key, nonce) that sealed anything in this program. */
-static struct {
-    pthread_mutex_t lock;
-    uint8_t (*pairs)[44];
-    size_t count, room;
-} seals = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
-{
-    (void)ctx;
-    pthread_mutex_lock(&seals.lock);
-    if (seals.count == seals.room) {
-        seals.room = seals.room ? 2 * seals.room : 4096;
-        seals.pairs = realloc(seals.pairs, seals.room * sizeof *seals.pairs);
-    }
-    memcpy(seals.pairs[seals.count], key, 32);
-    memcpy(seals.pairs[seals.count++] + 32, nonce, 12);
-    pthread_mutex_unlock(&seals.lock);
-}
-
-static const struct flow_recorder recorder = { .record = record_seal };
+static struct seals seals;
 
 struct fixture {
     struct test_blobserver server;
@@ -54,7 +34,7 @@ static int set_up(void **state)
         .run = { .threads = 2, .connections = 4, .attempts = 5, .patience_ms = 20000 }
     };
     o.run.storage.stall_timeout_ms = 1000;
-    o.run.domain.recorder = &recorder;
+    o.run.domain.recorder = &seals.recorder;
     run_bench_open(&f->b, &o);
     run_bench_fill(&f->b);
     run_bench_state(&f->b, f->state);
@@ -306,20 +286,11 @@ static void a_far_side_that_dribbles_does_not_hold_up_a_cancellation(void **stat
     assert_false(jobs_restore_mode(f->b.jobs));
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, 44);
-}
-
 static void no_key_met_a_nonce_twice_in_all_of_this(void **state)
 {
     (void)state;
-    assert_true(seals.count > 1000 || !CF_DEBUG_RECORDERS);
-    qsort(seals.pairs, seals.count, 44, by_bytes);
-    for (size_t i = 1; i < seals.count; i++)
-        assert_memory_not_equal(seals.pairs[i], seals.pairs[i - 1], 44);
-    print_message("  %zu pairs\n", seals.count);
-    free(seals.pairs);
+    assert_true(seals_count(&seals) > 1000 || !CF_DEBUG_RECORDERS);
+    seals_expect_no_pair_twice(&seals);
 }
 
 int main(void)
@@ -338,6 +309,7 @@ int main(void)
         T(a_far_side_that_dribbles_does_not_hold_up_a_cancellation),
         cmocka_unit_test(no_key_met_a_nonce_twice_in_all_of_this), /* last */
     };
+    seals_open(&seals);
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

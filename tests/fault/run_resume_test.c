@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "support/blobserver.h"
 #include "support/run_bench.h"
+#include "support/seals.h"
 
 #define BLOCKS 12 /* of the one partition, 8 MiB each */
 #define WINDOW 2  /* connections */
@@ -28,18 +29,7 @@ struct fixture {
     uint8_t state[32];
 };
 
-static int seals_fd;
-
-static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
-{
-    uint8_t pair[44];
-    (void)ctx;
-    memcpy(pair, key, 32);
-    memcpy(pair + 32, nonce, 12);
-    (void)!write(seals_fd, pair, sizeof pair);
-}
-
-static const struct flow_recorder recorder = { .record = record_seal };
+static struct seals seals;
 
 static void begin(struct fixture *f, const char *permissions, const char *const *args)
 {
@@ -56,7 +46,7 @@ static void begin(struct fixture *f, const char *permissions, const char *const 
         .token = f->sas,
         .run = { .threads = 1, .connections = WINDOW, .attempts = 3, .patience_ms = 20000 }
     };
-    f->o.run.domain.recorder = &recorder;
+    f->o.run.domain.recorder = &seals.recorder;
     run_bench_open(&f->b, &f->o);
     run_bench_fill(&f->b);
     run_bench_state(&f->b, f->state);
@@ -625,26 +615,12 @@ static void a_restore_cut_among_its_records_starts_over(void **state)
 
 /* --- */
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, 44);
-}
-
 static void no_key_met_a_nonce_twice_in_any_of_these_lives(void **state)
 {
-    struct stat st;
     (void)state;
     if (!CF_DEBUG_RECORDERS)
         skip();
-    assert_int_equal(fstat(seals_fd, &st), 0);
-    size_t n = (size_t)st.st_size / 44;
-    uint8_t(*pairs)[44] = calloc(n, 44);
-    assert_int_equal(pread(seals_fd, pairs, n * 44, 0), (ssize_t)(n * 44));
-    qsort(pairs, n, 44, by_bytes);
-    for (size_t i = 1; i < n; i++)
-        assert_memory_not_equal(pairs[i], pairs[i - 1], 44);
-    print_message("  %zu pairs\n", n);
-    free(pairs);
+    seals_expect_no_pair_twice(&seals);
 }
 
 int main(void)
@@ -676,9 +652,7 @@ int main(void)
         T(a_restore_cut_among_its_records_starts_over),
         cmocka_unit_test(no_key_met_a_nonce_twice_in_any_of_these_lives), /* last */
     };
-    char path[] = "/dev/shm/coffer-seals-XXXXXX";
-    seals_fd = mkostemp(path, O_APPEND | O_CLOEXEC);
-    unlink(path);
+    seals_open(&seals);
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

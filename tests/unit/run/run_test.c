@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "hal_sim/hal_sim.h"
 #include "support/fake_token.h"
 #include "support/run_bench.h"
+#include "support/seals.h"
 
 static const struct run_bench_options small = { .partitions = 2,
                                                 .bytes = 50000,
@@ -448,54 +448,28 @@ static void no_name_is_readable_in_any_blob(void **state)
     closedir(d);
 }
 
-/* Every (key, nonce) that sealed anything, for comparison at the end. */
-struct seals {
-    pthread_mutex_t lock;
-    uint8_t (*pairs)[44];
-    size_t count;
-};
-
-static void record_seal(void *ctx, const uint8_t key[32], const uint8_t nonce[12])
-{
-    struct seals *s = ctx;
-    pthread_mutex_lock(&s->lock);
-    assert_true(s->count < 4096);
-    memcpy(s->pairs[s->count], key, 32);
-    memcpy(s->pairs[s->count++] + 32, nonce, 12);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, 44);
-}
-
 static void no_key_meets_a_nonce_twice_though_the_random_source_is_stuck(void **state)
 {
     struct run_bench b;
     struct jobs_record r;
-    struct seals s = { .pairs = calloc(4096, 44) };
-    struct flow_recorder rec = { .record = record_seal, .ctx = &s };
+    struct seals seals;
     struct run_bench_options o = small;
     (void)state;
-    pthread_mutex_init(&s.lock, NULL);
-    o.run.domain.recorder = &rec;
+    seals_open(&seals);
+    o.run.domain.recorder = &seals.recorder;
     o.run.entropy = hal_sim_entropy_new(1, 1);
     run_bench_open(&b, &o);
     run_bench_fill(&b);
     run_bench_backup(&b, &r);
     expect_state(&r, JOBS_SUCCEEDED);
-    size_t one = s.count;
+    size_t one = seals_count(&seals);
     run_bench_backup(&b, &r);
     expect_state(&r, JOBS_SUCCEEDED);
-    assert_true((s.count > one && one > 10) || !CF_DEBUG_RECORDERS);
-    qsort(s.pairs, s.count, 44, by_bytes);
-    for (size_t i = 1; i < s.count; i++)
-        assert_memory_not_equal(s.pairs[i], s.pairs[i - 1], 44);
+    assert_true((seals_count(&seals) > one && one > 10) || !CF_DEBUG_RECORDERS);
+    seals_expect_no_pair_twice(&seals);
     run_bench_close(&b);
     hal_sim_entropy_free((struct hal_entropy *)(uintptr_t)o.run.entropy);
-    pthread_mutex_destroy(&s.lock);
-    free(s.pairs);
+    seals_close(&seals);
 }
 
 /* --- a source that changes
