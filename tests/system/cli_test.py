@@ -103,7 +103,9 @@ class Codes(bench.Case):
     def test_unreachable_is_6(self):
         down = self.bench(name="down")
         down.down()
-        down.cli("key", "list", code=6)
+        said = down.cli("key", "list", code=6).stderr
+        self.assertIn("not running", said)
+        self.assertNotIn("localhost", said)
 
     def test_a_job_that_fails_is_7(self):
         done = self.hsm.cli("restore", "start", *self.blobs, "--backup-folder", "mhsm-hsm1-20200101000000", code=7)
@@ -220,6 +222,30 @@ class Jobs(bench.Case):
         self.hsm.cli("job", "cancel", job)
         self.hsm.cli("job", "wait", job, code=7)
         self.hsm.cli("key", "show", "--name", "later")
+
+    def test_the_status_names_the_job_and_how_it_stands_whether_it_is_asked_by_id_or_not(self):
+        self.hsm.cli("backup", "start", *self.blobs)
+        last = self.hsm.cli("backup", "status").stdout
+        self.assertRegex(last, r"^[0-9a-f]{32} Succeeded backup *\ndir:")
+        by_id = self.hsm.cli("backup", "status", "--job-id", last.split()[0], "--json").stdout
+        self.assertEqual(json.loads(by_id), json.loads(self.hsm.cli("backup", "status", "--json").stdout))
+        self.assertIn("coverage", json.loads(by_id)["coffer"])
+
+    def test_who_comes_second_is_told_how_to_find_the_first(self):
+        job = self.start("--limit-rate", "64K")
+        self.assertIn("coffer job list", self.hsm.cli("backup", "start", *self.blobs, code=5).stderr)
+        self.hsm.cli("job", "cancel", job)
+        self.hsm.cli("job", "wait", job, code=7)
+
+    def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(self):
+        port = bench.free_port()
+        sas = "sv=2022-11-02&sr=c&sp=crdw&se=2099-01-01T00:00:00Z&sig=eA%3D%3D"
+        job = self.hsm.cli("backup", "start", "--storage-resource-uri", f"http://127.0.0.1:{port}/acct/none",
+                           "--storage-container-SAS-token", sas, "--no-wait").stdout.strip()
+        said = bench.wait_until(lambda: self.status(job)["statusDetails"], 60, "the reason")
+        self.assertRegex(said, "^waiting for the storage since .*, which has not answered yet: .*connect")
+        self.hsm.cli("job", "cancel", job)
+        self.hsm.cli("job", "wait", job, code=7)
 
     def test_an_interrupt_leaves_the_job_running_and_says_how_to_go_on(self):
         follower = subprocess.Popen([bench.COFFER, "backup", "start", "--dir", str(self.hsm.folder), *self.blobs,

@@ -111,6 +111,9 @@ static void print_failure(const struct cli_verb *v, const struct cli_args *a,
 {
     if (!a->text[OPT_JSON]) {
         fprintf(stderr, "coffer %s: %s\n", v->words, e->text);
+        if (e->rc == CF_E_STATE && strstr(e->text, "operation is in progress"))
+            fprintf(stderr, "One job runs at a time: coffer job list tells which, coffer job wait "
+                            "JOB waits for it\n");
         return;
     }
     char text[sizeof e->text];

@@ -4,47 +4,53 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The newest job of `what` among all the appliance knows. */
-static const struct json *newest(const struct json *list, const char *what)
+/* The newest job of `what` among all the appliance knows. Lists say less of a job than its own
+ * status does. */
+static enum cf_rc find_newest(struct cli_target *t, const char *what, char id[40], struct cf_err *e)
 {
-    const struct json *j = json_first(list);
+    struct cli_answer r = { 0 };
+    enum cf_rc rc = cli_call(t, "GET", "/coffer/jobs", NULL, &r, e);
+    const struct json *j = rc == CF_OK ? json_first(json_member(r.json, "value")) : NULL;
     while (j && !strstr(job_text(json_member(j, "coffer"), "kind"), what))
         j = json_next(j);
-    return j;
+    if (j)
+        snprintf(id, 40, "%s", job_text(j, "jobId"));
+    else if (rc == CF_OK)
+        rc = CF_FAIL(e, CF_E_ABSENT, "no %s was ever started here", what);
+    cli_answer_clear(&r);
+    return rc;
 }
 
 static int show_status(const struct cli_args *a, const struct json *job, struct cf_err *e)
 {
-    if (!job_running(job))
-        return job_conclude(a, job, e);
-    if (a->text[OPT_JSON])
+    bool running = job_running(job);
+    if (a->text[OPT_JSON] && running)
         cli_print_json(job);
-    else
-        printf("%s InProgress %s\n", job_text(job, "jobId"), job_text(job, "statusDetails"));
-    return EXIT_DONE;
+    if (!a->text[OPT_JSON])
+        printf("%s %s %s %s\n", job_text(job, "jobId"), job_text(job, "status"),
+               job_text(json_member(job, "coffer"), "kind"),
+               running ? job_text(job, "statusDetails") : "");
+    return running ? EXIT_DONE : job_conclude(a, job, e);
 }
 
 static int job_status(const struct cli_args *a, const char *what, struct cf_err *e)
 {
     struct cli_target *t = NULL;
     struct cli_answer r = { 0 };
-    char path[128] = "/coffer/jobs";
-    const struct json *job = NULL;
+    char path[128], last[40];
     const char *id = a->text[OPT_JOB];
     if (id && body_check_name(id, NULL) != CF_OK) {
         (void)CF_FAIL(e, CF_E_INPUT, "--job-id is what start printed: 32 digits");
         return EXIT_USAGE;
     }
-    if (id)
-        snprintf(path, sizeof path, "/%s/%.40s/pending", what, id);
     enum cf_rc rc = cli_target_open(a, &t, e);
-    if (rc == CF_OK)
+    if (rc == CF_OK && !id)
+        rc = find_newest(t, what, last, e);
+    if (rc == CF_OK) {
+        snprintf(path, sizeof path, "/%s/%.40s/pending", what, id ? id : last);
         rc = cli_call(t, "GET", path, NULL, &r, e);
-    if (rc == CF_OK)
-        job = id ? r.json : newest(json_member(r.json, "value"), what);
-    if (rc == CF_OK && !job)
-        rc = CF_FAIL(e, CF_E_ABSENT, "no %s was ever started here", what);
-    int code = rc == CF_OK ? show_status(a, job, e) : cli_exit_of(e);
+    }
+    int code = rc == CF_OK ? show_status(a, r.json, e) : cli_exit_of(e);
     cli_answer_clear(&r);
     cli_target_close(t);
     return code;

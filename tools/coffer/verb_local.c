@@ -27,10 +27,15 @@ enum cf_rc cli_local_call(const char *socket_path, const char *method, const cha
     if (rc == CF_OK)
         rc = cli_exchange(lane, &q, out, e);
     net_lane_free(lane);
-    return rc == CF_E_IO && out->status == 0
-               ? cf_err_ctx(e, rc, "no cofferd answers at %s (not running, or you are not root)",
-                            socket_path)
-               : rc;
+    if (rc != CF_E_IO || out->status != 0 || !e)
+        return rc;
+    /* The library speaks of a host and a port that are none. */
+    struct cf_err cause = *e;
+    *e = (struct cf_err){ 0 };
+    return cf_err_set(e, rc, cause.src, cause.native, CF_HERE,
+                      "no cofferd answers at %s: it is not running (bench up and the service "
+                      "start it), or you are not root",
+                      socket_path);
 }
 
 static enum cf_rc socket_of(const struct cli_args *a, char out[BENCH_PATH], struct cf_err *e)

@@ -35,8 +35,11 @@ static int start_job(const struct cli_args *a, const struct job_start *s, struct
     rc = job_follow(t, a, path, &r, e);
     code = rc == CF_OK ? job_conclude(a, r.json, e) : cli_exit_of(e);
     if (code == EXIT_DONE && a->text[OPT_RECEIPT] &&
-        job_write_receipt(t, job_text(r.json, "jobId"), a->text[OPT_RECEIPT], e) != CF_OK)
+        job_write_receipt(t, job_text(r.json, "jobId"), a->text[OPT_RECEIPT], e) != CF_OK) {
+        (void)cf_err_ctx(e, e->rc, "the receipt (coffer job receipt %s asks again)",
+                         job_text(r.json, "jobId"));
         code = cli_exit_of(e);
+    }
 out:
     cf_buf_clear(&b.text);
     cli_answer_clear(&r);

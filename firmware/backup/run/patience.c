@@ -6,6 +6,7 @@
 #define TOKEN_PAUSE_MS  500
 #define ERRAND_ATTEMPTS 3
 #define SAY_AFTER_MS    10000 /* a pause that the status need not tell is shorter */
+#define SAY_FIRST_MS    2000  /* likely a mistake in the order: told soon */
 
 /* Whether the far side of this job was ever there decides how long it is waited for: a host name
  * with a typo fails in minutes, a network that is lost under way may take hours to come back. */
@@ -30,7 +31,8 @@ static void say(struct job *j, uint64_t silent_ms, const struct cf_err *err)
     struct tm tm;
     if (gmtime_r(&since, &tm))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    snprintf(text, sizeof text, "waiting for the storage since %s: %s", when, err->text);
+    snprintf(text, sizeof text, "waiting for the storage since %s%s: %s", when,
+             atomic_load(&j->reached) ? "" : ", which has not answered yet", err->text);
     atomic_store(&j->waiting, true);
     jobs_set_waiting(j->r->o.jobs, text);
 }
@@ -44,6 +46,8 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
     if (j->errand)
         return tried < ERRAND_ATTEMPTS;
     if (!atomic_load(&j->reached)) {
+        if (silent_ms >= SAY_FIRST_MS)
+            say(j, silent_ms, err);
         if (tried < (o->attempts ? o->attempts : RUN_ATTEMPTS))
             return true;
         (void)cf_err_ctx(err, err->rc, "given up after %u attempts", tried);

@@ -302,6 +302,13 @@ enum cf_rc blob_azure_check(const struct blob_uri *u, const char *token, enum bl
     struct sas s;
     if (strnlen(token, BLOB_TOKEN_MAX + 1) > BLOB_TOKEN_MAX)
         return CF_FAIL(e, CF_E_INPUT, MALFORMED "is longer than %d characters", BLOB_TOKEN_MAX);
+    if (token[0] == '\0')
+        return CF_FAIL(e, CF_E_INPUT,
+                       "This storage needs a SAS token, and none was given: give one that allows "
+                       "%s, or useManagedIdentity",
+                       need == BLOB_TO_WRITE  ? "crdw"
+                       : need == BLOB_TO_READ ? "rl"
+                                              : "rdl");
     parse(token, &s);
     enum cf_rc rc = check_shape(&s, e);
     if (rc == CF_OK)

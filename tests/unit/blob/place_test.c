@@ -32,8 +32,6 @@ static void a_token_without_expiry_gets_the_services_own_words(void **state)
 {
     (void)state;
     static const char *const tokens[] = {
-        "",
-        "?",
         "invalid",
         "?invalid.sas.token",
         "sv=2020-08-04&sr=c&sp=crdw&sig=abc",
@@ -49,8 +47,18 @@ static void a_token_without_expiry_gets_the_services_own_words(void **state)
                                     "does not contain the expiry field");
         assert_string_equal(e.code, "BadRequest");
     }
-    struct cf_err e = { 0 };
-    assert_int_equal(check(good_uri, NULL, BLOB_TO_READ, NULL, &e), CF_E_INPUT);
+}
+
+static void a_missing_token_is_told_as_such(void **state)
+{
+    (void)state;
+    static const char *const missing[] = { NULL, "", "?" };
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+        struct cf_err e = { 0 };
+        assert_int_equal(check(good_uri, missing[i], BLOB_TO_READ, NULL, &e), CF_E_INPUT);
+        assert_non_null(strstr(e.text, "none was given: give one that allows rl, or"));
+        assert_string_equal(e.code, "BadRequest");
+    }
 }
 
 static void every_field_of_a_token_is_judged(void **state)
@@ -345,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_without_expiry_gets_the_services_own_words),
+        cmocka_unit_test(a_missing_token_is_told_as_such),
         cmocka_unit_test(every_field_of_a_token_is_judged),
         cmocka_unit_test(a_token_for_https_is_not_sent_over_http),
         cmocka_unit_test(what_will_not_be_possible_is_reported),
