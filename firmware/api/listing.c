@@ -13,6 +13,7 @@ static const char *const states[API_BACKUP_STATES] = {
     [API_BACKUP_FOREIGN] = "otherDomain",
     [API_BACKUP_GENERATION] = "needsGeneration",
     [API_BACKUP_NEWER_FORMAT] = "newerFormat",
+    [API_BACKUP_UNREADABLE] = "unreadable",
 };
 
 static void put_known(struct json_wr *w, const char *name, int64_t value)

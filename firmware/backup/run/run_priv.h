@@ -205,6 +205,7 @@ CF_CHECK enum cf_rc backup_pull(void *slot, void *buf, size_t cap, size_t *len, 
 struct backup_in {
     struct job *j;
     struct manifest m;
+    enum blob_why why; /* the far side's last word about the manifest */
     struct cf_secret *dk;
     struct seal_run seal;
     struct cf_buf meta;  /* plain, whole; full restore only */

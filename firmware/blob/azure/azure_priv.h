@@ -72,7 +72,7 @@ struct azure_list {
     bool failed;
     char *name; /* of the entry being read, BLOB_NAME_MAX + prefix */
     uint64_t size;
-    bool has_size, named;
+    bool has_size, named, directory;
     char marker[4096]; /* of the next page, "" at the end */
 };
 CF_CHECK enum cf_rc blob_azure_list_start(struct azure_list *l, struct cf_err *e);

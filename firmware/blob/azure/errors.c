@@ -71,8 +71,11 @@ static const struct row {
       "a legal hold on the container forbids it; lift it or use another container" },
     { "SnapshotsPresent", BLOB_REFUSED,
       "somebody took snapshots of the blob; whoever did must delete them first" },
-    { "BlobArchived", BLOB_REFUSED, "the blob is in the archive tier; rehydrate it first" },
-    { "BlobBeingRehydrated", BLOB_REFUSED, "the blob is still being rehydrated" },
+    { "BlobArchived", BLOB_UNREADABLE, "the blob is in the archive tier; rehydrate it first" },
+    { "BlobBeingRehydrated", BLOB_UNREADABLE,
+      "the blob is still being rehydrated, which takes hours; come back then" },
+    { "BlobUsesCustomerSpecifiedEncryption", BLOB_UNREADABLE,
+      "somebody encrypted the blob with a key of theirs" },
     { "InvalidBlockList", BLOB_BLOCK_LOST,
       "a block of the list is not there any more, it has expired or somebody dropped it; start the "
       "backup again" },
@@ -150,6 +153,7 @@ static enum cf_rc class_of(enum blob_why why)
         [BLOB_BLOCK_LOST] = CF_E_STATE,
         [BLOB_CHANGED] = CF_E_STATE,
         [BLOB_RANGE] = CF_E_REMOTE,
+        [BLOB_UNREADABLE] = CF_E_REMOTE,
         [BLOB_IMMUTABLE] = CF_E_DENIED,
         [BLOB_NO_PLACE] = CF_E_DENIED,
         [BLOB_EXPIRED] = CF_E_DENIED,
@@ -166,7 +170,7 @@ static enum cf_rc class_of(enum blob_why why)
 static bool clients_to_mend(enum blob_why why)
 {
     return why == BLOB_IMMUTABLE || why == BLOB_NO_PLACE || why == BLOB_EXPIRED ||
-           why == BLOB_CREDENTIAL || why == BLOB_PERMISSION;
+           why == BLOB_CREDENTIAL || why == BLOB_PERMISSION || why == BLOB_UNREADABLE;
 }
 
 void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)

@@ -9,7 +9,7 @@
 
 static enum cf_rc keep_name(struct azure_list *l, const char *text, bool encoded, struct cf_err *e)
 {
-    /* names of ours need no encoding, and no others are told */
+    /* names of ours need no encoding */
     size_t len = strlen(text);
     l->named = !encoded && len < NAME_BYTES;
     if (l->named)
@@ -26,12 +26,26 @@ static enum cf_rc keep_size(struct azure_list *l, const char *text, struct cf_er
     return CF_OK;
 }
 
-static enum cf_rc tell_name(struct azure_list *l, struct cf_err *e)
+/* A name of which blob.h knows; a group's ends with the '/'. */
+static bool is_name(const char *s, bool group)
+{
+    char name[BLOB_NAME_MAX + 1];
+    size_t len = strlen(s);
+    if (len > BLOB_NAME_MAX || (group && len > 0 && s[--len] != '/'))
+        return false;
+    memcpy(name, s, len);
+    name[len] = '\0';
+    return blob_check_name(name, NULL) == CF_OK;
+}
+
+/* Directories of an account with hierarchical namespace lie among its blobs, and are none. */
+static enum cf_rc tell_name(struct azure_list *l, bool group, struct cf_err *e)
 {
     size_t skip = strlen(l->store->prefix);
-    bool ours = l->named && strncmp(l->name, l->store->prefix, skip) == 0;
-    uint64_t size = l->has_size ? l->size : 0;
-    l->named = l->has_size = false;
+    bool ours = l->named && strncmp(l->name, l->store->prefix, skip) == 0 &&
+                (group || !l->directory) && is_name(l->name + skip, group);
+    uint64_t size = l->has_size && !group ? l->size : 0;
+    l->named = l->has_size = l->directory = false;
     if (!ours)
         return CF_OK;
     enum cf_rc rc = l->each_name(l->ctx, l->name + skip, size, e);
@@ -79,8 +93,10 @@ static enum cf_rc on_blobs(void *ctx, const char *path, const char *text, bool e
         return keep_name(l, text, encoded, e);
     if (strcmp(path, "Blobs/Blob/Properties/Content-Length") == 0)
         return keep_size(l, text, e);
+    if (strcmp(path, "Blobs/Blob/Properties/ResourceType") == 0)
+        l->directory = strcmp(text, "directory") == 0;
     if (strcmp(path, "Blobs/Blob") == 0 || strcmp(path, "Blobs/BlobPrefix") == 0)
-        return tell_name(l, e);
+        return tell_name(l, strcmp(path, "Blobs/Blob") != 0, e);
     if (strcmp(path, "NextMarker") == 0)
         return keep_marker(l, text, e);
     return CF_OK;
@@ -116,7 +132,7 @@ enum cf_rc blob_azure_list_start(struct azure_list *l, struct cf_err *e)
     blob_azure_xml_free(l->xml);
     l->xml = NULL;
     l->marker[0] = '\0';
-    l->named = l->has_size = false;
+    l->named = l->has_size = l->directory = false;
     return blob_azure_xml_new(l->each_block != NULL ? on_blocks : on_blobs, l, &l->xml, e);
 }
 

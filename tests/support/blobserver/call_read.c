@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,9 +101,9 @@ static enum bs_error get_block_list(struct call *c, const struct shared *sh)
 
 struct list_ctx {
     struct text *out;
-    char prefix[STORE_NAME_MAX + 1], delimiter[8], last_group[STORE_NAME_MAX + 1];
-    char next[STORE_NAME_MAX + 1];
-    uint64_t left;
+    char prefix[STORE_NAME_MAX + 1], delimiter[8], last_group[STORE_NAME_MAX + 2];
+    char next[STORE_NAME_MAX + 2];
+    uint64_t left, looked, page;
 };
 
 static void add_blob(struct text *out, const char *name, const struct store_content *c)
@@ -117,8 +118,8 @@ static void add_blob(struct text *out, const char *name, const struct store_cont
              "</Etag><Content-Length>%" PRIu64 "</Content-Length><Content-Type>application/"
              "octet-stream</Content-Type><BlobType>BlockBlob</BlobType><LeaseStatus>unlocked"
              "</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true"
-             "</ServerEncrypted></Properties></Blob>",
-             date, c->etag, c->size);
+             "</ServerEncrypted>%s</Properties></Blob>",
+             date, c->etag, c->size, c->directory ? "<ResourceType>directory</ResourceType>" : "");
 }
 
 static bool list_one(void *arg, const char *name, const struct store_content *c)
@@ -130,8 +131,18 @@ static bool list_one(void *arg, const char *name, const struct store_content *c)
         return true;
     if (order > 0)
         return false;
+    if (l->page != 0 && l->looked++ == l->page) {
+        memcpy(l->next, name, strlen(name) + 1);
+        return false;
+    }
     const char *cut = l->delimiter[0] != '\0' ? strstr(name + plen, l->delimiter) : NULL;
     size_t glen = cut != NULL ? (size_t)(cut - name) + strlen(l->delimiter) : 0;
+    char directory[STORE_NAME_MAX + 2];
+    if (cut == NULL && l->delimiter[0] == '/' && c->directory) {
+        snprintf(directory, sizeof directory, "%s/", name);
+        name = directory;
+        glen = strlen(directory);
+    }
     if (glen > 0 && strncmp(l->last_group, name, glen) == 0 && l->last_group[glen] == '\0')
         return true;
     if (l->left == 0) {
@@ -160,6 +171,7 @@ static enum bs_error list_blobs(struct call *c, const struct shared *sh)
         abort();
     l->out = &c->reply.text;
     l->left = page;
+    l->page = sh->opt->page;
     enum bs_error e = BS_OK;
     http_query(c->req->query, "prefix", l->prefix, sizeof l->prefix);
     http_query(c->req->query, "delimiter", l->delimiter, sizeof l->delimiter);

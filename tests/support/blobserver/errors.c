@@ -56,6 +56,8 @@ static const struct bs_error_row rows[BS_ERROR_COUNT] = {
     [BS_AUTH_RESOURCE] = { 403, "AuthorizationResourceTypeMismatch",
                            "This request is not authorized to perform this operation using this "
                            "resource type." },
+    [BS_DIRECTORY_NOT_EMPTY] = { 409, "DirectoryIsNotEmpty",
+                                 "This operation is not permitted on a non-empty directory." },
     [BS_UNSUPPORTED] = { 400, "UnsupportedHttpVerb",
                          "The resource doesn't support the specified Http Verb." },
 };

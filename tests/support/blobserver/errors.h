@@ -28,6 +28,7 @@ enum bs_error {
     BS_AUTH_PROTOCOL,
     BS_AUTH_RESOURCE,
     BS_UNSUPPORTED,
+    BS_DIRECTORY_NOT_EMPTY,
     BS_ERROR_COUNT
 };
 

@@ -84,7 +84,7 @@ static int print_sas(const struct options *o)
 
 static int serve(const struct options *o, const sigset_t *signals, SSL_CTX *tls)
 {
-    struct shared sh = { o, store_new(o->worm), faults_new(), stats_new() };
+    struct shared sh = { o, store_new(o->worm, o->tree), faults_new(), stats_new() };
     uint16_t port = o->port;
     struct server *s = NULL;
     int code = 1;

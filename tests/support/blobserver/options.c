@@ -26,6 +26,8 @@ enum {
     KEY_LIFE,
     KEY_POLICY,
     KEY_OLD,
+    KEY_TREE,
+    KEY_PAGE,
 };
 
 static const struct argp_option table[] = {
@@ -43,6 +45,14 @@ static const struct argp_option table[] = {
     { "policy", KEY_POLICY, "WHAT", 0,
       "What is forbidden: no-blocks (Put Block and Put Block List: 403), no-lists (Put Block List: "
       "409), locked (any new blob: 409)",
+      0 },
+    { "tree", KEY_TREE, 0, 0,
+      "Have directories, as an account with hierarchical namespace has: they lie in lists among the "
+      "blobs, stay when they are empty, and are deleted only then",
+      0 },
+    { "page", KEY_PAGE, "N", 0,
+      "End a page of a list behind N blobs looked at, so that a page may be empty and a group come "
+      "again on the next",
       0 },
     { "discard", KEY_DISCARD, 0, 0, "Drop block bodies in the kernel; they read as zeros", 0 },
     { "latency-ms", KEY_LATENCY, "N", 0, "Wait this long before each answer", 0 },
@@ -131,6 +141,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORM:
         o->worm = true;
+        return 0;
+    case KEY_TREE:
+        o->tree = true;
+        return 0;
+    case KEY_PAGE:
+        o->page = number(state, arg, 5000);
         return 0;
     case KEY_OLD:
         o->tls_old = true;

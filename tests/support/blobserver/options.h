@@ -18,9 +18,10 @@ enum options_policy {
 struct options {
     uint16_t port;
     unsigned threads;
-    bool discard, worm, require_sas, with_parent, tls_old;
+    bool discard, worm, tree, require_sas, with_parent, tls_old;
     enum options_policy policy;
     uint64_t latency_ms, rate_bytes;
+    uint64_t page; /* blobs looked at for one page of a list; 0: as many as asked for */
     const char *account, *account_key, *bearer;
     const char *arc_key;
     uint64_t token_life_s;

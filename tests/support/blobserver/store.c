@@ -20,11 +20,12 @@ static char *copy_name(const char *s)
     return memcpy(store_alloc(len), s, len);
 }
 
-struct store *store_new(bool worm)
+struct store *store_new(bool worm, bool tree)
 {
     struct store *s = store_alloc(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     s->worm = worm;
+    s->tree = tree;
     s->next_etag = 0x8dc0000000001;
     return s;
 }

@@ -34,6 +34,7 @@ struct store_content {
     atomic_uint refs; /* the store's own business */
     uint64_t size, etag;
     time_t modified;
+    bool directory;
     size_t nsegments;
     struct store_segment segments[];
 };
@@ -48,7 +49,8 @@ struct store_target {
     const char *account, *container, *blob;
 };
 
-struct store *store_new(bool worm);
+/* `tree`: what lies in a directory makes it, and it is an entry like a blob. */
+struct store *store_new(bool worm, bool tree);
 void store_free(struct store *s);
 
 enum bs_error store_container_create(struct store *s, const struct store_target *t);

@@ -38,7 +38,7 @@ struct container {
 
 struct store {
     pthread_mutex_t lock;
-    bool worm;
+    bool worm, tree;
     uint64_t next_etag;
     struct container **containers;
     size_t count;
@@ -55,6 +55,11 @@ void store_blob_free(struct blob *b);
 /* Adds an uncommitted block, or replaces it. */
 enum bs_error store_stage(struct store *s, const struct store_target *t, const char *id,
                           struct store_block *block);
+
+/* The directories above `name`, where the store has such. */
+void store_add_parents(struct store *s, struct container *c, const char *name);
+/* Is something below the directory at `at`? */
+bool store_is_parent(const struct container *c, size_t at);
 
 /* What a fault kept of this blob comes now. */
 void store_land_late(struct store *s, const struct store_target *t);

@@ -53,6 +53,7 @@ enum bs_error store_put_blob(struct store *s, const struct store_target *t,
         store_pending_clear(b);
         store_release(b->content);
         b->content = now;
+        store_add_parents(s, c, t->blob);
     }
     pthread_mutex_unlock(&s->lock);
     free(data);
@@ -178,6 +179,8 @@ enum bs_error store_put_list(struct store *s, const struct store_target *t,
         e = BS_INVALID_BLOCK_LIST;
     if (e == BS_OK)
         e = assemble(s, store_add_blob(c, t->blob), list, count);
+    if (e == BS_OK)
+        store_add_parents(s, c, t->blob);
     pthread_mutex_unlock(&s->lock);
     return e;
 }
@@ -195,6 +198,8 @@ enum bs_error store_delete(struct store *s, const struct store_target *t)
         e = BS_BLOB_NOT_FOUND;
     } else if (s->worm) {
         e = BS_IMMUTABLE;
+    } else if (c->blobs[at]->content->directory && store_is_parent(c, at)) {
+        e = BS_DIRECTORY_NOT_EMPTY;
     } else {
         store_blob_free(c->blobs[at]);
         memmove(c->blobs + at, c->blobs + at + 1, (c->count - at - 1) * sizeof(struct blob *));

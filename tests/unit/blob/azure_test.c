@@ -60,6 +60,8 @@ static void each_refusal_has_its_class_and_a_text(void **state)
         { 400, "InvalidHeaderValue", BLOB_REFUSED, false },
         { 302, "", BLOB_REFUSED, false },
         { 418, "", BLOB_REFUSED, false },
+        { 409, "BlobArchived", BLOB_UNREADABLE, true },
+        { 409, "BlobBeingRehydrated", BLOB_UNREADABLE, true },
         { 405, "", BLOB_REFUSED, false },
         { 501, "NotImplemented", BLOB_REFUSED, false },
         { 409, "InvalidBlobType", BLOB_REFUSED, false },

@@ -163,17 +163,17 @@ static void what_is_not_surely_ours_and_whole_stays_and_takes_no_place(void **st
 {
     (void)state;
     static const enum retain_kind kinds[] = { RETAIN_DAMAGED, RETAIN_FOREIGN, RETAIN_UNKNOWN,
-                                              RETAIN_UNFINISHED };
-    struct retain_folder f[5];
-    for (int i = 0; i < 4; i++) {
+                                              RETAIN_UNFINISHED, RETAIN_UNREADABLE };
+    struct retain_folder f[6];
+    for (int i = 0; i < 5; i++) {
         f[i] = whole(NOW - i * HOUR);
         f[i].kind = kinds[i];
     }
-    f[4] = whole(NOW - 100 * DAY);
-    retain_plan(&last_one, NOW, f, 5);
-    assert_int_equal(kept(f, 5, 0), 5);
-    assert_int_equal(kept(f, 5, RETAIN_BY_LAST), 1);
-    assert_int_equal(f[4].why, RETAIN_BY_LAST | RETAIN_IS_NEWEST);
+    f[5] = whole(NOW - 100 * DAY);
+    retain_plan(&last_one, NOW, f, 6);
+    assert_int_equal(kept(f, 6, 0), 6);
+    assert_int_equal(kept(f, 6, RETAIN_BY_LAST), 1);
+    assert_int_equal(f[5].why, RETAIN_BY_LAST | RETAIN_IS_NEWEST);
 }
 
 static void an_unfinished_folder_goes_only_when_asked_and_old(void **state)
@@ -232,7 +232,7 @@ static void every_folder_is_told_why(void **state)
 {
     (void)state;
     char text[RETAIN_REASON_MAX];
-    for (int kind = RETAIN_WHOLE; kind <= RETAIN_UNKNOWN; kind++)
+    for (int kind = RETAIN_WHOLE; kind <= RETAIN_UNREADABLE; kind++)
         for (uint32_t why = 0; why < 0x400; why++) {
             struct retain_folder f = { .kind = (enum retain_kind)kind, .why = why };
             retain_reason(&f, text);

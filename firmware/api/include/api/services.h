@@ -114,6 +114,7 @@ enum api_backup_state {
     API_BACKUP_FOREIGN,
     API_BACKUP_GENERATION,
     API_BACKUP_NEWER_FORMAT,
+    API_BACKUP_UNREADABLE,
     API_BACKUP_STATES
 };
 struct api_cover {

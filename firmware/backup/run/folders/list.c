@@ -130,6 +130,20 @@ static bool says_of_the_backup(enum cf_rc rc, const struct cf_err *err)
     return rc == CF_E_ABSENT || (judged && err->src == CF_SRC_NONE); /* gone since it was listed */
 }
 
+/* The first bytes of its manifest. *why: the storage's word, where that is about this blob alone.
+ */
+static enum cf_rc get_head(struct job *j, struct cf_buf *head, uint64_t *size, enum blob_why *why,
+                           struct cf_err *e)
+{
+    struct far_range first = { .name = "manifest", .count = MANIFEST_HEAD_SIZE };
+    enum cf_rc rc = far_get(j, &first, head, size, e);
+    *why = first.why;
+    if (rc == CF_OK ? head->len == MANIFEST_HEAD_SIZE : first.why != BLOB_RANGE)
+        return rc;
+    *e = (struct cf_err){ 0 };
+    return CF_FAIL(e, CF_E_LIMIT, "the manifest is too short");
+}
+
 static enum cf_rc tell(const struct listing *l, struct run_backup *b,
                        const struct survey_names *blobs, struct cf_err *e)
 {
@@ -138,12 +152,13 @@ static enum cf_rc tell(const struct listing *l, struct run_backup *b,
     struct manifest claimed = { 0 };
     struct backup_in in = { 0 };
     struct cf_err err = { 0 };
+    enum blob_why why = BLOB_OK;
     uint64_t size = 0;
-    struct far_range first = { .name = "manifest", .count = MANIFEST_HEAD_SIZE };
-    enum cf_rc rc = far_get(j, &first, &head, &size, &err);
-    if (rc == CF_OK && head.len < MANIFEST_HEAD_SIZE)
-        rc = CF_FAIL(&err, CF_E_LIMIT, "the manifest is too short");
-    if (rc == CF_OK && judge_head(&j->r->o, head.data, b, &err) != CF_OK) {
+    enum cf_rc rc = get_head(j, &head, &size, &why, &err);
+    if (why == BLOB_UNREADABLE) {
+        b->state = RUN_BACKUP_UNREADABLE;
+        b->why = err.text;
+    } else if (rc == CF_OK && judge_head(&j->r->o, head.data, b, &err) != CF_OK) {
         claim(j, &head, size, &claimed, b);
     } else {
         if (rc == CF_OK)
@@ -154,7 +169,7 @@ static enum cf_rc tell(const struct listing *l, struct run_backup *b,
             b->state = RUN_BACKUP_DAMAGED;
         b->why = rc == CF_OK ? b->why : "its manifest does not verify";
     }
-    if (rc == CF_OK || says_of_the_backup(rc, &err))
+    if (rc == CF_OK || why == BLOB_UNREADABLE || says_of_the_backup(rc, &err))
         rc = l->each(l->ctx, b, e);
     else if (e && e->rc == CF_OK)
         *e = err;
@@ -164,7 +179,9 @@ static enum cf_rc tell(const struct listing *l, struct run_backup *b,
     return rc;
 }
 
-static enum cf_rc tell_folder(const struct listing *l, const char *folder, struct cf_err *e)
+/* *told stays false where nothing lies in the folder but a placeholder: it is none. */
+static enum cf_rc tell_folder(const struct listing *l, const char *folder, bool *told,
+                              struct cf_err *e)
 {
     struct survey_names blobs = { 0 };
     struct run_backup b = { .folder = folder,
@@ -180,7 +197,8 @@ static enum cf_rc tell_folder(const struct listing *l, const char *folder, struc
         b.bytes += blobs.item[i].size;
         manifest |= strcmp(blobs.item[i].name, "manifest") == 0;
     }
-    if (rc == CF_OK)
+    *told = rc == CF_OK && blobs.count > 0;
+    if (*told)
         rc = manifest ? tell(l, &b, &blobs, e) : l->each(l->ctx, &b, e);
     survey_names_clear(&blobs);
     return rc;
@@ -217,9 +235,10 @@ static enum cf_rc tell_all(const struct listing *l, const struct survey_names *n
         l->l->more = told == l->l->limit;
         if (l->l->more)
             break;
+        bool one = false;
         rc = job_canceled(l->j) ? CF_FAIL(e, CF_E_CANCEL, "the appliance is shutting down")
-                                : tell_folder(l, names->item[i].name, e);
-        told++;
+                                : tell_folder(l, names->item[i].name, &one, e);
+        told += one;
     }
     return rc;
 }

@@ -58,20 +58,45 @@ static void try_list(void *ctx, const struct upload_far *f, struct upload_outcom
                 out);
 }
 
+static int by_name(const void *va, const void *vb)
+{
+    const struct survey_blob *a = va, *b = vb;
+    return strcmp(a->name, b->name);
+}
+
+/* Sorted, and each once: a folder counted twice would take another's place in a retention. */
+static enum cf_rc list_all(struct job *j, struct list_call *c, struct cf_err *e)
+{
+    struct survey_names *n = c->out;
+    size_t kept = 0;
+    enum cf_rc rc = far_repeat(j, try_list, c, e);
+    if (rc != CF_OK || n->count < 2)
+        return rc;
+    qsort(n->item, n->count, sizeof *n->item, by_name);
+    for (size_t i = 0; i < n->count; i++) {
+        if (kept > 0 && strcmp(n->item[kept - 1].name, n->item[i].name) == 0)
+            free(n->item[i].name);
+        else
+            n->item[kept++] = n->item[i];
+    }
+    n->count = kept;
+    return CF_OK;
+}
+
 enum cf_rc survey_blobs(struct job *j, const char *folder, struct survey_names *out,
                         struct cf_err *e)
 {
     char prefix[BLOB_NAME_MAX + 2];
     snprintf(prefix, sizeof prefix, "%s/", folder);
     struct list_call c = { .what = { .prefix = prefix }, .skip = strlen(prefix), .out = out };
-    return far_repeat(j, try_list, &c, e);
+    return list_all(j, &c, e);
 }
 
 enum cf_rc survey_place(struct job *j, const char *prefix, struct survey_names *out,
                         struct cf_err *e)
 {
     struct list_call c = { .what = { .prefix = prefix, .grouped = true }, .out = out };
-    return far_repeat(j, try_list, &c, e);
+    return list_all(j, &c, e);
 }
 
 /* --- one folder -------------------------------------------------------------------------------
@@ -162,7 +187,10 @@ static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
     struct cf_err err = { 0 };
     snprintf(j->folder, sizeof j->folder, "%s", f->name);
     enum cf_rc rc = backup_in_open(j, &b, &err);
-    if (rc != CF_OK) {
+    if (rc != CF_OK && b.why == BLOB_UNREADABLE) {
+        f->kind = RETAIN_UNREADABLE;
+        rc = CF_OK;
+    } else if (rc != CF_OK) {
         rc = kind_of_refusal(rc, &err, &f->kind);
     } else if (strcmp(b.m.hsm, j->r->o.hsm_name) != 0) {
         f->kind = RETAIN_FOREIGN;
@@ -187,6 +215,8 @@ static enum cf_rc judge(struct job *j, struct retain_folder *f, struct cf_err *e
         return CF_OK;
     }
     enum cf_rc rc = survey_blobs(j, f->name, &blobs, e);
+    if (rc == CF_OK && blobs.count == 0) /* a directory, or a placeholder, that nothing lies in */
+        f->name[0] = '\0';
     for (size_t i = 0; i < blobs.count; i++)
         f->bytes += blobs.item[i].size;
     f->kind = RETAIN_UNFINISHED;
@@ -260,6 +290,15 @@ static enum cf_rc take_folders(const struct survey_names *names, struct retain_f
     return CF_OK;
 }
 
+static void drop_empty(struct retain_folder *folders, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (folders[i].name[0] != '\0')
+            folders[kept++] = folders[i];
+    *count = kept;
+}
+
 enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *count,
                           struct cf_err *e)
 {
@@ -274,6 +313,7 @@ enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *cou
     survey_names_clear(&names);
     for (size_t i = 0; rc == CF_OK && i < *count; i++)
         rc = job_canceled(j) ? CF_FAIL(e, CF_E_CANCEL, "canceled") : judge(j, &(*out)[i], e);
+    drop_empty(*out, count);
     struct known k = { .j = j, .folders = *out, .count = *count };
     if (rc == CF_OK)
         rc = jobs_list(j->r->o.jobs, learn_job, &k, e);

@@ -5,12 +5,14 @@
 static const char unfinished[] =
     "folder %s holds no manifest: there is no finished backup of that name in this place";
 
-static enum cf_rc get_part(struct job *j, uint64_t first, uint64_t count, struct cf_buf *out,
+static enum cf_rc get_part(struct backup_in *b, uint64_t first, uint64_t count, struct cf_buf *out,
                            uint64_t *size, struct cf_err *e)
 {
+    struct job *j = b->j;
     struct far_range what = { .name = "manifest", .first = first, .count = count };
     struct cf_err err = { 0 };
     enum cf_rc rc = far_get(j, &what, out, size, &err);
+    b->why = what.why;
     if (rc == CF_E_ABSENT)
         return CF_FAIL(e, CF_E_ABSENT, unfinished, j->folder);
     if (rc != CF_OK && what.why == BLOB_RANGE)
@@ -60,12 +62,12 @@ enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
     struct cf_buf bytes = { 0 };
     uint64_t size = 0;
     b->j = j;
-    enum cf_rc rc = get_part(j, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
+    enum cf_rc rc = get_part(b, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
     if (rc == CF_OK) /* no further byte is asked for before this */
         rc = check_head(j, &bytes, size, e);
     if (rc == CF_OK) {
         j->past_domain = true;
-        rc = get_part(j, MANIFEST_HEAD_SIZE, size - MANIFEST_HEAD_SIZE, &bytes, NULL, e);
+        rc = get_part(b, MANIFEST_HEAD_SIZE, size - MANIFEST_HEAD_SIZE, &bytes, NULL, e);
     }
     if (rc == CF_OK)
         rc = open_manifest(b, &bytes, &judge, e);

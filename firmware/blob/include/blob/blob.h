@@ -44,6 +44,7 @@ enum blob_why {
     BLOB_BLOCK_LOST, /* the block list names a block that is not there: send it again */
     BLOB_CHANGED,    /* not the version that was asked for */
     BLOB_RANGE,      /* outside the blob */
+    BLOB_UNREADABLE, /* there, but not to be read as it lies: archived, or under another's key */
     BLOB_IMMUTABLE,  /* a policy forbids it */
     BLOB_NO_PLACE,   /* container or directory missing */
     BLOB_EXPIRED,    /* the credential has ended or is not yet valid */
@@ -179,7 +180,9 @@ CF_CHECK enum cf_rc blob_list_blocks(struct blob_lane *lane, const char *name, b
 
 /* Names that start with a prefix, ascending by bytes, however many pages that takes. `grouped`:
  * what follows the prefix up to a '/' comes once, with that '/' and size 0, instead of its blobs;
- * services differ in whether such groups come among the names or before them. */
+ * services differ in whether such groups come among the names or before them, and one whose
+ * pages overlap may tell a group twice. What has no name that blob_check_name takes, other
+ * programs' blobs and placeholders of folders ("a/"), is passed over, and so are directories. */
 struct blob_listing {
     const char *prefix;
     bool grouped;

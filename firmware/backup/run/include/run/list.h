@@ -17,6 +17,7 @@ enum run_backup_state {
     RUN_BACKUP_FOREIGN,      /* of another domain: what is told of it is only its own claim */
     RUN_BACKUP_GENERATION,   /* of our domain, but of a generation that the keyring lacks */
     RUN_BACKUP_NEWER_FORMAT, /* of a version that this one does not read */
+    RUN_BACKUP_UNREADABLE,   /* its manifest cannot be read as it lies: archived */
     RUN_BACKUP_STATES
 };
 

@@ -36,6 +36,7 @@ enum retain_kind {
     RETAIN_DAMAGED,    /* a manifest that does not verify, or blobs that are missing */
     RETAIN_FOREIGN,    /* of another domain, or of another HSM */
     RETAIN_UNKNOWN,    /* not named as we name folders */
+    RETAIN_UNREADABLE, /* a manifest that the storage does not let be read: archived */
 };
 
 /* Reasons to stay, as bits of `why`; none: it goes. */
