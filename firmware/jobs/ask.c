@@ -44,7 +44,7 @@ enum cf_rc jobs_running(struct jobs *j, struct jobs_record *out, struct cf_err *
 struct brief {
     char id[JOBS_ID_SIZE];
     enum jobs_kind kind;
-    int64_t start_s, end_s;
+    int64_t start_s, start_ms, end_s;
 };
 
 struct gathered {
@@ -65,7 +65,9 @@ static enum cf_rc gather(void *ctx, const struct jobs_record *r, struct cf_err *
         g->cap = cap;
     }
     struct brief *n = &g->item[g->count++];
-    *n = (struct brief){ .kind = r->kind, .start_s = r->start_s, .end_s = r->end_s };
+    *n = (struct brief){
+        .kind = r->kind, .start_s = r->start_s, .start_ms = r->start_ms, .end_s = r->end_s
+    };
     memcpy(n->id, r->id, sizeof n->id);
     return CF_OK;
 }
@@ -76,6 +78,8 @@ static int newest_first(const void *va, const void *vb)
 
     if (a->start_s != b->start_s)
         return a->start_s > b->start_s ? -1 : 1;
+    if (a->start_ms != b->start_ms)
+        return a->start_ms > b->start_ms ? -1 : 1;
     if ((a->end_s == 0) != (b->end_s == 0))
         return a->end_s == 0 ? -1 : 1;
     if (a->end_s != b->end_s)

@@ -52,6 +52,12 @@ static enum cf_rc new_record(struct jobs *j, const struct jobs_record *in, struc
     set_text(r->details, sizeof r->details, in->details);
     r->state = JOBS_IN_PROGRESS;
     r->start_s = jobs_now_s(j);
+    r->start_ms = hal_clock_unix_ms(j->clock);
+    if (r->start_ms <= 0)
+        r->start_ms = 1; /* a clock that was never set */
+    if (r->start_ms <= j->locked.last_start_ms &&
+        r->start_ms / 1000 == j->locked.last_start_ms / 1000)
+        r->start_ms = j->locked.last_start_ms + 1;
     return CF_OK;
 }
 
@@ -76,6 +82,7 @@ static enum cf_rc start_locked(struct jobs *j, const struct jobs_record *in,
     if (rc != CF_OK)
         return rc;
     memcpy(j->locked.running, r.id, sizeof r.id);
+    j->locked.last_start_ms = r.start_ms;
     atomic_store(&j->cancel, false);
     j->past_cancel = false;
     jobs_reset_progress(j);

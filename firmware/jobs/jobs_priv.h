@@ -58,6 +58,7 @@ struct jobs {
     struct {
         char running[JOBS_ID_SIZE];   /* "" while none runs */
         char waiting[JOBS_TEXT_SIZE]; /* "": the running one gets on */
+        int64_t last_start_ms;        /* of this process; 0: none yet */
         struct jobs_facts facts;
         struct jobs_past past;
     } locked;

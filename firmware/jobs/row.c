@@ -16,7 +16,7 @@ enum cf_rc jobs_row_put(struct store_txn *t, const struct jobs_record *r, struct
     struct cbor_wr w;
 
     cbor_wr_init(&w, &value, e);
-    cbor_wr_map(&w, 6 + sizeof texts / sizeof texts[0]);
+    cbor_wr_map(&w, 7 + sizeof texts / sizeof texts[0]);
     cbor_wr_key(&w, 1);
     cbor_wr_uint(&w, (uint64_t)r->kind);
     cbor_wr_key(&w, 2);
@@ -33,6 +33,8 @@ enum cf_rc jobs_row_put(struct store_txn *t, const struct jobs_record *r, struct
         cbor_wr_key(&w, 7 + i);
         cbor_wr_text(&w, texts[i]);
     }
+    cbor_wr_key(&w, 15);
+    cbor_wr_uint(&w, (uint64_t)r->start_ms);
     enum cf_rc rc = cbor_wr_end(&w);
     struct store_put put = { .key = crypto_bytes_of(r->id, strlen(r->id)),
                              .value = crypto_bytes_of(value.data, value.len) };
@@ -79,8 +81,9 @@ enum cf_rc jobs_row_parse(struct crypto_bytes key, struct crypto_bytes value,
         return CF_FAIL(e, CF_E_CORRUPT, "job row: its key is no id");
     memcpy(j.id, key.p, key.len);
     cbor_rd_init(&r, value.p, value.len, e);
-    if (cbor_rd_map(&r, 14) != 14)
-        cbor_rd_refuse(&r, "a job has 14 members");
+    size_t members = cbor_rd_map(&r, 15);
+    if (members < 14) /* 14: a row of before */
+        cbor_rd_refuse(&r, "a job has 15 members");
     j.kind = (enum jobs_kind)read_uint(&r, 1, JOBS_KIND_MAX);
     j.state = (enum jobs_state)read_uint(&r, 2, JOBS_CANCELED);
     j.start_s = (int64_t)read_uint(&r, 3, TIME_MAX);
@@ -88,6 +91,8 @@ enum cf_rc jobs_row_parse(struct crypto_bytes key, struct crypto_bytes value,
     j.bytes = read_uint(&r, 5, UINT64_MAX);
     j.elapsed_ms = read_uint(&r, 6, UINT64_MAX);
     read_texts(&r, &j);
+    if (members == 15)
+        j.start_ms = (int64_t)read_uint(&r, 15, TIME_MAX * 1000);
     if (j.kind == 0 || j.state == 0)
         cbor_rd_refuse(&r, "kind and state begin at 1");
     enum cf_rc rc = cbor_rd_end(&r);

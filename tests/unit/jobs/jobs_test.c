@@ -282,6 +282,51 @@ static enum cf_rc count_job(void *ctx, const struct jobs_record *r, struct cf_er
     return CF_OK;
 }
 
+static void jobs_of_one_second_are_listed_in_the_order_of_their_starts(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record newest;
+    struct cf_err err;
+    for (int i = 0; i < 20; i++) { /* ids are random: their order would do by chance */
+        struct jobs_record r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+        EXPECT_OK(jobs_last(f->j, JOBS_BACKUP, &newest, &err));
+        assert_string_equal(newest.id, r.id);
+    }
+    restart(f);
+    struct jobs_record again;
+    EXPECT_OK(jobs_last(f->j, JOBS_BACKUP, &again, &err));
+    assert_string_equal(again.id, newest.id);
+}
+
+/* The row that a release wrote which did not order the jobs of one second. */
+static void a_row_without_milliseconds_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct store_view *v = NULL;
+    struct store_txn *t = NULL;
+    struct store_row row = { 0 };
+    struct jobs_record r = start(f, JOBS_BACKUP), old;
+    const struct crypto_bytes key = crypto_bytes_of(r.id, strlen(r.id));
+    finish(f, r.id, JOBS_EV_DONE);
+    EXPECT_OK(store_read(f->store, &v, &err));
+    EXPECT_OK(store_get(v, STORE_JOB, key, &row, &err));
+    store_view_end(v);
+    assert_int_equal(row.value.data[0], 0xa0 + 15);
+    row.value.data[0]--;
+    struct store_put put = { .key = key,
+                             .value = crypto_bytes_of(row.value.data, row.value.len - 10) };
+    EXPECT_OK(store_write(f->store, &t, &err));
+    EXPECT_OK(store_put(t, STORE_JOB, &put, &err));
+    EXPECT_OK(store_commit(t, &err));
+    store_end(t);
+    store_row_clear(&row);
+    EXPECT_OK(jobs_get(f->j, r.id, &old, &err));
+    assert_int_equal(old.start_s, START_S);
+    assert_int_equal(old.start_ms, 0);
+}
+
 static void records_are_listed_newest_first_and_kept_for_thirty_days(void **state)
 {
     struct fixture *f = *state;
@@ -555,6 +600,8 @@ int main(void)
         TEST(an_ugly_error_text_does_not_keep_a_job_from_ending),
         TEST(a_uri_with_a_query_is_refused),
         TEST(a_restore_waits_for_a_backup_that_is_old_enough),
+        TEST(jobs_of_one_second_are_listed_in_the_order_of_their_starts),
+        TEST(a_row_without_milliseconds_is_read),
         TEST(records_are_listed_newest_first_and_kept_for_thirty_days),
         TEST(old_records_go_in_the_end_however_many),
         TEST(who_asks_to_cancel_too_late_is_told_so),

@@ -85,6 +85,7 @@ struct jobs_record {
     char folder[JOBS_FOLDER_SIZE]; /* of the backup made or restored */
     char key[JOBS_KEY_SIZE];       /* selective restore: the key's name */
     int64_t start_s;               /* Unix seconds */
+    int64_t start_ms;              /* orders those of one second; 0: an older record */
     int64_t end_s;                 /* 0 while it runs */
     char details[JOBS_TEXT_SIZE];  /* statusDetails; "" is null on the wire */
     char error_code[JOBS_CODE_SIZE];
