@@ -53,6 +53,18 @@ static char *cut_part(char **at)
     return part;
 }
 
+/* One spelling of what names one place: a receipt, or a job, is found again by it. */
+static void settle_host(char *host, size_t scheme_len)
+{
+    const char *port = scheme_len == 8 ? ":443" : ":80"; /* of "https://", "http://" */
+    size_t len = strlen(host), cut = strlen(port);
+    for (size_t i = 0; i < len; i++)
+        if (host[i] >= 'A' && host[i] <= 'Z')
+            host[i] = (char)(host[i] + ('a' - 'A'));
+    if (len > cut && strcmp(host + len - cut, port) == 0)
+        host[len - cut] = '\0';
+}
+
 static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blob_options *o,
                              struct cf_err *e)
 {
@@ -63,9 +75,10 @@ static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blo
         return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no host in it");
     if (host[len] == '\0')
         return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no container in it");
-    bool by_path = path_style(host, name, o);
     host[len] = '\0';
     char *rest = host + len + 1;
+    settle_host(host, scheme);
+    bool by_path = path_style(host, name, o);
     u->origin = u->text;
     u->account = by_path ? cut_part(&rest) : "";
     u->container = cut_part(&rest);

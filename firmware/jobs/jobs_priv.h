@@ -93,9 +93,8 @@ CF_CHECK enum cf_rc jobs_receipt_each(struct store_view *v,
                                       void *ctx, struct cf_err *e);
 CF_CHECK enum cf_rc jobs_cover_put(struct store_txn *t, const char *id, const struct jobs_end *end,
                                    struct cf_err *e);
-/* out->job is "" where there is none. */
-CF_CHECK enum cf_rc jobs_receipt_newest(struct store_view *v, const char *uri,
-                                        struct jobs_verified *out, struct cf_err *e);
+/* Of a newer backup, or of the same age and verified later. */
+bool jobs_verified_newer(const struct jobs_verified *a, const struct jobs_verified *b);
 
 CF_CHECK enum cf_rc jobs_facts_put(struct store_txn *t, const struct jobs_facts *f,
                                    struct cf_err *e);

@@ -164,6 +164,11 @@ enum cf_rc jobs_verified_each(struct jobs *j,
 
 /* --- the newest ------------------------------------------------------------------------------ */
 
+bool jobs_verified_newer(const struct jobs_verified *a, const struct jobs_verified *b)
+{
+    return a->created_s > b->created_s || (a->created_s == b->created_s && a->at_s > b->at_s);
+}
+
 struct newest {
     const char *uri;
     struct jobs_verified best;
@@ -176,37 +181,25 @@ static enum cf_rc take_newer(void *ctx, const struct jobs_verified *v, struct cf
     (void)e;
     if (!v->whole || (n->uri != NULL && strcmp(v->uri, n->uri) != 0))
         return CF_OK;
-    bool newer = n->best.job[0] == '\0' || v->created_s > n->best.created_s ||
-                 (v->created_s == n->best.created_s && v->at_s > n->best.at_s);
-    if (newer)
+    if (n->best.job[0] == '\0' || jobs_verified_newer(v, &n->best))
         n->best = *v;
     return CF_OK;
-}
-
-enum cf_rc jobs_receipt_newest(struct store_view *v, const char *uri, struct jobs_verified *out,
-                               struct cf_err *e)
-{
-    struct newest n = { .uri = uri };
-
-    enum cf_rc rc = jobs_receipt_each(v, take_newer, &n, e);
-    *out = n.best;
-    return rc;
 }
 
 enum cf_rc jobs_newest_verified(struct jobs *j, const char *uri, struct jobs_verified *out,
                                 struct cf_err *e)
 {
     struct store_view *v = NULL;
-    struct jobs_verified newest = { .whole = false };
+    struct newest n = { .uri = uri };
 
     enum cf_rc rc = store_read(j->store, &v, e);
     if (rc == CF_OK)
-        rc = jobs_receipt_newest(v, uri, &newest, e);
+        rc = jobs_receipt_each(v, take_newer, &n, e);
     store_view_end(v);
-    if (rc == CF_OK && newest.job[0] == '\0')
+    if (rc == CF_OK && n.best.job[0] == '\0')
         rc =
             cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "no backup was verified whole yet"), "NotFound");
     if (rc == CF_OK)
-        *out = newest;
+        *out = n.best;
     return rc;
 }

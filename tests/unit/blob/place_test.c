@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "blob/place.h"
+#include "hal_sim/hal_sim.h"
 
 /* 2030-01-01T00:00:00Z, so that every date here is a date of a calendar */
 #define NOW INT64_C(1893456000)
@@ -237,6 +238,33 @@ static void a_storage_uri_names_host_container_and_prefix(void **state)
     assert_int_equal(check(NULL, token, BLOB_TO_WRITE, NULL, NULL), CF_E_INPUT);
 }
 
+/* Receipts and running jobs are found by the place's address: two spellings would be two places. */
+static void one_place_has_one_address(void **state)
+{
+    (void)state;
+    static const char token[] = "se=2031-01-01&sr=c&sp=crdw&sv=1&sig=x";
+    static const char *const cases[][2] = {
+        { "https://ACCT.Blob.core.windows.net/backups/a",
+          "https://acct.blob.core.windows.net/backups/a" },
+        { "https://acct.blob.core.windows.net:443/backups",
+          "https://acct.blob.core.windows.net/backups" },
+        { "http://127.0.0.1:80/devstoreaccount1/coffer",
+          "http://127.0.0.1/devstoreaccount1/coffer" },
+        { "http://LocalHost:443/devstoreaccount1/coffer",
+          "http://localhost:443/devstoreaccount1/coffer" },
+    };
+    struct hal_clock *clock = hal_sim_clock_new(NOW * 1000);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct blob_place p = { .uri = cases[i][0], .token = token };
+        struct blob_store *s = NULL;
+        struct cf_err err = { 0 };
+        assert_int_equal(blob_store_open(&p, BLOB_TO_WRITE, &bench, clock, &s, &err), CF_OK);
+        assert_string_equal(blob_store_shown(s), cases[i][1]);
+        blob_store_free(s);
+    }
+    hal_sim_clock_free(clock);
+}
+
 static void a_folder_comes_with_or_without_slashes(void **state)
 {
     (void)state;
@@ -359,6 +387,7 @@ int main(void)
         cmocka_unit_test(what_will_not_be_possible_is_reported),
         cmocka_unit_test(an_identity_stands_in_for_a_token_where_there_is_one),
         cmocka_unit_test(a_storage_uri_names_host_container_and_prefix),
+        cmocka_unit_test(one_place_has_one_address),
         cmocka_unit_test(a_folder_comes_with_or_without_slashes),
         cmocka_unit_test(directories_open_only_below_the_roots_and_through_no_link),
         cmocka_unit_test(delays_grow_are_random_and_honour_the_far_side),

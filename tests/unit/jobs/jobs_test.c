@@ -399,8 +399,8 @@ static void progress_and_cancel_reach_the_running_job(void **state)
 }
 
 /* A verify of the backup made at `created_s`, ended; its id. */
-static void verified(struct fixture *f, uint64_t created_s, bool whole, enum jobs_event event,
-                     char id[JOBS_ID_SIZE])
+static void verified_in(struct fixture *f, const char *uri, uint64_t created_s, bool whole,
+                        enum jobs_event event, char id[JOBS_ID_SIZE])
 {
     struct cf_err err;
     struct jobs_record in = { .kind = JOBS_VERIFY }, r;
@@ -408,11 +408,17 @@ static void verified(struct fixture *f, uint64_t created_s, bool whole, enum job
     struct jobs_end end = { .event = event, .receipt = &p };
     p.facts = (struct jobs_verified){ .whole = whole, .created_s = created_s, .seq = 9 };
     p.facts.mac[31] = 5;
-    snprintf(in.uri, sizeof in.uri, "dir:/b");
+    snprintf(in.uri, sizeof in.uri, "%s", uri);
     snprintf(in.folder, sizeof in.folder, "mhsm-%u", (unsigned)created_s);
     EXPECT_OK(jobs_start(f->j, &in, &r, &err));
     EXPECT_OK(jobs_finish(f->j, r.id, &end, &err));
     memcpy(id, r.id, JOBS_ID_SIZE);
+}
+
+static void verified(struct fixture *f, uint64_t created_s, bool whole, enum jobs_event event,
+                     char id[JOBS_ID_SIZE])
+{
+    verified_in(f, "dir:/b", created_s, whole, event, id);
 }
 
 static void a_receipt_is_kept_with_its_job_and_only_success_leaves_one(void **state)
@@ -467,6 +473,28 @@ static void the_newest_backup_verified_whole_is_known_and_outlives_its_time(void
     EXPECT_OK(jobs_newest_verified(f->j, NULL, &v, &err));
     assert_string_equal(v.job, newest);
     cf_buf_clear(&out);
+}
+
+/* A pruning of one place asks for the newest verified backup of that place, not of all. */
+static void each_place_keeps_its_newest_verified_backup(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct jobs_verified v;
+    char here[JOBS_ID_SIZE], older[JOBS_ID_SIZE], other[JOBS_ID_SIZE];
+    verified_in(f, "dir:/b", 40, true, JOBS_EV_DONE, here);
+    verified_in(f, "dir:/b", 30, true, JOBS_EV_DONE, older);
+    verified_in(f, "dir:/c", 50, true, JOBS_EV_DONE, other);
+    hal_sim_clock_step(f->clock, (JOBS_KEEP_S + 1) * 1000);
+    for (int i = 0; i < 8; i++) {
+        struct jobs_record r = start(f, JOBS_BACKUP);
+        finish(f, r.id, JOBS_EV_DONE);
+    }
+    EXPECT_OK(jobs_newest_verified(f->j, "dir:/b", &v, &err));
+    assert_string_equal(v.job, here);
+    EXPECT_OK(jobs_newest_verified(f->j, "dir:/c", &v, &err));
+    assert_string_equal(v.job, other);
+    EXPECT_RC(CF_E_ABSENT, jobs_get(f->j, older, &(struct jobs_record){ 0 }, &err));
 }
 
 static void who_asks_to_cancel_too_late_is_told_so(void **state)
@@ -611,6 +639,7 @@ int main(void)
         TEST(progress_and_cancel_reach_the_running_job),
         TEST(a_receipt_is_kept_with_its_job_and_only_success_leaves_one),
         TEST(the_newest_backup_verified_whole_is_known_and_outlives_its_time),
+        TEST(each_place_keeps_its_newest_verified_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

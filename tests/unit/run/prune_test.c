@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/verdict.h"
 #include "hal_sim/hal_sim.h"
+#include "prune_priv.h"
 #include "support/run_bench.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
@@ -331,6 +333,51 @@ static void backups_of_another_hsm_of_the_domain_stay(void **state)
     assert_true(there(f, other));
 }
 
+/* A standby of the same domain that took over the name: the series is not its own to thin out. */
+static void backups_by_another_appliance_of_the_name_stay(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char why[RETAIN_REASON_MAX], own[JOBS_FOLDER_SIZE];
+    run_bench_verify(&f->b, f->folder[1], &r);
+    f->b.o.run.appliance_id[0] ^= 1;
+    run_bench_restart(&f->b);
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    memcpy(own, r.folder, sizeof own);
+    hal_sim_clock_step(f->b.kb.clock, DAY_MS);
+    run_bench_backup(&f->b, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    prune(f, &last_one, &r);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_int_equal(left(f), 0x3f);
+    assert_false(there(f, own));
+    assert_int_equal(fate(f, &r, f->folder[0], why), RETAIN_STAYS);
+    assert_non_null(strstr(why, "never deleted"));
+}
+
+/* Between the plan and the deed another appliance may have committed what looked unfinished. */
+static void what_changed_since_the_plan_does_not_go(void **state)
+{
+    (void)state;
+    struct survey_blob manifest = { .name = (char[]){ "manifest" }, .size = 300 };
+    const struct survey_names with = { .item = &manifest, .count = 1 }, without = { 0 };
+    static const struct {
+        enum retain_kind kind;
+        bool with, goes;
+    } cases[] = {
+        { RETAIN_WHOLE, true, true },       { RETAIN_WHOLE, false, false },
+        { RETAIN_UNFINISHED, false, true }, { RETAIN_UNFINISHED, true, false },
+        { RETAIN_HALF_GONE, false, true },  { RETAIN_HALF_GONE, true, false },
+        { RETAIN_DAMAGED, true, false },    { RETAIN_FOREIGN, true, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct retain_folder f = { .kind = cases[i].kind };
+        struct cf_verdict v = prune_still_goes(&f, cases[i].with ? &with : &without);
+        assert_int_equal(cf_granted(&v), cases[i].goes);
+    }
+}
+
 static void young_backups_stay(void **state)
 {
     struct fixture *f = *state;
@@ -382,6 +429,8 @@ int main(void)
         T(a_backup_under_another_name_is_not_ours),
         T(backups_of_another_domain_stay),
         T(backups_of_another_hsm_of_the_domain_stay),
+        T(backups_by_another_appliance_of_the_name_stay),
+        T(what_changed_since_the_plan_does_not_go),
         T(young_backups_stay),
         T(what_the_storage_does_not_let_go_fails_the_job_and_stays_whole),
         T(a_policy_that_keeps_nothing_starts_no_job),

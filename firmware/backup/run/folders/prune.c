@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/verdict.h"
-
 /* --- the report -------------------------------------------------------------------------------
  */
 
@@ -113,12 +111,30 @@ static enum cf_rc audit_erase(struct job *j, const struct retain_folder *f, stru
     return j->r->o.audit ? audit_append(j->r->o.audit, &rec, e) : CF_OK;
 }
 
+struct cf_verdict prune_still_goes(const struct retain_folder *f, const struct survey_names *blobs)
+{
+    bool manifest = false;
+    for (size_t i = 0; i < blobs->count; i++)
+        manifest |= strcmp(blobs->item[i].name, "manifest") == 0;
+    bool same = f->kind == RETAIN_WHOLE
+                    ? manifest
+                    : !manifest && (f->kind == RETAIN_UNFINISHED || f->kind == RETAIN_HALF_GONE);
+    return cf_verdict_of(same && f->why == 0 && !f->busy);
+}
+
 /* The note tells a later pruning, should this one be cut, whose rest the folder is. */
 static enum cf_rc erase_folder(struct job *j, struct retain_folder *f, struct cf_err *e)
 {
     struct survey_names blobs = { 0 };
     bool held = false;
     enum cf_rc rc = survey_blobs(j, f->name, &blobs, e);
+    struct cf_verdict go = prune_still_goes(f, &blobs);
+    if (rc == CF_OK && !cf_granted(&go)) {
+        survey_names_clear(&blobs);
+        f->why |= RETAIN_HAS_CHANGED;
+        f->fate = RETAIN_STAYS;
+        return CF_OK;
+    }
     if (rc == CF_OK)
         rc = audit_erase(j, f, e);
     if (rc == CF_OK)
@@ -134,7 +150,6 @@ static enum cf_rc erase_folder(struct job *j, struct retain_folder *f, struct cf
 /* --- the job ----------------------------------------------------------------------------------
  */
 
-/* Looked at once more right before the deed, apart from the plan. */
 static struct cf_verdict may_go(const struct retain_folder *f)
 {
     bool of_ours =

@@ -2,6 +2,7 @@
 #ifndef RUN_PRUNE_PRIV_H
 #define RUN_PRUNE_PRIV_H
 
+#include "base/verdict.h"
 #include "run/retain.h"
 #include "run_priv.h"
 
@@ -25,6 +26,10 @@ CF_CHECK enum cf_rc survey_place(struct job *j, const char *prefix, struct surve
 /* The blobs that the manifest names, as long as it says; where each block is a blob of its own,
  * their sum. */
 bool survey_all_there(const struct manifest *m, const struct survey_names *blobs);
+
+/* Looked at once more right before the deed, apart from the plan; `blobs` is the folder as it is
+ * now. A manifest that was committed since stands against it, and one that went since, too. */
+struct cf_verdict prune_still_goes(const struct retain_folder *f, const struct survey_names *blobs);
 
 /* Every folder of the place whose name begins like those of this HSM, judged; `*out` is the
  * caller's to free. A manifest counts as ours when it is authentic, of our domain and of an HSM of

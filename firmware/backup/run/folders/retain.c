@@ -141,13 +141,14 @@ void retain_reason(const struct retain_folder *f, char out[RETAIN_REASON_MAX])
         { RETAIN_IS_VERIFIED, "newest verified backup" },
         { RETAIN_IS_YOUNG, "younger than the minimum age" },
         { RETAIN_IS_BUSY, "a job works on it" },
+        { RETAIN_HAS_CHANGED, "changed while the pruning ran" },
     };
     static const char *const kinds[] = {
         [RETAIN_WHOLE] = "no rule keeps it",
         [RETAIN_UNFINISHED] = "unfinished, without a manifest",
         [RETAIN_HALF_GONE] = "rest of an earlier pruning",
         [RETAIN_DAMAGED] = "does not verify or is not whole: never deleted",
-        [RETAIN_FOREIGN] = "of another HSM or domain: never deleted",
+        [RETAIN_FOREIGN] = "of another HSM, appliance or domain: never deleted",
         [RETAIN_UNKNOWN] = "not a backup's name: never deleted",
         [RETAIN_UNREADABLE] = "cannot be read, archived perhaps: not deleted",
     };

@@ -192,7 +192,8 @@ static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
         rc = CF_OK;
     } else if (rc != CF_OK) {
         rc = kind_of_refusal(rc, &err, &f->kind);
-    } else if (strcmp(b.m.hsm, j->r->o.hsm_name) != 0) {
+    } else if (strcmp(b.m.hsm, j->r->o.hsm_name) != 0 ||
+               !cf_equal(b.m.appliance, j->r->o.appliance_id, sizeof b.m.appliance)) {
         f->kind = RETAIN_FOREIGN;
     } else {
         f->kind = survey_all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;

@@ -1,7 +1,8 @@
 /*
  * Receipts of verified backups, kept beside the records of the jobs that made them. What a receipt
  * says is signed inside it (backup/FORMAT.md, 12); here stand only the few facts by which it is
- * found. It goes when its job's record goes, and the one of the newest verified backup stays.
+ * found. It goes when its job's record goes, and the one of each place's newest verified backup
+ * stays.
  * Threads: any.
  */
 #ifndef JOBS_RECEIPTS_H

@@ -30,11 +30,11 @@ struct retain_policy {
 };
 
 enum retain_kind {
-    RETAIN_WHOLE,      /* authentic manifest of this HSM and domain, all its blobs there */
+    RETAIN_WHOLE,      /* authentic manifest of this appliance and domain, all its blobs there */
     RETAIN_UNFINISHED, /* named like one of ours, without a manifest */
     RETAIN_HALF_GONE,  /* without a manifest because an earlier pruning was cut */
     RETAIN_DAMAGED,    /* a manifest that does not verify, or blobs that are missing */
-    RETAIN_FOREIGN,    /* of another domain, or of another HSM */
+    RETAIN_FOREIGN,    /* of another domain, HSM or appliance: two may share a domain and a name */
     RETAIN_UNKNOWN,    /* not named as we name folders */
     RETAIN_UNREADABLE, /* a manifest that the storage does not let be read: archived */
 };
@@ -50,6 +50,7 @@ enum retain_kind {
 #define RETAIN_IS_BUSY     0x080u
 #define RETAIN_NOT_OURS    0x100u
 #define RETAIN_NOT_WHOLE   0x200u
+#define RETAIN_HAS_CHANGED 0x400u /* while the pruning ran */
 
 /* What became of it. */
 enum retain_fate { RETAIN_STAYS, RETAIN_TO_GO, RETAIN_GONE, RETAIN_HELD /* by the storage */ };
