@@ -22,6 +22,7 @@ struct fixture {
     char dir[64];
     struct run_bench_options o;
     struct run_bench b;
+    bool dead;                     /* nothing of `b` is open */
     char folder[JOBS_FOLDER_SIZE]; /* "": a backup is cut, else a restore of it */
     char *id;                      /* of the job that is cut; shared by all lives */
     uint8_t state[32];
@@ -55,7 +56,8 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     char cmd[128];
-    run_bench_close(&f->b);
+    if (!f->dead)
+        run_bench_close(&f->b);
     test_blobserver_stop(&f->server);
     snprintf(cmd, sizeof cmd, "rm -rf '%s'", f->dir);
     assert_int_equal(system(cmd), 0);
@@ -93,6 +95,7 @@ static void live_and_die(struct fixture *f, void (*moment)(struct fixture *f))
 {
     int status;
     run_bench_close(&f->b);
+    f->dead = true;
     pid_t pid = fork();
     if (pid == 0) {
         struct jobs_record r;
@@ -114,6 +117,7 @@ static struct jobs_record go_on(struct fixture *f)
     struct jobs_record r;
     struct cf_err err;
     run_bench_open(&f->b, &f->o);
+    f->dead = false;
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, f->id, &r, &err));
     return r;

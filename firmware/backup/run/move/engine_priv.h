@@ -53,6 +53,11 @@ static inline uint8_t run_chunk_log2(const struct run_options *o)
 {
     return o->chunk_log2 ? o->chunk_log2 : FLOW_CHUNK_LOG2;
 }
+/* Blocks of a blob in layout 0, but for its stream's last one. */
+static inline uint64_t run_blob_blocks(const struct run_options *o)
+{
+    return o->blob_blocks ? o->blob_blocks : FLOW_BLOB_BLOCKS;
+}
 unsigned job_threads(const struct job *j);
 unsigned job_connections_each(const struct job *j); /* of one transfer thread, at most */
 

@@ -74,7 +74,8 @@ enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err
 {
     struct stream_out *out = &b->streams[number];
     struct manifest_stream *ms = &b->m.streams[number];
-    size_t parts = (size_t)((out->blocks + FLOW_BLOB_BLOCKS - 1) / FLOW_BLOB_BLOCKS);
+    uint64_t each = run_blob_blocks(&b->j->r->o);
+    size_t parts = (size_t)((out->blocks + each - 1) / each);
     enum cf_rc rc = journal_flush(b->journal, e);
     if (b->m.layout == MANIFEST_WHOLE) /* each block is its blob, and there */
         return rc;
@@ -85,12 +86,11 @@ enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     for (size_t part = 0; rc == CF_OK && part < parts; part++) {
         char name[MANIFEST_NAME_SIZE];
-        uint64_t first = (uint64_t)part * FLOW_BLOB_BLOCKS, left = out->blocks - first;
+        uint64_t first = part * each, left = out->blocks - first;
         struct upload_list list = { .stream = number,
                                     .first = first,
                                     .rows = out->rows.data + first * FLOW_ROW_SIZE,
-                                    .count =
-                                        left < FLOW_BLOB_BLOCKS ? (size_t)left : FLOW_BLOB_BLOCKS };
+                                    .count = (size_t)(left < each ? left : each) };
         for (size_t i = 0; i < list.count; i++) {
             struct flow_receipt row;
             flow_row_get(list.rows + i * FLOW_ROW_SIZE, &row);

@@ -9,7 +9,8 @@ static void name_blob(const struct backup *b, const struct slot *s, char out[BLO
     if (b->m.layout == MANIFEST_WHOLE)
         manifest_block_name(s->block.stream, s->block.number, s->salt, name);
     else
-        manifest_blob_name(s->block.stream, (size_t)(s->block.number / FLOW_BLOB_BLOCKS), name);
+        manifest_blob_name(s->block.stream,
+                           (size_t)(s->block.number / run_blob_blocks(&b->j->r->o)), name);
     job_blob(b->j, name, out);
 }
 

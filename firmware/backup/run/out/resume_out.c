@@ -66,9 +66,9 @@ static enum cf_rc look_at_blob(struct look *l, size_t part, bool *committed, str
 {
     char name[MANIFEST_NAME_SIZE];
     struct cf_err err = { 0 };
-    uint64_t all = l->rows->len / FLOW_ROW_SIZE;
-    l->first = (uint64_t)part * FLOW_BLOB_BLOCKS;
-    l->count = all - l->first < FLOW_BLOB_BLOCKS ? all - l->first : FLOW_BLOB_BLOCKS;
+    uint64_t all = l->rows->len / FLOW_ROW_SIZE, each = run_blob_blocks(&l->b->j->r->o);
+    l->first = part * each;
+    l->count = all - l->first < each ? all - l->first : each;
     manifest_blob_name(l->stream, part, name);
     enum cf_rc rc =
         far_list(l->b->j, name,
@@ -134,6 +134,7 @@ static enum cf_rc look(struct backup *b, uint32_t stream, struct stream_past *sp
 {
     struct look l = { .b = b, .stream = stream, .rows = &b->streams[stream].rows };
     size_t blocks = l.rows->len / FLOW_ROW_SIZE;
+    uint64_t each = run_blob_blocks(&b->j->r->o);
     enum cf_rc rc = CF_OK;
     if (!b->j->report.can_read)
         return CF_OK;
@@ -143,7 +144,7 @@ static enum cf_rc look(struct backup *b, uint32_t stream, struct stream_past *sp
     if (!l.seen)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
     /* without rows too: a damaged journal may have lost those of a blob that is there */
-    for (size_t part = 0; rc == CF_OK && (!part || part * FLOW_BLOB_BLOCKS < blocks); part++) {
+    for (size_t part = 0; rc == CF_OK && (!part || part * each < blocks); part++) {
         rc = look_at_blob(&l, part, &sp->committed, e);
         sp->foreign |= l.foreign;
     }
@@ -242,13 +243,23 @@ static enum cf_rc judge_raw(struct backup *b, const struct journal_stream *s,
     return CF_OK;
 }
 
+/* Where a damaged journal lost rows, the blobs that they were in are looked at all the same. */
+static enum cf_rc make_room(struct cf_buf *rows, uint64_t size, struct cf_err *e)
+{
+    size_t all = (size_t)chunk_raw_blocks(size) * FLOW_ROW_SIZE;
+    return rows->len < all ? cf_buf_resize(rows, all, e) : CF_OK;
+}
+
 static enum cf_rc judge_streams(struct backup *b, struct journal_past *p, struct stream_past *sp,
                                 bool *usable, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
     *usable = true;
     for (size_t i = 0; rc == CF_OK && i < b->stream_count; i++) {
-        rc = look(b, (uint32_t)i, &sp[i], e);
+        if (i >= 2 && b->streams[i].begun && b->m.layout == MANIFEST_LISTS)
+            rc = make_room(&b->streams[i].rows, p->streams[i].size, e);
+        if (rc == CF_OK)
+            rc = look(b, (uint32_t)i, &sp[i], e);
         *usable = *usable && !sp[i].foreign;
     }
     if (rc == CF_OK)

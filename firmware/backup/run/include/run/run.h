@@ -74,6 +74,7 @@ struct run_options {
     uint64_t patience_ms;   /* without any success behind it, before the job fails; 0: 6 hours */
     uint32_t record_block;  /* plain bytes of a record block; 0: 8 MiB. Tests make it small */
     uint8_t chunk_log2;     /* 0: 18, 256 KiB. Tests make it small */
+    uint32_t blob_blocks;   /* so many make a blob full; 0: 32,768. Tests make it small */
 };
 
 /* A pruning: what it keeps, and whether it only tells what it would delete. */
