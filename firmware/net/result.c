@@ -23,6 +23,7 @@ static const struct {
     { CURLE_PARTIAL_FILE, CF_E_IO, "the answer was cut short" },
     { CURLE_GOT_NOTHING, CF_E_IO, "the connection closed without an answer" },
     { CURLE_OPERATION_TIMEDOUT, CF_E_IO, "timed out" },
+    { CURLE_COULDNT_RESOLVE_HOST, CF_E_IO, "check the name, and the name servers set up here" },
     { CURLE_SEND_ERROR, CF_E_IO, "the connection broke while sending" },
     { CURLE_RECV_ERROR, CF_E_IO, "the connection broke while receiving" },
 };
@@ -32,25 +33,56 @@ bool net_is_success(int status)
     return status >= 200 && status <= 299;
 }
 
-/* libcurl's detail names hosts, addresses and what TLS said, but no query, in these cases. */
+/* libcurl keeps the first detail it has. Where a kept connection died and it went to another one by
+ * itself, that is the first one's death, and not why the second did not come. */
+static bool of_another_connection(CURLcode code, const char *detail)
+{
+    return (code == CURLE_COULDNT_CONNECT || code == CURLE_PEER_FAILED_VERIFICATION) &&
+           (strncmp(detail, "Recv failure", 12) == 0 || strncmp(detail, "Send failure", 12) == 0);
+}
+
+/* The detail names hosts, addresses and what TLS said, but no query, in these cases. */
 static bool tells_no_query(CURLcode code)
 {
     return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
            code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR;
 }
 
+/* How far a transfer came that ran out of time before it was sent; NULL: it was sent. */
+static const char *where_it_stopped(struct net_transfer *t)
+{
+    curl_off_t named = 0, greeted = 0;
+    long port = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
+    curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port); /* there is one from TCP on */
+    curl_easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &greeted);
+    if (t->result.connected)
+        return NULL;
+    if (named == 0)
+        return "no name server answers for this name in time; check the name servers set up here";
+    if (port <= 0)
+        return "nobody takes the connection in time; check address, port and firewall";
+    if (greeted == 0 && strncmp(t->shown_url, "https", 5) == 0)
+        return "the TLS handshake came to no end in time; is it a TLS port, and does something in "
+               "between hold TLS up?";
+    return NULL;
+}
+
 static void fail(struct net_transfer *t, CURLcode code)
 {
     struct net_result *r = &t->result;
     enum cf_rc rc = CF_E_IO;
-    const char *text = NULL;
+    const char *text = code == CURLE_OPERATION_TIMEDOUT ? where_it_stopped(t) : NULL;
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0] && text == NULL; i++) {
         if (meanings[i].code == code) {
             rc = meanings[i].rc;
             text = meanings[i].text;
         }
     }
-    const char *detail = tells_no_query(code) && t->curl_text[0] != '\0' ? t->curl_text : NULL;
+    const char *detail = tells_no_query(code) && t->curl_text[0] != '\0' &&
+                                 !of_another_connection(code, t->curl_text)
+                             ? t->curl_text
+                             : NULL;
     if (text == NULL) {
         text = detail != NULL ? detail : curl_easy_strerror(code);
         detail = NULL;

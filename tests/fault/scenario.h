@@ -7,6 +7,8 @@
 
 #include "support/test.h"
 
+#include "scenario_gate.h"
+#include "scenario_names.h"
 #include "support/blobserver.h"
 #include "support/run_bench.h"
 
@@ -17,6 +19,7 @@ enum scenario_verdict {
     FAILS,   /* the job, with `code` and `words` */
     REFUSED, /* at once: there is no job */
     EITHER,  /* got through, or failed in words; never something in between */
+    CANCELED,
 };
 
 /* Which authority the appliance trusts, and what the server shows (https). */
@@ -24,6 +27,17 @@ enum scenario_tls { NO_TLS, TLS_GOOD, TLS_EXPIRED, TLS_OTHER_NAME, TLS_UNKNOWN, 
 
 /* A far side that is no blob server at all. */
 enum scenario_rude { POLITE, NOBODY, SILENT, HANGS_UP, RESETS, BABBLES, NO_NAME };
+
+/* What lies between appliance and storage. All of it is mended when the deed is done. */
+struct scenario_way {
+    const char *gate; /* address of one, on the storage's port or on its own; NULL: none */
+    bool tls;
+    enum gate_mode mode;
+    bool named; /* the URI has a name, which `names` says, in a network of the scenario's own */
+    struct names names;
+    bool silent;      /* at first nobody answers for names */
+    const char *dead; /* an address that answers nothing, on the gate's port */
+};
 
 struct stage;
 
@@ -36,6 +50,9 @@ struct scenario {
     enum scenario_tls tls;
     enum scenario_rude rude;
     bool https_to_plain; /* the URI says https, the server speaks plain HTTP */
+    struct scenario_way way;
+    uint32_t connect_ms; /* 0: as the appliance has it */
+    unsigned attempts;   /* 0: 3 */
     void (*before)(struct stage *st);
     void (*meanwhile)(struct stage *st); /* while the job runs */
     enum scenario_verdict verdict;
@@ -49,7 +66,9 @@ struct scenario {
 struct stage {
     const struct scenario *s;
     struct test_blobserver server;
+    struct gate gate;
     char sas[512], uri[160], folder[JOBS_FOLDER_SIZE];
+    char job[JOBS_ID_SIZE];
     char certs[64]; /* directory */
     struct run_bench b;
     uint8_t full[32], spoilt[32];

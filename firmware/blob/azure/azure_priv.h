@@ -19,7 +19,7 @@ struct azure_store {
     int64_t ends_unix_s; /* of the token; 0: not told */
     char *ca_file, *proxy;
     unsigned connections;
-    uint32_t stall_timeout_ms;
+    uint32_t connect_timeout_ms, stall_timeout_ms;
 };
 
 /* sas.c: seconds since 1970 of a UTC time as a SAS writes it. */

@@ -174,6 +174,7 @@ enum cf_rc blob_azure_lane_new(struct blob_store *base, struct blob_lane **out, 
     struct net_options o = { .ca_file = s->ca_file,
                              .proxy = s->proxy,
                              .connections = s->connections,
+                             .connect_timeout_ms = s->connect_timeout_ms,
                              .stall_timeout_ms = s->stall_timeout_ms };
     enum cf_rc rc = net_lane_new(&o, &lane->net, e);
     if (rc != CF_OK) {

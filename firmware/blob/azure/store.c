@@ -47,6 +47,7 @@ enum cf_rc blob_azure_open(const struct blob_azure_setup *setup, struct blob_sto
     s->clock = setup->clock;
     s->ends_unix_s = setup->ends_unix_s;
     s->connections = o->connections;
+    s->connect_timeout_ms = o->connect_timeout_ms;
     s->stall_timeout_ms = o->stall_timeout_ms;
     snprintf(s->version, sizeof s->version, "%s", version);
     s->container_url = joined(setup->uri->origin, setup->uri->account, setup->uri->container);

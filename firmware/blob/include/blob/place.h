@@ -47,6 +47,7 @@ struct blob_options {
     const char *proxy;           /* NULL: none */
     const char *service_version; /* x-ms-version; NULL: the built-in one */
     unsigned connections;        /* of one lane; 0: 16 */
+    uint32_t connect_timeout_ms; /* name, TCP and TLS; 0: 10,000 */
     uint32_t stall_timeout_ms;   /* 0: 60,000 */
     struct blob_identity identity;
 };
