@@ -48,7 +48,7 @@ static enum cf_rc check_match(enum api_match m, const char *allow, struct cf_err
     if (m == API_UNKNOWN)
         return cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "There is nothing at this path"), "NotFound");
     return cf_err_code(
-        e, CF_FAIL(e, CF_E_INPUT, "This path does not answer to that method; %s", allow),
+        e, CF_FAIL(e, CF_E_INPUT, "This path does not answer to that method; it does to %s", allow),
         "MethodNotAllowed");
 }
 

@@ -228,6 +228,8 @@ class While(bench.Case):
                 answer = self.hsm.rest.call(method, path, {} if method == "POST" else None)
                 self.assertEqual((409, "Conflict"), (answer.status, answer.code))
                 self.assertIn("User triggered Restore operation is in progress", answer.message)
+        for path in ("/coffer/jobs", "/coffer/freshness", "/coffer/metrics"):  # monitors see it run
+            self.assertEqual(200, self.hsm.rest.call("GET", path).status, path)
         self.assertEqual("Succeeded", self.hsm.wait(started)["status"])
         self.assertTrue(self.hsm.verifies(self.hsm.sign("ec")))
 

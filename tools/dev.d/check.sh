@@ -13,7 +13,7 @@ run_fmt() {
 
 run_lint() {
     local failed=0
-    for rule in layers banned budget readme words; do
+    for rule in layers banned budget readme rest words; do
         tools/lint/$rule || failed=1
     done
     if command -v shellcheck >/dev/null; then
