@@ -6,6 +6,7 @@
 static const char *token_text(const struct blob_place *p)
 {
     const char *t = p->token != NULL ? p->token : "";
+    t += strspn(t, " \t\r\n");
     return t[0] == '?' ? t + 1 : t;
 }
 

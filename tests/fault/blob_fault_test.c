@@ -448,7 +448,7 @@ static void lists_of_several_pages_come_whole_or_fail(void **state)
     test_blobserver_fault(&f->server, "op=ListBlobs action=flip:60");
     finish(f, blob_list(f->lane, &what, on_name, &p, blob_wait_end(&w), NULL), &w);
     assert_int_equal(w.r.why, BLOB_REFUSED);
-    assert_int_equal(w.r.err.rc, CF_E_CORRUPT);
+    assert_int_equal(w.r.err.rc, CF_E_REMOTE);
 }
 
 /* ---- managed identities ---- */

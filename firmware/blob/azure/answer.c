@@ -49,6 +49,9 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
                       "an answer that no blob service gives; does a gateway or proxy answer in its "
                       "place?",
                       e);
+    if (o->op.verb == BLOB_DO_HEAD && length == NULL)
+        return refuse(o, BLOB_REFUSED,
+                      "an answer without Content-Length; does a gateway take it away?", e);
     if (o->op.verb != BLOB_DO_GET)
         return CF_OK;
     if (r->status == 206) {

@@ -24,6 +24,8 @@ struct azure_store {
 
 /* sas.c: seconds since 1970 of a UTC time as a SAS writes it. */
 bool blob_azure_time(const char *s, int64_t *unix_s);
+/* The token as it goes into URLs: a '+' of a signature that somebody decoded is encoded again. */
+CF_CHECK enum cf_rc blob_azure_token(const char *token, struct cf_secret **out, struct cf_err *e);
 
 /* identity.c: bearer tokens for the storage service, fetched and kept for all lanes of a store.
  * Threads: any. */

@@ -33,7 +33,7 @@ static bool next_page(struct azure_op *o)
     if (rc == CF_OK && o->list.marker[0] == '\0')
         return false;
     if (rc == CF_OK && strcmp(o->list.marker, o->last_marker) == 0)
-        rc = CF_FAIL(&o->result.err, CF_E_CORRUPT, "listing: the same page twice");
+        rc = CF_FAIL(&o->result.err, CF_E_REMOTE, "listing: the same page twice");
     if (rc == CF_OK) {
         memcpy(o->last_marker, o->list.marker, sizeof o->last_marker);
         rc = blob_azure_submit(o, on_done, &o->result.err);

@@ -21,7 +21,7 @@ static enum cf_rc keep_name(struct azure_list *l, const char *text, bool encoded
 static enum cf_rc keep_size(struct azure_list *l, const char *text, struct cf_err *e)
 {
     if (cf_parse_u64(text, INT64_MAX, &l->size, NULL) != CF_OK)
-        return CF_FAIL(e, CF_E_CORRUPT, "XML answer: a size that is no number");
+        return CF_FAIL(e, CF_E_REMOTE, "XML answer: a size that is no number");
     l->has_size = true;
     return CF_OK;
 }
@@ -58,7 +58,7 @@ static enum cf_rc tell_block(struct azure_list *l, bool committed, struct cf_err
     struct blob_block_id id;
     struct cf_buf raw = { 0 };
     bool whole = l->named && l->has_size;
-    enum cf_rc rc = whole ? CF_OK : CF_FAIL(e, CF_E_CORRUPT, "XML answer: half a block");
+    enum cf_rc rc = whole ? CF_OK : CF_FAIL(e, CF_E_REMOTE, "XML answer: half a block");
     l->named = l->has_size = false;
     if (rc == CF_OK && cf_unbase64(l->name, strlen(l->name), &raw, NULL) == CF_OK &&
         raw.len == sizeof id.bytes) {
@@ -74,7 +74,7 @@ static enum cf_rc keep_marker(struct azure_list *l, const char *text, struct cf_
 {
     size_t len = strlen(text);
     if (len >= sizeof l->marker)
-        return CF_FAIL(e, CF_E_CORRUPT, "XML answer: a marker too long");
+        return CF_FAIL(e, CF_E_REMOTE, "XML answer: a marker too long");
     memcpy(l->marker, text, len + 1);
     return CF_OK;
 }
@@ -87,7 +87,7 @@ static enum cf_rc on_blobs(void *ctx, const char *path, const char *text, bool e
     if (strncmp(path, root, sizeof root - 1) != 0)
         return strcmp(path, "EnumerationResults") == 0
                    ? CF_OK
-                   : CF_FAIL(e, CF_E_CORRUPT, "XML answer: not a list of blobs");
+                   : CF_FAIL(e, CF_E_REMOTE, "XML answer: not a list of blobs");
     path += sizeof root - 1;
     if (strcmp(path, "Blobs/Blob/Name") == 0 || strcmp(path, "Blobs/BlobPrefix/Name") == 0)
         return keep_name(l, text, encoded, e);
@@ -110,7 +110,7 @@ static enum cf_rc on_blocks(void *ctx, const char *path, const char *text, bool 
     if (strncmp(path, root, sizeof root - 1) != 0)
         return strcmp(path, "BlockList") == 0
                    ? CF_OK
-                   : CF_FAIL(e, CF_E_CORRUPT, "XML answer: not a list of blocks");
+                   : CF_FAIL(e, CF_E_REMOTE, "XML answer: not a list of blocks");
     path += sizeof root - 1;
     bool committed = strncmp(path, "CommittedBlocks/", 16) == 0;
     if (!committed && strncmp(path, "UncommittedBlocks/", 18) != 0)

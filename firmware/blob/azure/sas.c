@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "azure_priv.h"
+#include "base/secret.h"
 
 #define SKEW_S      INT64_C(900)
 #define GOOD_LIFE_S INT64_C(86400)
@@ -12,7 +13,7 @@
 /* What of a SAS is looked at; "" where a field is absent. Nothing here is secret. */
 struct sas {
     char se[40], st[40], sp[32], sr[8], ss[8], srt[8], spr[16], si[80];
-    bool has_sig, damaged;
+    bool has_sig, damaged, asks;
 };
 
 static int hex_digit(char c)
@@ -46,6 +47,18 @@ static bool decode(const char *in, size_t len, char *out, size_t cap)
     return true;
 }
 
+/* What requests say themselves; from the address of a list, say. */
+static bool is_of_requests(const char *name, size_t len)
+{
+    static const char *const names[] = { "comp",       "restype",  "prefix",   "delimiter",
+                                         "marker",     "include",  "blockid",  "blocklisttype",
+                                         "maxresults", "snapshot", "versionid" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i]) == len && strncmp(name, names[i], len) == 0)
+            return true;
+    return false;
+}
+
 static void take_field(struct sas *s, const char *name, size_t name_len, const char *value,
                        size_t len)
 {
@@ -57,6 +70,7 @@ static void take_field(struct sas *s, const char *name, size_t name_len, const c
                    { "sp", s->sp, sizeof s->sp },    { "sr", s->sr, sizeof s->sr },
                    { "ss", s->ss, sizeof s->ss },    { "srt", s->srt, sizeof s->srt },
                    { "spr", s->spr, sizeof s->spr }, { "si", s->si, sizeof s->si } };
+    s->asks = s->asks || is_of_requests(name, name_len);
     if (name_len == 3 && strncmp(name, "sig", 3) == 0) {
         s->damaged = s->damaged || s->has_sig;
         s->has_sig = len > 0;
@@ -153,6 +167,10 @@ static enum cf_rc check_shape(const struct sas *s, struct cf_err *e)
         return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the signature field");
     if (s->damaged)
         return CF_FAIL(e, CF_E_INPUT, MALFORMED "has a field twice, or characters that no SAS has");
+    if (s->asks)
+        return CF_FAIL(e, CF_E_INPUT,
+                       MALFORMED "has a parameter of a request, such as comp or restype; give the "
+                                 "SAS alone");
     if (s->sr[0] == '\0' && s->ss[0] == '\0')
         return CF_FAIL(e, CF_E_INPUT, MALFORMED "does not contain the resource field (sr)");
     if (s->sp[0] == '\0' && s->si[0] == '\0')
@@ -296,11 +314,40 @@ static enum cf_rc check_permissions(const struct sas *s, enum blob_need need, st
     return CF_OK;
 }
 
+/* Without the white space behind it, which a paste or a file brings. */
+static size_t token_length(const char *token)
+{
+    size_t len = strnlen(token, BLOB_TOKEN_MAX + 64);
+    while (len > 0 && strchr(" \t\r\n", token[len - 1]) != NULL)
+        len--;
+    return len;
+}
+
+enum cf_rc blob_azure_token(const char *token, struct cf_secret **out, struct cf_err *e)
+{
+    struct cf_buf text = { 0 };
+    bool in_sig = strncmp(token, "sig=", 4) == 0;
+    size_t len = token_length(token);
+    enum cf_rc rc = CF_OK;
+    for (size_t i = 0; rc == CF_OK && i < len; i++) {
+        if (token[i] == '&')
+            in_sig = strncmp(token + i + 1, "sig=", 4) == 0;
+        bool decoded = in_sig && token[i] == '+';
+        rc = cf_buf_put(&text, decoded ? "%2B" : token + i, decoded ? 3 : 1, e);
+    }
+    if (rc == CF_OK)
+        rc = cf_secret_copy(text.data, text.len, out, e);
+    cf_buf_clear(&text);
+    return rc;
+}
+
 enum cf_rc blob_azure_check(const struct blob_uri *u, const char *token, enum blob_need need,
                             int64_t now_unix_s, struct blob_report *report, struct cf_err *e)
 {
     struct sas s;
-    if (strnlen(token, BLOB_TOKEN_MAX + 1) > BLOB_TOKEN_MAX)
+    char text[BLOB_TOKEN_MAX + 1];
+    size_t len = token_length(token);
+    if (len > BLOB_TOKEN_MAX)
         return CF_FAIL(e, CF_E_INPUT, MALFORMED "is longer than %d characters", BLOB_TOKEN_MAX);
     if (token[0] == '\0')
         return CF_FAIL(e, CF_E_INPUT,
@@ -309,7 +356,10 @@ enum cf_rc blob_azure_check(const struct blob_uri *u, const char *token, enum bl
                        need == BLOB_TO_WRITE  ? "crdw"
                        : need == BLOB_TO_READ ? "rl"
                                               : "rdl");
-    parse(token, &s);
+    memcpy(text, token, len);
+    text[len] = '\0';
+    parse(text, &s);
+    cf_wipe(text, sizeof text);
     enum cf_rc rc = check_shape(&s, e);
     if (rc == CF_OK)
         rc = check_time(&s, now_unix_s, &report->ends_unix_s, e);

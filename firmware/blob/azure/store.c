@@ -62,7 +62,7 @@ enum cf_rc blob_azure_open(const struct blob_azure_setup *setup, struct blob_sto
     if (rc == CF_OK && setup->token == NULL)
         rc = blob_azure_identity_new(&o->identity, setup->clock, &s->identity, e);
     else if (rc == CF_OK)
-        rc = cf_secret_copy(setup->token, strlen(setup->token), &s->token, e);
+        rc = blob_azure_token(setup->token, &s->token, e);
     if (rc != CF_OK) {
         azure_free(&s->base);
         return rc;

@@ -7,7 +7,7 @@
 
 #define DEPTH_MAX 8
 #define PATH_MAX_ 256
-#define TEXT_MAX  4096
+#define TEXT_MAX  16384 /* of other programs' blobs: a header of HTTP, escaped */
 
 struct azure_xml {
     XML_Parser parser;
@@ -34,7 +34,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
     struct azure_xml *x = arg;
     size_t at = strlen(x->path), len = strlen(name);
     if (x->depth == DEPTH_MAX || at + len + 2 > sizeof x->path) {
-        stop(x, CF_E_CORRUPT, "too deep");
+        stop(x, CF_E_REMOTE, "too deep");
         return;
     }
     x->starts[x->depth++] = at;
@@ -70,7 +70,7 @@ static void on_text(void *arg, const char *s, int len)
 {
     struct azure_xml *x = arg;
     if ((size_t)len > TEXT_MAX - x->len) {
-        stop(x, CF_E_CORRUPT, "a text too long");
+        stop(x, CF_E_REMOTE, "a text too long");
         return;
     }
     memcpy(x->text + x->len, s, (size_t)len);
@@ -84,7 +84,7 @@ static void on_doctype(void *arg, const char *name, const char *sysid, const cha
     (void)sysid;
     (void)pubid;
     (void)internal;
-    stop(arg, CF_E_CORRUPT, "a document type");
+    stop(arg, CF_E_REMOTE, "a document type");
 }
 
 enum cf_rc blob_azure_xml_new(azure_xml_fn *fn, void *ctx, struct azure_xml **out, struct cf_err *e)
@@ -117,7 +117,7 @@ static enum cf_rc parse(struct azure_xml *x, const void *data, size_t len, bool 
             *e = x->err;
         return x->err.rc;
     }
-    return CF_FAIL(e, CF_E_CORRUPT, "XML answer: %s", XML_ErrorString(XML_GetErrorCode(x->parser)));
+    return CF_FAIL(e, CF_E_REMOTE, "XML answer: %s", XML_ErrorString(XML_GetErrorCode(x->parser)));
 }
 
 enum cf_rc blob_azure_xml_feed(struct azure_xml *x, const void *data, size_t len, struct cf_err *e)
