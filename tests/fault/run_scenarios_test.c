@@ -133,6 +133,8 @@ static const struct scenario rows[] = {
       .most = 40 },
     { "backup: a token that only creates finds the folder taken", BACKUP,
       AT("PutBlock", "/probe", "status:403 code=UnauthorizedBlobOverwrite"), .most = 40 },
+    { "backup: a stored access policy that does not allow to read", BACKUP,
+      "op=HeadBlob every=1 action=status:403 code=AuthorizationPermissionMismatch\n", .most = 22 },
     { "backup: no answer", BACKUP,
       AT("PutBlock", "/s2", "hang") AT("PutBlockList", "/s2", "hang")
           AT("PutBlob", "/manifest", "hang"),
@@ -169,6 +171,9 @@ static const struct scenario rows[] = {
     { "blobs: done, and 500", BACKUP, EVERY_WHOLE("commit-status:500"), WHOLE, .most = 60 },
     { "blobs: no look at them once", BACKUP,
       AT("HeadBlob", "/s0/", "status:500") AT("HeadBlob", "/s2/", "reset:end"), WHOLE, .most = 60 },
+    { "blobs: a stored access policy that does not allow to read", BACKUP,
+      "op=HeadBlob every=1 action=status:403 code=AuthorizationPermissionMismatch\n", WHOLE,
+      .most = 60 },
     { "blobs: redirected", BACKUP, AT("PutBlob", "/s2/", "redirect:307"), WHOLE, .verdict = FAILS,
       .code = BAD, .words = "redirect", .most = 30 },
     { "blobs: the token ends", BACKUP, "op=PutBlob blob=/s2/ from=1 action=expired\n", WHOLE,
