@@ -28,6 +28,19 @@ static enum cf_rc check_partitions(const struct run_options *o, struct cf_err *e
     return CF_OK;
 }
 
+/* A worker of the token that hung is replaced when its time is over: the second try meets the new
+ * one. */
+static enum cf_rc make_journal_key(struct run *r, struct cf_err *e)
+{
+    struct cf_err err = { 0 };
+    enum cf_rc rc = journal_key_make(r->o.domain.token, &r->journal_key, &err);
+    if (rc == CF_E_TOKEN)
+        rc = journal_key_make(r->o.domain.token, &r->journal_key, e);
+    else if (rc != CF_OK && e)
+        *e = err;
+    return cf_err_ctx(e, rc, "the key of the journals");
+}
+
 enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err *e)
 {
     enum cf_rc rc = check_partitions(o, e);
@@ -41,6 +54,8 @@ enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err
     pthread_cond_init(&r->idle, NULL);
     atomic_init(&r->closing, false);
     rc = run_settle(r, e);
+    if (rc == CF_OK)
+        rc = make_journal_key(r, e);
     if (rc == CF_OK)
         rc = run_take_up(r, e);
     if (rc != CF_OK) {
@@ -69,6 +84,7 @@ void run_close(struct run *r)
         pthread_join(r->thread, NULL);
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
+    cf_secret_free(r->journal_key);
     free(r->pruned.folders);
     plan_free(r->planned);
     free(r);

@@ -35,7 +35,8 @@ static enum cf_rc count_manifest(struct run *r, const struct jobs_record *rec, s
 {
     struct journal_past past;
     struct cf_err err = { 0 };
-    enum cf_rc rc = journal_past_read(r->o.dir, &past, &err);
+    const struct journal_file out = run_journal(r, JOURNAL_OUT);
+    enum cf_rc rc = journal_past_read(&out, &past, &err);
     if (rc == CF_E_ABSENT || rc == CF_E_CORRUPT)
         return CF_OK;
     if (rc != CF_OK) {

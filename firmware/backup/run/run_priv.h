@@ -31,6 +31,7 @@ struct plan_report;
 struct run {
     struct run_options o;
     struct journal_last last;
+    struct cf_secret *journal_key;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     bool busy;
@@ -44,6 +45,12 @@ struct run {
     } pruned;                    /* by the last pruning; under the lock */
     struct plan_report *planned; /* of the last plan; under the lock */
 };
+
+/* JOURNAL_OUT or JOURNAL_IN of this appliance. */
+static inline struct journal_file run_journal(const struct run *r, const char *name)
+{
+    return (struct journal_file){ .dir = r->o.dir, .name = name, .key = r->journal_key };
+}
 
 /* Everything a job's coordinator owns. */
 struct job {

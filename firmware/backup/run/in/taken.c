@@ -191,10 +191,10 @@ static void pass_over(void *ctx, uint32_t stream, uint64_t block, uint64_t sum)
 enum cf_rc taken_begin(const struct backup_in *b, struct cf_err *e)
 {
     struct journal_aim a = aim_of(b);
-    struct journal_file f = { .dir = b->j->r->o.dir, .name = JOURNAL_IN };
+    const struct journal_file f = run_journal(b->j->r, JOURNAL_IN);
     struct journal *journal = NULL;
-    uint64_t kept;
-    if (b->j->taken_up && journal_in_read(f.dir, &a, pass_over, NULL, &kept, NULL) == CF_OK)
+    struct journal_mark kept;
+    if (b->j->taken_up && journal_in_read(&f, &a, pass_over, &kept, NULL) == CF_OK)
         return CF_OK;
     enum cf_rc rc = journal_in_begin(&f, &a, &journal, e);
     journal_close(journal);
@@ -206,9 +206,11 @@ enum cf_rc taken_read(const struct backup_in *b,
                       struct journal_file *f, struct journal **out, struct cf_err *e)
 {
     struct journal_aim a = aim_of(b);
-    uint64_t kept;
-    f->dir = b->j->r->o.dir;
-    f->name = JOURNAL_IN;
-    enum cf_rc rc = journal_in_read(f->dir, &a, each, f->ctx, &kept, e);
-    return rc == CF_OK ? journal_go_on(f, kept, out, e) : rc;
+    struct journal_mark kept;
+    const struct journal_file ours = run_journal(b->j->r, JOURNAL_IN);
+    f->dir = ours.dir;
+    f->name = ours.name;
+    f->key = ours.key;
+    enum cf_rc rc = journal_in_read(f, &a, each, &kept, e);
+    return rc == CF_OK ? journal_go_on(f, &kept, out, e) : rc;
 }

@@ -51,7 +51,7 @@ enum cf_rc journal_in_row(struct journal *j, uint32_t stream, uint64_t block, ui
 struct in_reader {
     uint8_t want[AIM_SIZE];
     bool ours;
-    void (*each)(void *ctx, uint32_t stream, uint64_t block, uint64_t sum);
+    journal_taken_fn *each;
     void *ctx;
 };
 
@@ -70,13 +70,12 @@ static enum cf_rc read_in(void *ctx, const struct journal_record *r, struct cf_e
     return CF_OK;
 }
 
-enum cf_rc journal_in_read(const char *dir, const struct journal_aim *a,
-                           void (*each)(void *ctx, uint32_t stream, uint64_t block, uint64_t sum),
-                           void *ctx, uint64_t *kept, struct cf_err *e)
+enum cf_rc journal_in_read(const struct journal_file *f, const struct journal_aim *a,
+                           journal_taken_fn *each, struct journal_mark *kept, struct cf_err *e)
 {
-    struct in_reader in = { .each = each, .ctx = ctx };
+    struct in_reader in = { .each = each, .ctx = f->ctx };
     aim_bytes(a, in.want);
-    enum cf_rc rc = journal_read(dir, JOURNAL_IN, read_in, &in, kept, e);
+    enum cf_rc rc = journal_read(f, read_in, &in, kept, e);
     if (rc == CF_OK && !in.ours)
         rc = CF_FAIL(e, CF_E_ABSENT, "no journal of this restore");
     return rc;

@@ -42,8 +42,9 @@ static enum cf_rc take_one(void *ctx, const struct journal_record *r, struct cf_
 
 static enum cf_rc read_one(const char *dir, const char *name, struct one *o, struct cf_err *e)
 {
-    uint64_t kept;
-    enum cf_rc rc = journal_read(dir, name, take_one, o, &kept, e);
+    const struct journal_file f = { .dir = dir, .name = name };
+    struct journal_mark kept;
+    enum cf_rc rc = journal_read(&f, take_one, o, &kept, e);
     if (rc == CF_OK && o->seen != 1)
         rc = CF_FAIL(e, CF_E_CORRUPT, "%s is damaged", name);
     return rc;

@@ -23,17 +23,16 @@ enum {
 /* --- writing -------------------------------------------------------------------------------------
  */
 
-enum cf_rc journal_out_begin(const char *dir, const struct journal_begin *b, struct journal **out,
-                             struct cf_err *e)
+enum cf_rc journal_out_begin(const struct journal_file *f, const struct journal_begin *b,
+                             struct journal **out, struct cf_err *e)
 {
     uint8_t payload[JOBS_ID_SIZE + MANIFEST_ENVELOPE_SIZE + 1] = { 0 };
-    struct journal_file f = { .dir = dir, .name = JOURNAL_OUT };
     struct journal_record r = { REC_BEGIN, payload, sizeof payload };
     struct journal *j = NULL;
     snprintf((char *)payload, JOBS_ID_SIZE, "%s", b->job_id);
     memcpy(payload + JOBS_ID_SIZE, b->env->bytes, MANIFEST_ENVELOPE_SIZE);
     payload[sizeof payload - 1] = VERSION;
-    enum cf_rc rc = journal_create(&f, &j, e);
+    enum cf_rc rc = journal_create(f, &j, e);
     if (rc == CF_OK)
         rc = journal_row(j, &r, e);
     if (rc != CF_OK) {
@@ -255,10 +254,10 @@ static enum cf_rc read_record(void *ctx, const struct journal_record *r, struct 
     }
 }
 
-enum cf_rc journal_past_read(const char *dir, struct journal_past *p, struct cf_err *e)
+enum cf_rc journal_past_read(const struct journal_file *f, struct journal_past *p, struct cf_err *e)
 {
     *p = (struct journal_past){ 0 };
-    enum cf_rc rc = journal_read(dir, JOURNAL_OUT, read_record, p, &p->kept, e);
+    enum cf_rc rc = journal_read(f, read_record, p, &p->kept, e);
     if (rc != CF_OK)
         journal_past_clear(p);
     return rc;

@@ -9,8 +9,22 @@
 
 struct journal;
 
+/* Of this appliance's token: HMAC key over a job's records. Once a start; the caller frees it. */
+CF_CHECK enum cf_rc journal_key_make(struct hal_token *token, struct cf_secret **out,
+                                     struct cf_err *e);
+
+/* Where the whole records of a journal end, and the check that the next one's follows. A check is
+ * keyed and over the one before it: who writes to the medium can cut a journal short, which costs
+ * bytes, but not make, change, move or leave out a record. */
+#define JOURNAL_CHECK 16
+struct journal_mark {
+    uint64_t at;
+    uint8_t check[JOURNAL_CHECK];
+};
+
 struct journal_file {
     const char *dir, *name;
+    const struct cf_secret *key; /* borrowed */
     /* Optional: what rows speak of must be on its medium before they are. Called from the journal's
      * thread; rows wait for it. */
     enum cf_rc (*before)(void *ctx, struct cf_err *e);
@@ -20,18 +34,19 @@ struct journal_file {
 #define JOURNAL_OUT "backup.journal"
 #define JOURNAL_IN  "restore.journal"
 
-/* A new file in place of an old one; `go_on`: behind the first `kept` bytes of the one there is. */
+/* A new file in place of an old one; `go_on`: behind what was read of the one there is. */
 CF_CHECK enum cf_rc journal_create(const struct journal_file *f, struct journal **out,
                                    struct cf_err *e);
-CF_CHECK enum cf_rc journal_go_on(const struct journal_file *f, uint64_t kept, struct journal **out,
-                                  struct cf_err *e);
+CF_CHECK enum cf_rc journal_go_on(const struct journal_file *f, const struct journal_mark *kept,
+                                  struct journal **out, struct cf_err *e);
 
 struct journal_record {
     uint8_t type;
     const void *payload;
     size_t len;
 };
-/* Its bytes as they stand in a file, appended. */
+/* Its bytes as they stand in a small file of one record, appended. Against a medium that tears, not
+ * against who writes to it: there is no key. */
 CF_CHECK enum cf_rc journal_frame(struct cf_buf *out, const struct journal_record *r,
                                   struct cf_err *e);
 /* On the medium when it returns, and all rows before it. */
@@ -47,11 +62,11 @@ void journal_close(struct journal *j); /* the file stays; NULL is a no-op */
 void journal_remove(const char *dir, const char *name);
 bool journal_there(const char *dir, const char *name);
 
-/* Gives the records in order; `*kept` is where the last whole one ends. CF_E_ABSENT: no file. */
-CF_CHECK enum cf_rc journal_read(const char *dir, const char *name,
-                                 enum cf_rc (*each)(void *ctx, const struct journal_record *r,
-                                                    struct cf_err *e),
-                                 void *ctx, uint64_t *kept, struct cf_err *e);
+typedef enum cf_rc journal_each_fn(void *ctx, const struct journal_record *r, struct cf_err *e);
+/* Gives the records in order; `*kept` is where the last whole one ends. CF_E_ABSENT: no file. `f`
+ * without a key: a small file as journal_frame makes it. */
+CF_CHECK enum cf_rc journal_read(const struct journal_file *f, journal_each_fn *each, void *ctx,
+                                 struct journal_mark *kept, struct cf_err *e);
 
 /* --- of a backup: FORMAT.md 6, steps 1, 4 and 8 ------------------------------------------------
  */
@@ -88,9 +103,10 @@ struct journal_past {
     size_t stream_count;
     struct journal_last it; /* of the manifest */
     struct cf_buf manifest; /* its bytes, once they were ready */
-    uint64_t kept;          /* bytes of the file */
+    struct journal_mark kept;
 };
-CF_CHECK enum cf_rc journal_past_read(const char *dir, struct journal_past *p, struct cf_err *e);
+CF_CHECK enum cf_rc journal_past_read(const struct journal_file *f, struct journal_past *p,
+                                      struct cf_err *e);
 void journal_past_clear(struct journal_past *p);
 
 /* What must be on the medium before something else happens is there when its call returns; the
@@ -99,7 +115,7 @@ struct journal_begin {
     const char *job_id;
     const struct manifest_envelope *env;
 };
-CF_CHECK enum cf_rc journal_out_begin(const char *dir, const struct journal_begin *b,
+CF_CHECK enum cf_rc journal_out_begin(const struct journal_file *f, const struct journal_begin *b,
                                       struct journal **out, struct cf_err *e);
 /* One more life: its number is in the salts, so it is here before any is drawn. */
 CF_CHECK enum cf_rc journal_out_life(struct journal *j, uint64_t number, struct cf_err *e);
@@ -137,10 +153,10 @@ CF_CHECK enum cf_rc journal_in_begin(const struct journal_file *f, const struct 
 CF_CHECK enum cf_rc journal_in_row(struct journal *j, uint32_t stream, uint64_t block, uint64_t sum,
                                    struct cf_err *e);
 /* The rows of a restore with that aim. CF_E_ABSENT: there is none, or with another aim. */
-CF_CHECK enum cf_rc journal_in_read(const char *dir, const struct journal_aim *a,
-                                    void (*each)(void *ctx, uint32_t stream, uint64_t block,
-                                                 uint64_t sum),
-                                    void *ctx, uint64_t *kept, struct cf_err *e);
+typedef void journal_taken_fn(void *ctx, uint32_t stream, uint64_t block, uint64_t sum);
+CF_CHECK enum cf_rc journal_in_read(const struct journal_file *f, const struct journal_aim *a,
+                                    journal_taken_fn *each, struct journal_mark *kept,
+                                    struct cf_err *e);
 
 /* A restore's flip: written before it, so that a restart knows whether it happened. */
 struct journal_flip {

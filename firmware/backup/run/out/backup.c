@@ -167,6 +167,7 @@ static enum cf_rc begin_anew(struct backup *b, struct cf_err *e)
 {
     struct run *r = b->j->r;
     struct engine_options eo = { .job = b->j, .write = true };
+    const struct journal_file f = run_journal(r, JOURNAL_OUT);
     struct journal_begin begin = { .job_id = b->j->record.id, .env = &b->env };
     enum cf_rc rc = make_streams(b, e);
     if (rc == CF_OK)
@@ -174,7 +175,7 @@ static enum cf_rc begin_anew(struct backup *b, struct cf_err *e)
     if (rc == CF_OK)
         rc = backup_draw(b, 0, e);
     if (rc == CF_OK)
-        rc = journal_out_begin(r->o.dir, &begin, &b->journal, e);
+        rc = journal_out_begin(&f, &begin, &b->journal, e);
     if (rc == CF_OK)
         rc = claim_folder(b, e);
     if (rc == CF_OK)

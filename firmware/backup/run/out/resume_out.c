@@ -318,7 +318,7 @@ static enum cf_rc reopen(struct backup *b, const struct journal_past *p, bool *u
                          struct cf_err *e)
 {
     struct run *r = b->j->r;
-    struct journal_file f = { .dir = r->o.dir, .name = JOURNAL_OUT };
+    const struct journal_file f = run_journal(r, JOURNAL_OUT);
     struct engine_options eo = { .job = b->j, .write = true };
     struct cf_err err = { 0 };
     uint64_t until = 0;
@@ -333,7 +333,7 @@ static enum cf_rc reopen(struct backup *b, const struct journal_past *p, bool *u
         *e = err;
         return rc;
     }
-    rc = journal_go_on(&f, p->kept, &b->journal, e);
+    rc = journal_go_on(&f, &p->kept, &b->journal, e);
     if (rc == CF_OK)
         rc = journal_out_life(b->journal, p->lives + 1, e);
     if (rc == CF_OK)
@@ -372,7 +372,8 @@ enum cf_rc backup_take_up(struct backup *b, bool *usable, struct cf_err *e)
     struct journal_past past;
     struct cf_err err = { 0 };
     *usable = false;
-    enum cf_rc rc = journal_past_read(b->j->r->o.dir, &past, &err);
+    const struct journal_file f = run_journal(b->j->r, JOURNAL_OUT);
+    enum cf_rc rc = journal_past_read(&f, &past, &err);
     if (rc == CF_E_ABSENT || rc == CF_E_CORRUPT)
         return CF_OK;
     if (rc == CF_OK) {
