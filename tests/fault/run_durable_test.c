@@ -13,7 +13,7 @@
 #include "support/blobserver.h"
 #include "support/run_bench.h"
 
-#define BLOCKS 5 /* of the one partition, 8 MiB each */
+#define BLOCKS 2 /* of the one partition, 8 MiB each */
 #define WINDOW 2 /* connections */
 
 struct fixture {
