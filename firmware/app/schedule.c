@@ -176,7 +176,7 @@ static void try_step(struct appliance *a)
 /* --- what a step leads to ---------------------------------------------------------------------
  */
 
-static enum app_step step_after(const struct appliance *a, enum app_step step)
+enum app_step app_step_after(const struct appliance *a, enum app_step step)
 {
     const struct app_config *c = &a->config;
     bool prunes = c->keep_last || c->keep_daily || c->keep_weekly || c->keep_monthly;
@@ -192,7 +192,7 @@ static void step_succeeded(struct appliance *a, const struct jobs_record *r)
         s->began_s = r->start_s;
         memcpy(s->folder, r->folder, sizeof s->folder);
     }
-    s->step = step_after(a, s->step);
+    s->step = app_step_after(a, s->step);
     s->not_before_ms = 0;
     if (s->step == APP_STEP_NONE)
         tell(a, "", false);
@@ -223,53 +223,61 @@ static void look_after_job(struct appliance *a)
 /* --- when -------------------------------------------------------------------------------------
  */
 
-struct served {
-    const struct jobs_timetable *table;
-    int64_t now_s, needed_s, began_s;
-    bool yes;
-    char running[JOBS_ID_SIZE]; /* one of ours that a restart left under way */
-};
-
-static enum cf_rc look_at(void *ctx, const struct jobs_record *r, struct cf_err *e)
+/* What was still to come when the daemon stopped. */
+static void catch_up(struct appliance *a, const struct app_past *past)
 {
-    struct served *v = ctx;
-    (void)e;
-    if (r->kind != JOBS_BACKUP || strcmp(r->who, APP_SCHEDULE_WHO) != 0)
-        return CF_OK;
-    if (r->state == JOBS_IN_PROGRESS)
-        memcpy(v->running, r->id, sizeof v->running);
-    if (r->state == JOBS_SUCCEEDED &&
-        jobs_timetable_served(v->table, v->now_s, v->needed_s, r->start_s)) {
-        v->began_s = r->start_s;
-        v->yes = true;
+    struct app_schedule *s = &a->schedule;
+    struct cf_err err = { 0 };
+    enum cf_rc rc = app_past_step(a, past, &s->step, &err);
+    s->caught_up = rc == CF_OK;
+    if (rc != CF_OK)
+        cf_log(CF_LOG_WARN, "schedule", "jobs-unread", "reason=\"%s\"", err.text);
+    else if (s->step != APP_STEP_NONE)
+        cf_log(CF_LOG_INFO, "schedule", "goes-on", "step=%s", step_name(s->step));
+    memcpy(s->folder, past->folder, sizeof s->folder);
+}
+
+static bool serves(const struct app_schedule *s, int64_t now, int64_t needed)
+{
+    return jobs_timetable_served(&s->table, now, needed, s->began_s) ||
+           (s->passed_over_s >= needed && s->passed_over_s <= now);
+}
+
+/* From the records, which tell of earlier lives too. */
+static bool is_served(struct appliance *a, int64_t needed)
+{
+    struct app_schedule *s = &a->schedule;
+    struct app_past past = { 0 };
+    struct cf_err err = { 0 };
+    if (app_past_backup(a, needed, &past, &err) != CF_OK) {
+        cf_log(CF_LOG_WARN, "schedule", "jobs-unread", "reason=\"%s\"", err.text);
+        return false;
     }
-    return CF_OK;
+    if (past.began_s)
+        s->began_s = past.began_s;
+    if (past.running[0]) { /* what follows a backup follows this one too */
+        memcpy(s->job, past.running, sizeof s->job);
+        s->step = APP_STEP_BACKUP;
+        s->running = s->caught_up = true;
+    } else if (!s->caught_up && past.began_s) {
+        catch_up(a, &past);
+    }
+    return past.began_s || past.passed_over;
 }
 
 static bool is_due(struct appliance *a)
 {
     struct app_schedule *s = &a->schedule;
-    struct cf_err err = { 0 };
     int64_t now = now_s(a), last = jobs_timetable_last(&s->table, now);
     int64_t needed = jobs_timetable_needed(&s->table, now, jitter(a, last));
     bool waits = needed != last; /* only its jitter is awaited */
     int64_t next = waits ? last : last + s->table.period_s;
-    struct served v = { .table = &s->table, .now_s = now, .needed_s = needed };
-    v.yes = jobs_timetable_served(&s->table, now, needed, s->began_s) ||
-            (s->passed_over_s >= needed && s->passed_over_s <= now);
-    if (!v.yes && jobs_list(a->jobs, look_at, &v, &err) != CF_OK)
-        cf_log(CF_LOG_WARN, "schedule", "jobs-unread", "reason=\"%s\"", err.text);
-    if (v.began_s)
-        s->began_s = v.began_s;
-    if (v.running[0]) { /* what follows a backup follows this one too */
-        memcpy(s->job, v.running, sizeof s->job);
-        s->step = APP_STEP_BACKUP;
-        s->running = true;
-    }
+    bool served = serves(s, now, needed) || is_served(a, needed);
+    s->caught_up |= !served; /* what follows the backup that is due now is this life's own */
     pthread_mutex_lock(&s->lock);
-    s->locked.next_s = v.yes ? next + jitter(a, next) : now;
+    s->locked.next_s = served ? next + jitter(a, next) : now;
     pthread_mutex_unlock(&s->lock);
-    return !v.yes;
+    return !served;
 }
 
 int app_schedule_tick(struct appliance *a, int most)

@@ -12,8 +12,7 @@
 #include "jobs/receipts.h"
 #include "store/store.h"
 
-#define JOBS_INTERRUPTED "Interrupted" /* error code of what jobs_open found running */
-#define JOBS_KEEP_MAX    10000         /* finished records, whatever their age: bounds the store */
+#define JOBS_KEEP_MAX 10000 /* finished records, whatever their age: bounds the store */
 
 #define JOBS_PAST 64 /* oldest ones that are remembered */
 

@@ -217,6 +217,48 @@ class Schedule(bench.Case):
         self.assertEqual("Succeeded", self.ended(hsm, "retention")[0]["status"])
         self.assertEqual(1, len(self.ended(hsm, "backup")))
 
+    def settled(self, hsm):
+        fresh = hsm.rest.get("/coffer/freshness")
+        bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["next"] > fresh["time"] + 60, 30, "the next moment")
+
+    def test_steps_that_a_kill_cut_are_made_up_for_once(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        sas = self.folder / "sas6"
+        sas.write_text(server.storage()["token"])
+        sas.chmod(0o600)
+        server.fault("op=GetBlob every=1 action=hang\n")  # the verification hangs
+        hsm = self.appliance(f"schedule=daily {FAR.strftime('%H:%M')}", f"storage={server.uri}", f"sas_file={sas}", "verify=1", "keep_last=1",
+                             name="hsm6")
+        for cut, rule in (("verification", "op=ListBlobs every=1 action=hang\n"), ("retention", "")):
+            bench.wait_until(lambda: [job for job in hsm.rest.get("/coffer/jobs")["value"] if job["coffer"]["kind"] == cut], 30, cut)
+            hsm.kill()
+            server.no_fault()
+            if rule:
+                server.fault(rule)  # and then the pruning
+            hsm.up()
+            self.assertEqual(["Failed", "Succeeded"], sorted(job["status"] for job in self.ended(hsm, cut, 2)))
+        hsm.kill()  # all is done: nothing is begun again
+        hsm.up()
+        self.settled(hsm)
+        kinds = sorted(job["coffer"]["kind"] for job in hsm.rest.get("/coffer/jobs")["value"])
+        self.assertEqual(["backup", "retention", "retention", "verification", "verification"], kinds)
+
+    def test_a_canceled_one_stays_passed_over_after_a_restart(self):
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY)
+        sas = self.folder / "sas7"
+        sas.write_text(server.storage()["token"])
+        sas.chmod(0o600)
+        server.fault("op=PutBlock every=1 action=hang\n")
+        hsm = self.appliance(f"schedule=daily {FAR.strftime('%H:%M')}", f"storage={server.uri}", f"sas_file={sas}", name="hsm7")
+        job = bench.wait_until(lambda: hsm.rest.get("/coffer/jobs")["value"], 30, "the backup")[0]["jobId"]
+        hsm.cli("job", "cancel", job)
+        hsm.kill()  # at once: who was answered may rely on it
+        server.no_fault()
+        hsm.up()
+        self.assertEqual("Canceled", self.ended(hsm, "backup")[0]["status"])
+        self.settled(hsm)
+        self.assertEqual(1, len(self.ended(hsm, "backup")))
+
     def test_it_waits_for_another_job(self):
         server = self.blobserver()
         hsm = self.appliance(name="hsm4")

@@ -133,6 +133,7 @@ CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct job
 CF_CHECK enum cf_rc jobs_running(struct jobs *j, struct jobs_record *out, struct cf_err *e);
 
 #define JOBS_WAS_CANCELED "The job was canceled"
+#define JOBS_INTERRUPTED  "Interrupted" /* error code of what a stop ended */
 
 /* Ends the running job that does not go on after a stop, as jobs_open does: Canceled where that was
  * asked for, else Failed with code "Interrupted". `why` (as a warning of a canceled one) may be
