@@ -28,6 +28,11 @@ static enum cf_rc check_partitions(const struct run_options *o, struct cf_err *e
     return CF_OK;
 }
 
+struct journal_file run_journal(const struct run *r, const char *name)
+{
+    return (struct journal_file){ .dir = r->o.dir, .name = name, .key = r->journal_key };
+}
+
 /* A worker of the token that hung is replaced when its time is over: the second try meets the new
  * one. */
 static enum cf_rc make_journal_key(struct run *r, struct cf_err *e)

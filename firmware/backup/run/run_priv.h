@@ -46,12 +46,6 @@ struct run {
     struct plan_report *planned; /* of the last plan; under the lock */
 };
 
-/* JOURNAL_OUT or JOURNAL_IN of this appliance. */
-static inline struct journal_file run_journal(const struct run *r, const char *name)
-{
-    return (struct journal_file){ .dir = r->o.dir, .name = name, .key = r->journal_key };
-}
-
 /* Everything a job's coordinator owns. */
 struct job {
     struct run *r;

@@ -34,6 +34,9 @@ struct journal_file {
 #define JOURNAL_OUT "backup.journal"
 #define JOURNAL_IN  "restore.journal"
 
+/* JOURNAL_OUT or JOURNAL_IN of this appliance (open.c). */
+struct journal_file run_journal(const struct run *r, const char *name);
+
 /* A new file in place of an old one; `go_on`: behind what was read of the one there is. */
 CF_CHECK enum cf_rc journal_create(const struct journal_file *f, struct journal **out,
                                    struct cf_err *e);
