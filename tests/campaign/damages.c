@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "damages.h"
 #include "hal_sim/hal_sim.h"
+#include "support/scratch.h"
 
 #define PROGRESS   200
 #define PRUNE_EACH 24 /* jobs' records are pruned one a start once they are old: keep them few */
@@ -61,18 +62,6 @@ void must(enum cf_rc rc, const struct cf_err *e)
         return;
     fprintf(stderr, "damages: %s: %s (%s)\n", cf_rc_name(rc), e->text, e->where ? e->where : "?");
     abort();
-}
-
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-    char cmd[2400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(cmd, sizeof cmd, fmt, ap);
-    va_end(ap);
-    if (system(cmd) != 0)
-        abort();
 }
 
 /* --- the appliance --------------------------------------------------------------------------- */
@@ -172,7 +161,7 @@ static void make_pool(struct world *w)
             test_blobserver_stop(&server);
         }
     }
-    shell("rm -rf '%s/blobs'/*", w->b.dir);
+    scratch_shell("rm -rf '%s/blobs'/*", w->b.dir);
     change_state(w);
     run_bench_state(&w->b, w->state);
 }
@@ -181,7 +170,7 @@ static void make_pool(struct world *w)
 
 static void put_folder(struct world *w, const struct folder *f)
 {
-    shell("rm -rf '%s/blobs'/*", w->b.dir);
+    scratch_shell("rm -rf '%s/blobs'/*", w->b.dir);
     folder_store(f, run_bench_blob(&w->b, f->name, ""));
 }
 
@@ -226,7 +215,7 @@ static void one_clean(struct world *w)
 {
     struct jobs_record r;
     uint8_t then[32], now[32];
-    shell("rm -rf '%s/blobs'/*", w->b.dir);
+    scratch_shell("rm -rf '%s/blobs'/*", w->b.dir);
     change_state(w);
     run_bench_state(&w->b, then);
     hal_sim_clock_step(w->b.kb.clock, 2000);

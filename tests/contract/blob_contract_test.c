@@ -20,6 +20,7 @@
 #include "hal_linux/hal_linux.h"
 #include "support/azurite.h"
 #include "support/blobserver.h"
+#include "support/scratch.h"
 
 #define MIB (1u << 20)
 
@@ -54,8 +55,7 @@ static int set_up(void **state)
     assert_non_null(f);
     f->clock = hal_linux_clock();
     if (strcmp(world.kind, "dir") == 0) {
-        snprintf(prefixed, sizeof prefixed, "mkdir %s/%u", world.dir, ++world.next_container);
-        assert_int_equal(system(prefixed), 0);
+        scratch_shell("mkdir %s/%u", world.dir, ++world.next_container);
     } else {
         ++world.next_container;
     }
@@ -631,11 +631,8 @@ static int start_world(void)
 
 static void stop_world(void)
 {
-    char command[128];
-    if (world.dir[0] != '\0') {
-        snprintf(command, sizeof command, "rm -r %s", world.dir);
-        assert_int_equal(system(command), 0);
-    }
+    if (world.dir[0] != '\0')
+        scratch_shell("rm -r %s", world.dir);
     test_blobserver_stop(&world.server);
     test_azurite_stop(&world.azurite);
 }

@@ -16,6 +16,7 @@
 #include "blob/place.h"
 #include "hal_linux/hal_linux.h"
 #include "support/blobserver.h"
+#include "support/scratch.h"
 
 struct fixture {
     const char *kind;
@@ -77,9 +78,7 @@ static int tear_down(void **state)
     blob_store_free(f->stores[0]);
     blob_store_free(f->stores[1]);
     test_blobserver_stop(&f->server);
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", f->dir);
-    assert_int_equal(system(command), 0);
+    scratch_shell("rm -r %s", f->dir);
     free(f);
     return 0;
 }

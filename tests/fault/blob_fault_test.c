@@ -18,6 +18,7 @@
 #include "blob/place.h"
 #include "hal_sim/hal_sim.h"
 #include "support/blobserver.h"
+#include "support/scratch.h"
 
 #define MIB (1u << 20)
 
@@ -69,16 +70,13 @@ static int set_up_worm(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
     blob_writer_free(f->writer);
     blob_lane_free(f->lane);
     blob_store_free(f->store);
     test_blobserver_stop(&f->server);
     hal_sim_clock_free(f->clock);
-    if (f->dir[0] != '\0') {
-        snprintf(command, sizeof command, "chmod -R u+w %s; rm -r %s", f->dir, f->dir);
-        assert_int_equal(system(command), 0);
-    }
+    if (f->dir[0] != '\0')
+        scratch_shell("chmod -R u+w %s; rm -r %s", f->dir, f->dir);
     free(f);
     return 0;
 }
@@ -492,7 +490,7 @@ static void close_place(struct fixture *f)
     f->store = NULL;
 }
 
-static void in_dir(const struct fixture *f, const char *format);
+static void in_dir(const struct fixture *f, const char *commands);
 
 static void each_kind_of_identity_opens_the_container(void **state)
 {
@@ -593,11 +591,9 @@ static void an_arc_agent_cannot_have_just_any_file_sent(void **state)
 
 /* ---- directories ---- */
 
-static void in_dir(const struct fixture *f, const char *format)
+static void in_dir(const struct fixture *f, const char *commands)
 {
-    char command[512];
-    snprintf(command, sizeof command, "cd %s && %s", f->dir, format);
-    assert_int_equal(system(command), 0);
+    scratch_shell("cd %s && %s", f->dir, commands);
 }
 
 static void links_and_devices_are_not_followed(void **state)

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "support/blobserver.h"
 #include "support/run_bench.h"
+#include "support/scratch.h"
 
 #define BLOCKS 2 /* of the one partition, 8 MiB each */
 #define WINDOW 2 /* connections */
@@ -55,12 +56,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char cmd[128];
     if (!f->dead)
         run_bench_close(&f->b);
     test_blobserver_stop(&f->server);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", f->dir);
-    assert_int_equal(system(cmd), 0);
+    scratch_shell("rm -rf '%s'", f->dir);
     munmap(f->id, JOBS_ID_SIZE);
     free(f);
     return 0;

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "support/run_bench.h"
+#include "support/scratch.h"
 #include "support/seals.h"
 
 #define ROUNDS 40
@@ -32,17 +33,6 @@ struct fixture {
 };
 
 static struct seals seals;
-
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-    char cmd[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(cmd, sizeof cmd, fmt, ap);
-    va_end(ap);
-    assert_int_equal(system(cmd), 0);
-}
 
 static void open_at(struct run_bench *b, const char *dir)
 {
@@ -81,7 +71,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    shell("rm -rf '%s' '%s'", f->template, f->dir);
+    scratch_shell("rm -rf '%s' '%s'", f->template, f->dir);
     free(f);
     return 0;
 }
@@ -94,7 +84,7 @@ static void do_and_kill(struct fixture *f, enum deed deed, long us)
     int go[2];
     char c;
     assert_int_equal(pipe(go), 0);
-    shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
+    scratch_shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -141,7 +131,7 @@ static long undo_us(struct fixture *f)
     struct timespec a, b;
     struct jobs_record r;
     struct run_bench bench;
-    shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
+    scratch_shell("rm -rf '%s' && cp -r '%s' '%s'", f->dir, f->template, f->dir);
     open_at(&bench, f->dir);
     run_bench_restore(&bench, f->folder, &r);
     clock_gettime(CLOCK_MONOTONIC, &a);

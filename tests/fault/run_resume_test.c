@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "support/blobserver.h"
 #include "support/run_bench.h"
+#include "support/scratch.h"
 #include "support/seals.h"
 
 #define BLOCKS 12 /* of the one partition, 8 MiB each */
@@ -71,11 +72,9 @@ static int set_up_whole(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char cmd[128];
     run_bench_close(&f->b);
     test_blobserver_stop(&f->server);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", f->dir);
-    assert_int_equal(system(cmd), 0);
+    scratch_shell("rm -rf '%s'", f->dir);
     free(f);
     return 0;
 }

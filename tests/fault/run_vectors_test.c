@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "support/fake_token.h"
 #include "support/run_bench.h"
+#include "support/scratch.h"
 #include "support/vectors.h"
 
 static const char *const part_names[] = { "boot", "data", "spare" };
@@ -91,17 +92,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-    char cmd[2048];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(cmd, sizeof cmd, fmt, ap);
-    va_end(ap);
-    assert_int_equal(system(cmd), 0);
-}
-
 /* The class of the last job's end, as the log has it: "ok", "auth", .. */
 static void last_class(struct fixture *f, char out[32], char text[512])
 {
@@ -127,8 +117,9 @@ static void take_folder(struct fixture *f, const char *name, const char *folder)
     char path[128];
     snprintf(path, sizeof path, "backup-v1/%s/values.txt", name);
     vectors_read(&v, path);
-    shell("rm -rf '%s/blobs'/* && cp -r '%s/backup-v1/%s/%s' '%s/blobs/%s'", f->b.dir, CF_VECTORS,
-          name, vectors_text(&v, "folder"), f->b.dir, folder ? folder : vectors_text(&v, "folder"));
+    scratch_shell("rm -rf '%s/blobs'/* && cp -r '%s/backup-v1/%s/%s' '%s/blobs/%s'", f->b.dir,
+                  CF_VECTORS, name, vectors_text(&v, "folder"), f->b.dir,
+                  folder ? folder : vectors_text(&v, "folder"));
     vectors_clear(&v);
 }
 
@@ -158,8 +149,8 @@ static void golden_folders_come_back_byte_for_byte(void **state)
         print_message("  %s: %s %s\n", names[i], rc, text);
         assert_int_equal(r.state, JOBS_SUCCEEDED);
         for (size_t p = 0; i < 2 && p < 3; p++)
-            shell("cmp '%s' '%s/backup-v1/partitions/%s.img'", run_bench_part(&f->b, p), CF_VECTORS,
-                  part_names[p]);
+            scratch_shell("cmp '%s' '%s/backup-v1/partitions/%s.img'", run_bench_part(&f->b, p),
+                          CF_VECTORS, part_names[p]);
     }
 }
 

@@ -1,6 +1,5 @@
 #include "support/run_bench.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "hal_linux/hal_linux.h"
 #include "hal_sim/hal_sim.h"
 #include "run/plan.h"
+#include "support/scratch.h"
 
 static void must(enum cf_rc rc, const struct cf_err *e)
 {
@@ -156,12 +156,6 @@ void run_bench_restart(struct run_bench *b)
     open_run(b);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 void run_bench_close(struct run_bench *b)
 {
     close_run(b);
@@ -169,7 +163,7 @@ void run_bench_close(struct run_bench *b)
     keystore_bench_close(&b->kb);
     hal_sim_entropy_free(b->entropy);
     if (b->dir_is_ours)
-        nftw(b->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(b->dir);
 }
 
 /* --- jobs

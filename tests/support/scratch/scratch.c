@@ -1,11 +1,11 @@
 #include "support/scratch.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 
@@ -32,15 +32,16 @@ void scratch_make(char out[64])
     must(mkdtemp(out));
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    (void)remove(path);
+    return 0;
+}
+
 void scratch_remove(const char *dir)
 {
-    DIR *d = opendir(dir);
-    for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d))
-        if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0)
-            unlink(scratch_path(dir, f->d_name));
-    if (d)
-        closedir(d);
-    rmdir(dir);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 bool scratch_lacks(const char *dir, const void *bytes, size_t len)

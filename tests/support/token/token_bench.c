@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,17 +150,9 @@ void test_token_begin(struct test_token *t, int argc, char **argv)
         make_softhsm(t);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 void test_token_end(struct test_token *t)
 {
-    (void)nftw(t->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(t->dir);
     cf_secret_free(t->pin);
     *t = (struct test_token){ .dir = "" };
 }

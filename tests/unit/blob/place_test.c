@@ -12,6 +12,7 @@
 
 #include "blob/place.h"
 #include "hal_sim/hal_sim.h"
+#include "support/scratch.h"
 
 /* 2030-01-01T00:00:00Z, so that every date here is a date of a calendar */
 #define NOW INT64_C(1893456000)
@@ -344,8 +345,7 @@ static void directories_open_only_below_the_roots_and_through_no_link(void **sta
     snprintf(uri, sizeof uri, "dir:%s", root);
     struct blob_place with_token = { .uri = uri, .token = "se=1" };
     assert_int_equal(blob_store_open(&with_token, BLOB_TO_WRITE, &o, &clock, &s, NULL), CF_E_INPUT);
-    snprintf(path, sizeof path, "rm -r %s", base);
-    assert_int_equal(system(path), 0);
+    scratch_shell("rm -r %s", base);
 }
 
 static void delays_grow_are_random_and_honour_the_far_side(void **state)

@@ -9,6 +9,7 @@
 
 #include "net/net.h"
 #include "support/blobserver.h"
+#include "support/scratch.h"
 
 #define MIB (1u << 20)
 
@@ -422,15 +423,14 @@ static void the_environments_proxy_is_ignored(void **state)
 static void a_certificate_must_verify_against_the_authority_given(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/coffer-net-XXXXXX", command[512], cert[64], key[64], url[192];
+    char dir[] = "/tmp/coffer-net-XXXXXX", cert[64], key[64], url[192];
     assert_non_null(mkdtemp(dir));
     snprintf(cert, sizeof cert, "%s/cert.pem", dir);
     snprintf(key, sizeof key, "%s/key.pem", dir);
-    snprintf(command, sizeof command,
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-             "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
-             key, cert);
-    assert_int_equal(system(command), 0);
+    scratch_shell(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
+        key, cert);
     struct test_blobserver server;
     const char *const args[] = { "--tls-cert", cert, "--tls-key", key, NULL };
     test_blobserver_start(&server, args);
@@ -462,8 +462,7 @@ static void a_certificate_must_verify_against_the_authority_given(void **state)
     struct net_lane *lane;
     assert_int_equal(net_lane_new(&missing, &lane, NULL), CF_E_INPUT);
     test_blobserver_stop(&server);
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    assert_int_equal(system(command), 0);
+    scratch_shell("rm -r %s", dir);
 }
 
 static void a_shown_url_has_no_user_and_no_query(void **state)

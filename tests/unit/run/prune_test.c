@@ -12,6 +12,7 @@
 #include "hal_sim/hal_sim.h"
 #include "prune_priv.h"
 #include "support/run_bench.h"
+#include "support/scratch.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
 
@@ -84,17 +85,6 @@ static unsigned left(struct fixture *f)
         if (there(f, f->folder[i]))
             bits |= 1u << i;
     return bits;
-}
-
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-    char cmd[2400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(cmd, sizeof cmd, fmt, ap);
-    va_end(ap);
-    assert_int_equal(system(cmd), 0);
 }
 
 static enum retain_fate fate(struct fixture *f, const struct jobs_record *r, const char *folder,
@@ -222,8 +212,8 @@ static void a_verified_copy_elsewhere_does_not_vouch_for_this_one(void **state)
     char uri[200];
     snprintf(uri, sizeof uri, "%s/copies", f->b.uri);
     q.place.uri = uri;
-    shell("mkdir '%s' && cp -r '%s' '%s'", run_bench_blob(&f->b, "copies", ""),
-          run_bench_blob(&f->b, f->folder[1], ""), run_bench_blob(&f->b, "copies", ""));
+    scratch_shell("mkdir '%s' && cp -r '%s' '%s'", run_bench_blob(&f->b, "copies", ""),
+                  run_bench_blob(&f->b, f->folder[1], ""), run_bench_blob(&f->b, "copies", ""));
     EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
@@ -238,10 +228,10 @@ static void a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one(void 
     struct jobs_record r;
     char keep[1024];
     snprintf(keep, sizeof keep, "%s", run_bench_blob(&f->b, f->folder[1], "s2.0"));
-    shell("cp '%s' '%s.keep' && printf x >>'%s'", keep, keep, keep);
+    scratch_shell("cp '%s' '%s.keep' && printf x >>'%s'", keep, keep, keep);
     run_bench_verify(&f->b, f->folder[1], &r);
     assert_int_equal(r.state, JOBS_FAILED);
-    shell("mv '%s.keep' '%s'", keep, keep);
+    scratch_shell("mv '%s.keep' '%s'", keep, keep);
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x20);
 }
@@ -251,10 +241,10 @@ static void a_damaged_backup_stays_and_counts_for_nothing(void **state)
     struct fixture *f = *state;
     struct jobs_record r;
     char why[RETAIN_REASON_MAX];
-    shell("printf x | dd conv=notrunc bs=1 seek=300 of='%s' 2>/dev/null",
-          run_bench_blob(&f->b, f->folder[5], "manifest"));
+    scratch_shell("printf x | dd conv=notrunc bs=1 seek=300 of='%s' 2>/dev/null",
+                  run_bench_blob(&f->b, f->folder[5], "manifest"));
     assert_int_equal(unlink(run_bench_blob(&f->b, f->folder[4], "s1.0")), 0);
-    shell("printf x >>'%s'", run_bench_blob(&f->b, f->folder[3], "s2.0"));
+    scratch_shell("printf x >>'%s'", run_bench_blob(&f->b, f->folder[3], "s2.0"));
     prune(f, &last_two, &r);
     assert_int_equal(r.state, JOBS_SUCCEEDED);
     assert_int_equal(left(f), 0x3e); /* three damaged, the newest two whole */
@@ -291,8 +281,8 @@ static void folders_of_others_and_unknown_names_stay(void **state)
         "mhsm-bench-2020010100000", /* one digit short */
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) /* whole, authentic, old */
-        shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
-              run_bench_blob(&f->b, others[i], ""));
+        scratch_shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+                      run_bench_blob(&f->b, others[i], ""));
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x20);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -303,8 +293,8 @@ static void a_backup_under_another_name_is_not_ours(void **state)
 {
     struct fixture *f = *state;
     const char *renamed = "mhsm-bench-20200101000000";
-    shell("mv '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
-          run_bench_blob(&f->b, renamed, ""));
+    scratch_shell("mv '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+                  run_bench_blob(&f->b, renamed, ""));
     expect_pruned(f, &last_one);
     assert_true(there(f, renamed));
     assert_int_equal(left(f), 0x20);
@@ -326,8 +316,8 @@ static void backups_of_another_hsm_of_the_domain_stay(void **state)
     f->b.o.run.hsm_name = "bench-b";
     run_bench_restart(&f->b);
     snprintf(other, sizeof other, "mhsm-bench-b%s", f->folder[0] + strlen("mhsm-bench"));
-    shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
-          run_bench_blob(&f->b, other, ""));
+    scratch_shell("cp -r '%s' '%s'", run_bench_blob(&f->b, f->folder[0], ""),
+                  run_bench_blob(&f->b, other, ""));
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x3f);
     assert_true(there(f, other));
@@ -392,9 +382,9 @@ static void what_the_storage_does_not_let_go_fails_the_job_and_stays_whole(void 
     struct jobs_record r;
     if (geteuid() == 0)
         skip(); /* no directory is closed to root */
-    shell("chmod 500 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
+    scratch_shell("chmod 500 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
     prune(f, &last_one, &r);
-    shell("chmod 700 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
+    scratch_shell("chmod 700 '%s'", run_bench_blob(&f->b, f->folder[0], ""));
     assert_int_equal(r.state, JOBS_FAILED);
     assert_int_equal(left(f), 0x3f);
     expect_restorable(f, f->folder[0]);
