@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "run/plan.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 
 #define MIB         (1u << 20)
 #define FOR_EVER_MS 3600000 /* nothing but a cancellation ends what hangs */
@@ -23,13 +23,6 @@ struct fixture {
     char folder[JOBS_FOLDER_SIZE];
     uint8_t state[32];
 };
-
-static void succeed(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        print_message("  %s: %s\n", jobs_kind_name(r->kind), r->error);
-    assert_int_equal(r->state, JOBS_SUCCEEDED);
-}
 
 static int set_up(void **state)
 {
@@ -48,7 +41,7 @@ static int set_up(void **state)
     run_bench_fill(&f->b);
     run_bench_state(&f->b, f->state);
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
     *state = f;
     return 0;
@@ -96,7 +89,6 @@ static void expect_canceled(struct fixture *f, const char *id)
 {
     struct jobs_record r;
     struct cf_err err;
-    uint8_t now[32];
     EXPECT_OK(jobs_cancel(f->b.jobs, id, &err));
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, id, &r, &err));
@@ -104,8 +96,7 @@ static void expect_canceled(struct fixture *f, const char *id)
     assert_string_equal(r.details, "The job was canceled");
     EXPECT_RC(CF_E_STATE, jobs_cancel(f->b.jobs, id, &err));
     assert_false(jobs_restore_mode(f->b.jobs));
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
     run_bench_restart(&f->b); /* what was interrupted goes on then, what was canceled does not */
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, id, &r, &err));
@@ -135,7 +126,7 @@ static void a_job_is_canceled_wherever_it_waits(void **state)
     struct jobs_record r;
     test_blobserver_no_faults(&f->server);
     run_bench_restore(&f->b, f->folder, &r); /* and afterwards all is as ever */
-    succeed(&r);
+    expect_done(&r);
 }
 
 /* A port that answers no connection attempt: its queue is full. */
@@ -198,7 +189,7 @@ static void a_limit_holds_for_all_connections_together_both_ways(void **state)
                       : run_backup_start(f->b.run, &q, &r, &err));
         run_wait(f->b.run);
         EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
-        succeed(&r);
+        expect_done(&r);
         memcpy(f->folder, r.folder, sizeof f->folder);
         uint64_t at_once = limit / 4 + 4 * 260 * 1024;
         print_message("  %llu KiB in %llu ms\n", (unsigned long long)r.bytes / 1024,

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/scratch.h"
 
 #define BLOCKS 2 /* of the one partition, 8 MiB each */
@@ -65,25 +65,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void succeed(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        fail_msg("%s: %s", jobs_state_name(r->state), r->error);
-}
-
 static void back_up(struct fixture *f)
 {
     struct jobs_record r;
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
 }
 
 static void expect_unchanged(struct fixture *f)
 {
-    uint8_t now[32];
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
 }
 
 /* --- power is lost -------------------------------------------------------------------------------
@@ -170,7 +162,7 @@ static void expect_restores(struct fixture *f, const char *folder)
     struct jobs_record r;
     snprintf(name, sizeof name, "%s", folder);
     run_bench_restore(&f->b, name, &r);
-    succeed(&r);
+    expect_done(&r);
     expect_unchanged(f);
 }
 
@@ -190,7 +182,7 @@ static void blocks_that_vanish_from_a_running_backup_are_sent_again(void **state
         test_blobserver_no_stats(&f->server);
         test_blobserver_fault(&f->server, losses[i].rule);
         run_bench_backup(&f->b, &r);
-        succeed(&r);
+        expect_done(&r);
         assert_non_null(strstr(r.warning, "sent again"));
         /* the folder's first name is taken where both were begun within a second */
         assert_in_range(test_blobserver_stat(&f->server, "PutBlock"), losses[i].puts,
@@ -212,7 +204,7 @@ static void records_that_vanish_start_over(void **state)
         print_message("  %s\n", rules[i]);
         test_blobserver_fault(&f->server, rules[i]);
         run_bench_backup(&f->b, &r);
-        succeed(&r);
+        expect_done(&r);
         test_blobserver_no_faults(&f->server);
         expect_restores(f, r.folder);
     }
@@ -234,7 +226,7 @@ static void a_storage_that_keeps_no_block_is_not_tried_for_ever(void **state)
         test_blobserver_no_faults(&f->server);
     }
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     assert_null(strstr(r.warning, "vanished"));
 }
 
@@ -246,7 +238,7 @@ static void without_the_right_to_read_all_is_sent_again(void **state)
     test_blobserver_sas("cw", "60", NULL, f->sas);
     test_blobserver_fault(&f->server, "op=PutBlockList blob=s2 nth=1 action=forget");
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     test_blobserver_no_faults(&f->server);
     test_blobserver_sas("rl", "60", NULL, f->sas);
     expect_restores(f, r.folder);

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "hal_sim/hal_sim.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/scratch.h"
 
 /* ThreadSanitizer makes each restore ten times as long, and has seen all threads after a few. */
@@ -54,11 +54,9 @@ static int set_up(void **state)
     EXPECT_OK(keystore_bench_make(&f->b.kb, "one", &aes, NULL, &err));
     EXPECT_OK(access_grant(f->b.access, "6f6f6f6f-0000-0000-0000-000000000001",
                            ACCESS_ADMINISTRATOR, &err));
-    int fd = open(run_bench_part(&f->b, 0), O_WRONLY);
-    assert_int_equal(pwrite(fd, "content", 7, 4990), 7); /* chunk 0 left out, chunk 1 sent */
-    close(fd);
+    run_bench_write(&f->b, 0, "content", 4990); /* chunk 0 left out, chunk 1 sent */
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_true(r.bytes <= 16384);
     memcpy(f->folder, r.folder, sizeof f->folder);
     snprintf(cmd, sizeof cmd, "ls %s | grep -v -e probe -e copy",
@@ -69,20 +67,10 @@ static int set_up(void **state)
         note_name(f, line);
     }
     pclose(ls);
-    assert_int_equal(f->count, 5);                        /* manifest, meta, s0.0, s1.0, s2.0 */
-    int spoil = open(run_bench_part(&f->b, 0), O_WRONLY); /* what an accepted forgery would undo */
-    assert_int_equal(pwrite(spoil, "later", 5, 100), 5);
-    close(spoil);
+    assert_int_equal(f->count, 5);           /* manifest, meta, s0.0, s1.0, s2.0 */
+    run_bench_write(&f->b, 0, "later", 100); /* what an accepted forgery would undo */
     run_bench_state(&f->b, f->state);
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    run_bench_close(&f->b);
-    free(f);
     return 0;
 }
 
@@ -99,9 +87,7 @@ static bool refused(struct fixture *f)
 
 static void expect_untouched(struct fixture *f)
 {
-    uint8_t now[32];
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
 }
 
 static void every_flipped_byte_of_every_blob_is_refused(void **state)
@@ -159,7 +145,7 @@ static void blobs_exchanged_within_a_folder_or_between_two_backups_are_refused(v
     struct fixture *f = *state;
     struct jobs_record r;
     run_bench_backup(&f->b, &r); /* another backup of the same appliance */
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     for (size_t i = 0; i < f->count; i++)
         for (size_t k = 0; k < f->count; k++) {
             char a[1024], b[1024];
@@ -180,7 +166,7 @@ static void blobs_exchanged_within_a_folder_or_between_two_backups_are_refused(v
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(every_flipped_byte_of_every_blob_is_refused),
         T(a_cut_grown_or_missing_blob_is_refused),

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/scratch.h"
 #include "support/seals.h"
 
@@ -54,13 +54,11 @@ static int set_up(void **state)
     run_bench_fill(&b);
     run_bench_state(&b, f->a);
     run_bench_backup(&b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
     EXPECT_OK(keystore_delete(b.kb.ks, "zulu", NULL, &err));
     for (size_t i = 0; i < 2; i++) {
-        int fd = open(run_bench_part(&b, i), O_WRONLY | O_CLOEXEC);
-        assert_int_equal(pwrite(fd, "later", 5, 1000), 5);
-        close(fd);
+        run_bench_write(&b, i, "later", 1000);
     }
     run_bench_state(&b, f->b);
     run_bench_close(&b);
@@ -137,7 +135,7 @@ static long undo_us(struct fixture *f)
     clock_gettime(CLOCK_MONOTONIC, &a);
     run_bench_undo(&bench, &r);
     clock_gettime(CLOCK_MONOTONIC, &b);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_close(&bench);
     return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
 }
@@ -165,7 +163,7 @@ static void a_killed_restore_is_brought_to_its_end_by_the_next_start(void **stat
         assert_false(jobs_restore_mode(b.jobs));
         if (jobs_last(b.jobs, JOBS_RESTORE, &r, &err) == CF_OK && /* it had begun */
             !unanswered(&r)) {
-            assert_int_equal(r.state, JOBS_SUCCEEDED);
+            expect_done(&r);
             assert_memory_equal(now, f->a, 32);
             new ++;
         } else {
@@ -173,9 +171,8 @@ static void a_killed_restore_is_brought_to_its_end_by_the_next_start(void **stat
             old++;
         }
         run_bench_restore(&b, f->folder, &r); /* and it can be done again */
-        assert_int_equal(r.state, JOBS_SUCCEEDED);
-        run_bench_state(&b, now);
-        assert_memory_equal(now, f->a, 32);
+        expect_done(&r);
+        expect_same(&b, f->a);
         run_bench_close(&b);
     }
     print_message("  not begun %u, done %u\n", old, new);
@@ -206,9 +203,8 @@ static void a_killed_undo_leaves_the_restored_state_or_the_one_before_and_a_way_
         assert_int_equal(u.redo, is_new);
         is_new ? new ++ : old++;
         run_bench_undo(&b, &r);
-        assert_int_equal(r.state, JOBS_SUCCEEDED);
-        run_bench_state(&b, now);
-        assert_memory_equal(now, is_new ? f->a : f->b, 32);
+        expect_done(&r);
+        expect_same(&b, is_new ? f->a : f->b);
         run_bench_close(&b);
     }
     print_message("  old %u, new %u\n", old, new);
@@ -224,7 +220,6 @@ static void expect_folders_whole_or_none(struct fixture *f, struct run_bench *b)
     assert_non_null(d);
     while ((entry = readdir(d))) {
         struct jobs_record r;
-        uint8_t now[32];
         if (strncmp(entry->d_name, "mhsm-", 5) != 0 || strcmp(entry->d_name, f->folder) == 0)
             continue;
         bool whole = access(run_bench_blob(b, entry->d_name, "manifest"), F_OK) == 0;
@@ -234,8 +229,7 @@ static void expect_folders_whole_or_none(struct fixture *f, struct run_bench *b)
         assert_int_equal(r.state, whole ? JOBS_SUCCEEDED : JOBS_FAILED);
         if (!whole)
             assert_non_null(strstr(r.error, "holds no manifest"));
-        run_bench_state(b, now);
-        assert_memory_equal(now, f->b, 32);
+        expect_same(b, f->b);
     }
     closedir(d);
 }
@@ -286,9 +280,7 @@ static void a_killed_backup_is_brought_to_its_end_in_one_folder(void **state)
         EXPECT_OK(jobs_list(b.jobs, expect_ended, &n, &err));
         assert_int_equal(folders(f), 1 + n.done);
         run_bench_backup(&b, &r);
-        if (r.state != JOBS_SUCCEEDED)
-            print_message("  next backup: %s\n", r.error);
-        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        expect_done(&r);
         expect_folders_whole_or_none(f, &b);
         run_bench_close(&b);
     }

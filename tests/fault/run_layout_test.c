@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 
 struct fixture {
     struct test_blobserver server;
@@ -42,13 +42,6 @@ static void end(struct fixture *f)
 static uint64_t stat(struct fixture *f, const char *name)
 {
     return test_blobserver_stat(&f->server, name);
-}
-
-static void expect(const struct jobs_record *r, enum jobs_state want)
-{
-    if (r->state != want)
-        print_message("  %s: %s\n", r->error_code, r->error);
-    assert_int_equal(r->state, want);
 }
 
 /* The names in the folder, one a line. */
@@ -94,26 +87,22 @@ static void expect_readable(struct fixture *f, const char *folder)
     struct jobs_record r;
     struct cf_err err;
     char sas[512];
-    uint8_t now[32];
     test_blobserver_sas("rl", "60", NULL, sas);
     f->b.o.token = sas;
     struct run_request q = run_bench_request(&f->b, folder, NULL);
     EXPECT_OK(run_prerestore_start(f->b.run, &q, &r, &err));
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
-    expect(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     EXPECT_OK(keystore_delete(f->b.kb.ks, "bravo", NULL, &err));
     EXPECT_OK(keystore_purge(f->b.kb.ks, "bravo", &err));
     run_bench_selective(&f->b, folder, "bravo", &r);
-    expect(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     EXPECT_OK(keystore_delete(f->b.kb.ks, "zulu", NULL, &err));
-    int fd = open(run_bench_part(&f->b, 0), O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "later", 5, 15 << 20), 5);
-    close(fd);
+    run_bench_write(&f->b, 0, "later", 15 << 20);
     run_bench_restore(&f->b, folder, &r);
-    expect(&r, JOBS_SUCCEEDED);
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_done(&r);
+    expect_same(&f->b, f->state);
     f->b.o.token = f->sas;
 }
 
@@ -184,7 +173,7 @@ static void play(const struct place *p)
         test_blobserver_fault(&f->server, p->rules);
     run_bench_backup(&f->b, &r);
     if (p->wanted == REFUSED) {
-        expect(&r, JOBS_FAILED);
+        expect_state(&r, JOBS_FAILED);
         assert_string_equal(r.error_code, "BadRequest");
         print_message("    %s\n", r.error);
         assert_non_null(strstr(r.error, p->words));
@@ -193,7 +182,7 @@ static void play(const struct place *p)
         free(f);
         return;
     }
-    expect(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     test_blobserver_no_faults(&f->server);
     list(f, r.folder, &names);
     bool whole = strstr(names.text, "/s2/0-") && !strstr(names.text, "/s2.0");
@@ -235,7 +224,7 @@ static void a_blob_a_block_gets_through_what_passes(void **state)
         test_blobserver_no_stats(&f->server);
         test_blobserver_fault(&f->server, rules[i]);
         run_bench_backup(&f->b, &r);
-        expect(&r, JOBS_SUCCEEDED);
+        expect_done(&r);
         assert_true(stat(f, "faults") > 0);
         test_blobserver_no_faults(&f->server);
         expect_readable(f, r.folder);
@@ -253,15 +242,15 @@ static void a_block_that_lies_there_with_another_length_fails_the_backup(void **
     begin(f, args, "rcwdl");
     test_blobserver_fault(&f->server, "op=HeadBlob blob=/s2/ action=length:17");
     run_bench_backup(&f->b, &r);
-    expect(&r, JOBS_FAILED);
+    expect_state(&r, JOBS_FAILED);
     assert_non_null(strstr(r.error, "has 17 bytes"));
     test_blobserver_fault(&f->server, "op=HeadBlob blob=/meta- action=length:18");
     run_bench_backup(&f->b, &r);
-    expect(&r, JOBS_FAILED);
+    expect_state(&r, JOBS_FAILED);
     assert_non_null(strstr(r.error, "has 18 bytes"));
     test_blobserver_fault(&f->server, "op=HeadBlob blob=/manifest action=length:19");
     run_bench_backup(&f->b, &r);
-    expect(&r, JOBS_FAILED);
+    expect_state(&r, JOBS_FAILED);
     assert_non_null(strstr(r.error, "has 19 bytes"));
     end(f);
     free(f);

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/seals.h"
 
 static struct seals seals;
@@ -55,18 +55,12 @@ static int tear_down(void **state)
 static void expect_restores(struct fixture *f, const char *folder)
 {
     struct jobs_record r;
-    uint8_t now[32];
     char name[JOBS_FOLDER_SIZE];
     snprintf(name, sizeof name, "%s", folder);
-    int fd = open(run_bench_part(&f->b, 0), O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "later", 5, 30 << 20), 5);
-    close(fd);
+    run_bench_write(&f->b, 0, "later", 30 << 20);
     run_bench_restore(&f->b, name, &r);
-    if (r.state != JOBS_SUCCEEDED)
-        print_message("  restore: %s\n", r.error);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_done(&r);
+    expect_same(&f->b, f->state);
 }
 
 static void a_backup_gets_through_what_passes(void **state)
@@ -93,9 +87,7 @@ static void a_backup_gets_through_what_passes(void **state)
         test_blobserver_fault(&f->server, rules[i]);
         run_bench_backup(&f->b, &r);
         print_message("  %s: %s\n", rules[i], jobs_state_name(r.state));
-        if (r.state != JOBS_SUCCEEDED)
-            print_message("  %s\n", r.error);
-        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        expect_done(&r);
         assert_true(test_blobserver_stat(&f->server, "faults") > 0);
         test_blobserver_no_faults(&f->server);
         test_blobserver_no_stats(&f->server);
@@ -177,7 +169,7 @@ static void a_canceled_backup_stops_and_is_no_backup(void **state)
     assert_int_equal(r.state, JOBS_CANCELED);
     test_blobserver_no_faults(&f->server);
     run_bench_backup(&f->b, &r); /* and the next one works */
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
 }
 
 static void a_blob_that_is_not_as_long_as_it_was_sent_fails_the_backup(void **state)
@@ -196,7 +188,7 @@ static void a_missing_second_copy_is_a_warning(void **state)
     struct jobs_record r;
     test_blobserver_fault(&f->server, "op=PutBlob blob=manifest.copy action=status:403");
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.warning, "second copy"));
 }
 
@@ -217,7 +209,7 @@ static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **s
     struct jobs_record r;
     char folder[JOBS_FOLDER_SIZE];
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     memcpy(folder, r.folder, sizeof folder);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         print_message("  %s\n", rules[i]);
@@ -232,14 +224,12 @@ static void a_restore_gets_through_what_passes_and_writes_nothing_false(void **s
         "op=GetBlob blob=s2 nth=5 action=flip:50",
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        uint8_t now[32];
         test_blobserver_fault(&f->server, lies[i]);
         run_bench_restore(&f->b, folder, &r);
         print_message("  %s: %s\n", lies[i], r.error_code);
         assert_int_equal(r.state, JOBS_FAILED);
         test_blobserver_no_faults(&f->server);
-        run_bench_state(&f->b, now);
-        assert_memory_equal(now, f->state, 32);
+        expect_same(&f->b, f->state);
     }
 }
 
@@ -258,9 +248,9 @@ static void a_manifest_that_may_be_out_there_has_used_its_number(void **state)
     test_blobserver_no_faults(&f->server);
     run_bench_restart(&f->b);
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_restore(&f->b, folder, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.warning, "this is backup 1 of this appliance; the newest is 2"));
 }
 
@@ -271,7 +261,7 @@ static void a_far_side_that_dribbles_does_not_hold_up_a_cancellation(void **stat
     struct jobs_record r;
     struct cf_err e = { 0 };
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     test_blobserver_fault(&f->server, "op=GetBlob nth=2 action=drip:1");
     struct run_request q = run_bench_request(&f->b, r.folder, NULL);
     if (run_restore_start(f->b.run, &q, &r, &e) != CF_OK)

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/scratch.h"
 #include "support/seals.h"
 
@@ -136,12 +136,6 @@ static struct jobs_record go_on(struct fixture *f)
     return r;
 }
 
-static void expect_done(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        fail_msg("%s: %s", jobs_state_name(r->state), r->error);
-}
-
 static bool there(const struct fixture *f, const char *name)
 {
     char path[128];
@@ -160,24 +154,18 @@ static void expect_nothing_left(struct fixture *f)
 
 static void write_part(struct fixture *f, const char *text, long at)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/part0", f->dir);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, text, strlen(text), at), strlen(text));
-    close(fd);
+    run_bench_write(&f->b, 0, text, at);
 }
 
 static void expect_restores(struct fixture *f, const char *folder)
 {
     struct jobs_record r;
-    uint8_t now[32];
     char name[JOBS_FOLDER_SIZE];
     snprintf(name, sizeof name, "%s", folder);
     write_part(f, "later", 90L << 20);
     run_bench_restore(&f->b, name, &r);
     expect_done(&r);
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
 }
 
 /* --- a backup ------------------------------------------------------------------------------------
@@ -522,9 +510,7 @@ static void a_restore_of_a_blob_a_block_fetches_none_twice(void **state)
     expect_done(&r);
     assert_in_range(test_blobserver_stat(&f->server, "GetBlob"), 5 + BLOCKS - 6,
                     5 + BLOCKS - 6 + WINDOW);
-    uint8_t now[32];
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
 }
 
 static void no_secret_lies_in_the_clear(void **state)
@@ -556,10 +542,8 @@ static void back_up(struct fixture *f)
 
 static void expect_restored(struct fixture *f, const struct jobs_record *r)
 {
-    uint8_t now[32];
     expect_done(r);
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
+    expect_same(&f->b, f->state);
     expect_nothing_left(f);
 }
 

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "hal_sim/hal_sim.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 
 static const struct run_bench_options small = {
     .partitions = 1,
@@ -38,14 +38,6 @@ static int set_up(void **state)
     run_bench_open(&f->b, &small);
     run_bench_fill(&f->b);
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    run_bench_close(&f->b);
-    free(f);
     return 0;
 }
 
@@ -79,19 +71,9 @@ static void back_up(struct fixture *f, char folder[JOBS_FOLDER_SIZE])
 {
     struct jobs_record r;
     run_bench_backup(&f->b, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     memcpy(folder, r.folder, sizeof r.folder);
     hal_sim_clock_step(f->b.kb.clock, 5000);
-}
-
-static void flip(struct fixture *f, const char *folder, const char *name, long at, uint8_t bits)
-{
-    uint8_t c;
-    int fd = open(run_bench_blob(&f->b, folder, name), O_RDWR | O_CLOEXEC);
-    assert_int_equal(pread(fd, &c, 1, at), 1);
-    c ^= bits;
-    assert_int_equal(pwrite(fd, &c, 1, at), 1);
-    close(fd);
 }
 
 static void a_whole_backup_is_told_with_what_its_manifest_says(void **state)
@@ -102,7 +84,7 @@ static void a_whole_backup_is_told_with_what_its_manifest_says(void **state)
     back_up(f, first);
     back_up(f, second);
     run_bench_verify(&f->b, first, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     struct run_listing l = list(f, 10, NULL);
     assert_int_equal(l.folders, 2);
     assert_false(l.more);
@@ -163,11 +145,11 @@ static void each_folder_is_told_for_what_it_is(void **state)
     for (size_t i = 0; i < 7; i++)
         back_up(f, folder[i]);
     assert_int_equal(unlink(run_bench_blob(&f->b, folder[0], "manifest")), 0);
-    flip(f, folder[1], "manifest", 300, 1);
+    run_bench_flip(&f->b, folder[1], "manifest", 300, 1);
     assert_int_equal(truncate(run_bench_blob(&f->b, folder[2], "s2.0"), 1000), 0);
-    flip(f, folder[3], "manifest", 20, 1);
-    flip(f, folder[4], "manifest", 12, 2);
-    flip(f, folder[5], "manifest", 8, 2);
+    run_bench_flip(&f->b, folder[3], "manifest", 20, 1);
+    run_bench_flip(&f->b, folder[4], "manifest", 12, 2);
+    run_bench_flip(&f->b, folder[5], "manifest", 8, 2);
     snprintf(from, sizeof from, "%s", run_bench_blob(&f->b, folder[6], ""));
     snprintf(folder[6], sizeof folder[6], "mhsm-bench-20301114221320"); /* renamed */
     assert_int_equal(rename(from, run_bench_blob(&f->b, folder[6], "")), 0);
@@ -234,7 +216,7 @@ static void a_token_that_may_not_list_is_refused_in_words(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(a_whole_backup_is_told_with_what_its_manifest_says),
         T(pages_follow_each_other_without_gap),

@@ -1,13 +1,12 @@
 /* What a restore would change, told before it does: against what the restore then does. */
 #include "support/test.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "hal_sim/hal_sim.h"
 #include "run/plan.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 
 #define ADMIN "6f6f6f6f-0000-0000-0000-000000000001"
 
@@ -24,13 +23,6 @@ struct fixture {
     char text[16384]; /* the items, a line each */
 };
 
-static void succeed(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        print_message("  %s: %s\n", jobs_kind_name(r->kind), r->error);
-    assert_int_equal(r->state, JOBS_SUCCEEDED);
-}
-
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -38,17 +30,9 @@ static int set_up(void **state)
     run_bench_open(&f->b, &options);
     run_bench_fill(&f->b);
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    run_bench_close(&f->b);
-    free(f);
     return 0;
 }
 
@@ -67,16 +51,15 @@ static enum cf_rc note_item(void *ctx, const struct run_plan_item *i, struct cf_
 static void plan(struct fixture *f, const char *key, struct jobs_record *r)
 {
     struct cf_err err;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     run_bench_state(&f->b, before);
     run_bench_plan(&f->b, f->folder, key, r);
-    succeed(r);
+    expect_done(r);
     assert_int_equal(r->kind, JOBS_PLAN);
     f->text[0] = 0;
     EXPECT_OK(run_plan_report(f->b.run, r->id, &f->plan, note_item, f, &err));
     assert_string_equal(f->plan.folder, f->folder);
-    run_bench_state(&f->b, after); /* a plan writes nothing */
-    assert_memory_equal(before, after, 32);
+    expect_same(&f->b, before); /* a plan writes nothing */
     print_message("%s", f->text);
 }
 
@@ -117,9 +100,7 @@ static void each_difference_is_named_once_and_the_restore_ends_them_all(void **s
     EXPECT_OK(keystore_delete(f->b.kb.ks, "zulu", NULL, &err));
     EXPECT_OK(keystore_purge(f->b.kb.ks, "zulu", &err));
     EXPECT_OK(access_grant(f->b.access, ADMIN, ACCESS_CRYPTO_OFFICER, &err));
-    int fd = open(run_bench_part(&f->b, 1), O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "later", 5, 100), 5);
-    close(fd);
+    run_bench_write(&f->b, 1, "later", 100);
     plan(f, NULL, &r);
     static const char *const lines[] = {
         "- key aardvark: made after the backup, 1 version lost\n",
@@ -145,7 +126,7 @@ static void each_difference_is_named_once_and_the_restore_ends_them_all(void **s
     assert_non_null(
         strstr(r.details, "Keys: 1 added, 4 replaced, 2 removed, 0 the same; 3 versions lost"));
     run_bench_restore(&f->b, f->folder, &r);
-    succeed(&r);
+    expect_done(&r);
     plan(f, NULL, &r);
     assert_int_equal(f->plan.items, f->plan.count[RUN_PARTITION][RUN_REPLACED]); /* the twins' bytes
                                                                 are new to the change counters */
@@ -168,11 +149,11 @@ static void an_empty_appliance_and_an_empty_backup_are_compared_too(void **state
     char full[JOBS_FOLDER_SIZE];
     memcpy(full, f->folder, sizeof full);
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     char empty[JOBS_FOLDER_SIZE];
     memcpy(empty, r.folder, sizeof empty);
     run_bench_restore(&f->b, full, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, empty, sizeof f->folder);
     plan(f, NULL, &r);
     assert_int_equal(f->plan.count[RUN_KEY][RUN_REMOVED], 5);
@@ -244,7 +225,7 @@ static void more_names_than_are_listed_are_counted(void **state)
         EXPECT_OK(keystore_bench_make(&f->b.kb, name, &aes, NULL, &err));
     }
     run_bench_plan(&f->b, f->folder, NULL, &r);
-    succeed(&r);
+    expect_done(&r);
     EXPECT_OK(run_plan_report(f->b.run, r.id, &f->plan, NULL, NULL, &err));
     assert_int_equal(f->plan.count[RUN_KEY][RUN_REMOVED], 300);
     assert_int_equal(f->plan.items, 300);
@@ -253,7 +234,7 @@ static void more_names_than_are_listed_are_counted(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(right_after_the_backup_a_restore_would_change_nothing),
         T(each_difference_is_named_once_and_the_restore_ends_them_all),

@@ -11,7 +11,7 @@
 #include "base/verdict.h"
 #include "hal_sim/hal_sim.h"
 #include "prune_priv.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/scratch.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
@@ -35,19 +35,11 @@ static int set_up(void **state)
     run_bench_fill(&f->b);
     for (int i = 0; i < 6; i++) {
         run_bench_backup(&f->b, &r);
-        assert_int_equal(r.state, JOBS_SUCCEEDED);
+        expect_done(&r);
         memcpy(f->folder[i], r.folder, sizeof f->folder[i]);
         hal_sim_clock_step(f->b.kb.clock, DAY_MS);
     }
     *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    run_bench_close(&f->b);
-    free(f);
     return 0;
 }
 
@@ -68,8 +60,7 @@ static void expect_pruned(struct fixture *f, const struct run_prune *p)
 {
     struct jobs_record r;
     prune(f, p, &r);
-    if (r.state != JOBS_SUCCEEDED)
-        fail_msg("%s", r.error);
+    expect_done(&r);
 }
 
 static bool there(struct fixture *f, const char *folder)
@@ -111,7 +102,7 @@ static void expect_restorable(struct fixture *f, const char *folder)
 {
     struct jobs_record r;
     run_bench_restore(&f->b, folder, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
 }
 
 static const struct run_prune last_two = { .policy = { .last = 2 } };
@@ -125,7 +116,7 @@ static void what_no_rule_keeps_goes_and_the_rest_restores(void **state)
     struct jobs_record r;
     char why[RETAIN_REASON_MAX];
     prune(f, &last_two, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.details, "Deleted 4 of 6 folders"));
     assert_int_equal(left(f), 0x30);
     assert_int_equal(fate(f, &r, f->folder[0], why), RETAIN_GONE);
@@ -145,7 +136,7 @@ static void a_dry_run_tells_and_deletes_nothing(void **state)
     char why[RETAIN_REASON_MAX];
     p.dry_run = true;
     prune(f, &p, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.details, "Would delete 5 of 6 folders"));
     assert_int_equal(fate(f, &r, f->folder[0], why), RETAIN_TO_GO);
     assert_string_equal(why, "no rule keeps it");
@@ -177,13 +168,13 @@ static void the_newest_verified_backup_stays(void **state)
     struct jobs_record r;
     char why[RETAIN_REASON_MAX];
     run_bench_verify(&f->b, f->folder[1], &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     prune(f, &last_one, &r);
     assert_int_equal(left(f), 0x22);
     fate(f, &r, f->folder[1], why);
     assert_string_equal(why, "newest verified backup");
     run_bench_verify(&f->b, f->folder[5], &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     expect_pruned(f, &last_one); /* a newer one is verified now */
     assert_int_equal(left(f), 0x20);
 }
@@ -198,7 +189,7 @@ static void a_sample_does_not_make_a_backup_a_verified_one(void **state)
     EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x20);
 }
@@ -217,7 +208,7 @@ static void a_verified_copy_elsewhere_does_not_vouch_for_this_one(void **state)
     EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
     run_wait(f->b.run);
     EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x20);
 }
@@ -246,7 +237,7 @@ static void a_damaged_backup_stays_and_counts_for_nothing(void **state)
     assert_int_equal(unlink(run_bench_blob(&f->b, f->folder[4], "s1.0")), 0);
     scratch_shell("printf x >>'%s'", run_bench_blob(&f->b, f->folder[3], "s2.0"));
     prune(f, &last_two, &r);
-    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_int_equal(left(f), 0x3e); /* three damaged, the newest two whole */
     assert_int_equal(fate(f, &r, f->folder[4], why), RETAIN_STAYS);
     assert_non_null(strstr(why, "never deleted"));
@@ -404,7 +395,7 @@ static void a_policy_that_keeps_nothing_starts_no_job(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(what_no_rule_keeps_goes_and_the_rest_restores),
         T(a_dry_run_tells_and_deletes_nothing),

@@ -12,44 +12,8 @@
 #include "base/log.h"
 #include "hal_sim/hal_sim.h"
 #include "support/fake_token.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 #include "support/seals.h"
-
-static const struct run_bench_options small = { .partitions = 2,
-                                                .bytes = 50000,
-                                                .run = { .chunk_log2 = 12,
-                                                         .record_block = 16384,
-                                                         .attempts = 3,
-                                                         .threads = 2,
-                                                         .connections = 4 } };
-
-static int set_up_with(void **state, const struct run_bench_options *o)
-{
-    struct run_bench *b = calloc(1, sizeof *b);
-    run_bench_open(b, o);
-    run_bench_fill(b);
-    *state = b;
-    return 0;
-}
-
-static int set_up(void **state)
-{
-    return set_up_with(state, &small);
-}
-
-static int tear_down(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
-static void expect_state(struct jobs_record *r, enum jobs_state want)
-{
-    if (r->state != want)
-        print_message("job: %s: %s (%s)\n", jobs_state_name(r->state), r->error, r->error_code);
-    assert_int_equal(r->state, want);
-}
 
 static void spoil(struct run_bench *b)
 {
@@ -59,9 +23,7 @@ static void spoil(struct run_bench *b)
     EXPECT_OK(keystore_recover(b->kb.ks, "delta", NULL, &err));
     static const struct hal_key_spec aes = { .type = HAL_OCT, .bits = 128 };
     EXPECT_OK(keystore_bench_make(&b->kb, "later", &aes, NULL, &err));
-    int fd = open(run_bench_part(b, 0), O_WRONLY);
-    assert_int_equal(pwrite(fd, "spoilt", 6, 20000), 6);
-    close(fd);
+    run_bench_write(b, 0, "spoilt", 20000);
 }
 
 static void a_full_restore_brings_everything_back_and_takes_later_things_away(void **state)
@@ -71,7 +33,7 @@ static void a_full_restore_brings_everything_back_and_takes_later_things_away(vo
     uint8_t before[32], after[32];
     run_bench_state(b, before);
     run_bench_backup(b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_string_equal(r.folder, "mhsm-bench-20231114221320");
     assert_true(r.bytes > 50000);
     spoil(b);
@@ -80,17 +42,14 @@ static void a_full_restore_brings_everything_back_and_takes_later_things_away(vo
     char folder[JOBS_FOLDER_SIZE];
     memcpy(folder, r.folder, sizeof folder);
     run_bench_restore(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_false(jobs_restore_mode(b->jobs));
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
     run_bench_restart(b);
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
     run_bench_restore(b, folder, &r); /* and again, from the other side */
-    expect_state(&r, JOBS_SUCCEEDED);
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_done(&r);
+    expect_same(b, before);
 }
 
 /* A request that was let in before the restore began: it is refused, or what it made stays. */
@@ -128,9 +87,9 @@ static void a_second_backup_in_the_same_second_takes_a_folder_of_its_own(void **
     struct run_bench *b = *state;
     struct jobs_record r;
     run_bench_backup(b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_backup(b, &r); /* the bench's clock stands */
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_string_equal(r.folder, "mhsm-bench-2023111422132000");
 }
 
@@ -138,18 +97,17 @@ static void an_empty_appliance_is_backed_up_and_restored(void **state)
 {
     struct run_bench b;
     struct jobs_record r;
-    uint8_t before[32], after[32];
-    struct run_bench_options o = small;
+    uint8_t before[32];
+    struct run_bench_options o = run_bench_small;
     (void)state;
     o.partitions = 0;
     run_bench_open(&b, &o);
     run_bench_state(&b, before);
     run_bench_backup(&b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_restore(&b, r.folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
-    run_bench_state(&b, after);
-    assert_memory_equal(before, after, 32);
+    expect_done(&r);
+    expect_same(&b, before);
     run_bench_close(&b);
 }
 
@@ -175,7 +133,7 @@ static void a_restore_asks_for_a_backup_that_is_old_enough(void **state)
     struct run_bench b;
     struct jobs_record r;
     struct cf_err err;
-    struct run_bench_options o = small;
+    struct run_bench_options o = run_bench_small;
     (void)state;
     o.run.min_backup_age_s = 1800;
     run_bench_open(&b, &o);
@@ -187,7 +145,7 @@ static void a_restore_asks_for_a_backup_that_is_old_enough(void **state)
     print_message("  %s\n", err.text);
     hal_sim_clock_step(b.kb.clock, 1800 * 1000);
     run_bench_restore(&b, r.folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_close(&b);
 }
 
@@ -212,26 +170,6 @@ static void a_place_that_cannot_be_is_refused_before_there_is_a_job(void **state
 /* --- what is refused of a folder
  * ------------------------------------------------------------------ */
 
-static void expect_failure(struct jobs_record *r, const char *code, const char *words)
-{
-    assert_int_equal(r->state, JOBS_FAILED);
-    if (strcmp(r->error_code, code) != 0 || !strstr(r->error, words))
-        print_message("  got %s: %s\n", r->error_code, r->error);
-    assert_string_equal(r->error_code, code);
-    assert_non_null(strstr(r->error, words));
-}
-
-static void patch(struct run_bench *b, const char *folder, const char *name, long at, uint8_t flip)
-{
-    uint8_t c;
-    int fd = open(run_bench_blob(b, folder, name), O_RDWR);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &c, 1, at), 1);
-    c ^= flip;
-    assert_int_equal(pwrite(fd, &c, 1, at), 1);
-    close(fd);
-}
-
 static void a_folder_that_is_no_backup_of_ours_is_refused_in_words(void **state)
 {
     struct run_bench *b = *state;
@@ -239,18 +177,18 @@ static void a_folder_that_is_no_backup_of_ours_is_refused_in_words(void **state)
     char folder[JOBS_FOLDER_SIZE], other[JOBS_FOLDER_SIZE + 2];
     run_bench_backup(b, &r);
     memcpy(folder, r.folder, sizeof folder);
-    patch(b, folder, "manifest", 8, 2);
+    run_bench_flip(b, folder, "manifest", 8, 2);
     run_bench_restore(b, folder, &r);
     expect_failure(&r, "BackupNotAuthentic", "newer format");
-    patch(b, folder, "manifest", 8, 2);
-    patch(b, folder, "manifest", 16, 1);
+    run_bench_flip(b, folder, "manifest", 8, 2);
+    run_bench_flip(b, folder, "manifest", 16, 1);
     run_bench_restore(b, folder, &r);
     expect_failure(&r, "Forbidden", "another security domain");
-    patch(b, folder, "manifest", 16, 1);
-    patch(b, folder, "manifest", 12, 2);
+    run_bench_flip(b, folder, "manifest", 16, 1);
+    run_bench_flip(b, folder, "manifest", 12, 2);
     run_bench_restore(b, folder, &r);
     expect_failure(&r, "Forbidden", "needs generation 3");
-    patch(b, folder, "manifest", 12, 2);
+    run_bench_flip(b, folder, "manifest", 12, 2);
     run_bench_restore(b, "mhsm-nothing-here", &r);
     expect_failure(&r, "BadRequest", "holds no manifest");
     snprintf(other, sizeof other, "%sx", folder);
@@ -270,11 +208,11 @@ static void other_blobs_in_the_folder_do_not_matter(void **state)
     struct run_bench *b = *state;
     struct jobs_record r;
     run_bench_backup(b, &r);
-    patch(b, r.folder, "manifest.copy", 300, 1);
-    patch(b, r.folder, "probe", 3, 1);
+    run_bench_flip(b, r.folder, "manifest.copy", 300, 1);
+    run_bench_flip(b, r.folder, "probe", 3, 1);
     assert_int_equal(cf_file_write(run_bench_blob(b, r.folder, "s9.0"), 0600, "x", 1, NULL), CF_OK);
     run_bench_restore(b, r.folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
 }
 
 static void a_prerestore_verifies_all_of_a_backup_and_changes_nothing(void **state)
@@ -282,7 +220,7 @@ static void a_prerestore_verifies_all_of_a_backup_and_changes_nothing(void **sta
     struct run_bench *b = *state;
     struct jobs_record r;
     struct cf_err err;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     char folder[JOBS_FOLDER_SIZE];
     run_bench_backup(b, &r);
     memcpy(folder, r.folder, sizeof folder);
@@ -292,15 +230,14 @@ static void a_prerestore_verifies_all_of_a_backup_and_changes_nothing(void **sta
     EXPECT_OK(run_prerestore_start(b->run, &q, &r, &err));
     run_wait(b->run);
     EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_true(r.bytes > 50000);
-    patch(b, folder, "s3.0", 4000, 1);
+    run_bench_flip(b, folder, "s3.0", 4000, 1);
     EXPECT_OK(run_prerestore_start(b->run, &q, &r, &err));
     run_wait(b->run);
     EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
     expect_failure(&r, "BackupNotAuthentic", "does not verify");
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
 }
 
 static void a_prebackup_looks_at_the_storage_and_writes_nothing(void **state)
@@ -312,7 +249,7 @@ static void a_prebackup_looks_at_the_storage_and_writes_nothing(void **state)
     EXPECT_OK(run_prebackup_start(b->run, &q, &r, &err));
     run_wait(b->run);
     EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     DIR *d = opendir(run_bench_blob(b, "", ""));
     struct dirent *entry;
     while ((entry = readdir(d)))
@@ -324,14 +261,13 @@ static void a_partition_that_this_appliance_lacks_stops_the_restore_before_it_be
 {
     struct run_bench *b = *state;
     struct jobs_record r;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     run_bench_backup(b, &r);
     run_bench_state(b, before);
     snprintf(b->names[1], sizeof b->names[1], "other");
     run_bench_restore(b, r.folder, &r);
     expect_failure(&r, "Conflict", "part1");
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
 }
 
 /* --- selective restore
@@ -349,7 +285,7 @@ static void a_partition_that_the_backup_lacks_stays_and_is_named(void **state)
     b->o.partitions = 2;
     run_bench_restart(b);
     run_bench_restore(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.warning, "partition part1 is not in the backup and stays as it is"));
     assert_null(strstr(r.warning, "part0"));
 }
@@ -365,7 +301,7 @@ static void one_key_comes_back_with_its_versions_and_nothing_else_does(void **st
     memcpy(folder, r.folder, sizeof folder);
     spoil(b);
     run_bench_selective(b, folder, "Alpha", &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_string_equal(r.details, "Number of successful key versions restored: 2, "
                                    "Number of key versions could not overwrite: 0");
     assert_true(r.bytes < 32768);
@@ -376,7 +312,7 @@ static void one_key_comes_back_with_its_versions_and_nothing_else_does(void **st
     EXPECT_OK(keystore_get(b->kb.ks, "delta", NULL, &k, &err)); /* recovered after it */
     keystore_bundle_clear(&k);
     run_bench_selective(b, folder, "alpha", &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_string_equal(r.details, "Number of successful key versions restored: 0, "
                                    "Number of key versions could not overwrite: 2");
 }
@@ -418,7 +354,7 @@ static void every_key_of_many_is_found_through_the_index(void **state)
         EXPECT_OK(keystore_delete(b->kb.ks, name, NULL, &err));
         EXPECT_OK(keystore_purge(b->kb.ks, name, &err));
         run_bench_selective(b, folder, name, &r);
-        expect_state(&r, JOBS_SUCCEEDED);
+        expect_done(&r);
     }
 }
 
@@ -453,7 +389,7 @@ static void no_key_meets_a_nonce_twice_though_the_random_source_is_stuck(void **
     struct run_bench b;
     struct jobs_record r;
     struct seals seals;
-    struct run_bench_options o = small;
+    struct run_bench_options o = run_bench_small;
     (void)state;
     seals_open(&seals);
     o.run.domain.recorder = &seals.recorder;
@@ -461,10 +397,10 @@ static void no_key_meets_a_nonce_twice_though_the_random_source_is_stuck(void **
     run_bench_open(&b, &o);
     run_bench_fill(&b);
     run_bench_backup(&b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     size_t one = seals_count(&seals);
     run_bench_backup(&b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_true((seals_count(&seals) > one && one > 10) || !CF_DEBUG_RECORDERS);
     seals_expect_no_pair_twice(&seals);
     run_bench_close(&b);
@@ -532,7 +468,7 @@ static void a_partition_written_during_the_backup_fails_it_by_name(void **state)
     expect_failure(&r, "BadRequest", "holds no manifest");
     b->parts[1].open_live = open_quiet;
     run_bench_backup(b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
 }
 
 /* --- a twin that finds no room
@@ -581,7 +517,7 @@ static void a_twin_without_room_gives_back_what_it_took(void **state)
     struct run_bench *b = *state;
     struct jobs_record r;
     struct stat st;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     char folder[JOBS_FOLDER_SIZE], twin[160];
     run_bench_backup(b, &r);
     memcpy(folder, r.folder, sizeof folder);
@@ -590,8 +526,7 @@ static void a_twin_without_room_gives_back_what_it_took(void **state)
     b->parts[1].open_other = open_cramped;
     run_bench_restore(b, folder, &r);
     expect_failure(&r, "ServiceUnavailable", "no room");
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
     for (size_t i = 0; i < 2; i++) {
         snprintf(twin, sizeof twin, "%s.next", run_bench_part(b, i));
         assert_int_equal(stat(twin, &st), 0);
@@ -599,14 +534,14 @@ static void a_twin_without_room_gives_back_what_it_took(void **state)
     }
     b->parts[1].open_other = open_quiet;
     run_bench_restore(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
 }
 
 static void a_token_that_fails_leaves_all_as_it_was(void **state)
 {
     struct run_bench *b = *state;
     struct jobs_record r;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     char folder[JOBS_FOLDER_SIZE];
     run_bench_state(b, before);
     run_bench_backup(b, &r);
@@ -616,18 +551,16 @@ static void a_token_that_fails_leaves_all_as_it_was(void **state)
     fake_token_fail(b->kb.token, CF_E_TOKEN, 0);
     assert_int_equal(r.state, JOBS_FAILED);
     assert_string_equal(r.error_code, "ServiceUnavailable");
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
     fake_token_fail(b->kb.token, CF_E_TOKEN, 1); /* a worker that is replaced */
     run_bench_restore(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_done(&r);
+    expect_same(b, before);
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, run_bench_set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(a_full_restore_brings_everything_back_and_takes_later_things_away),
         T(a_key_made_while_a_restore_runs_is_refused_or_stays),

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/run_bench.h"
+#include "support/run_expect.h"
 
 #define ADMIN "6f6f6f6f-0000-0000-0000-000000000001"
 
@@ -26,27 +26,6 @@ struct fixture {
     uint8_t later[32]; /* as it stood before the restore */
 };
 
-static void succeed(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        print_message("  %s: %s\n", jobs_kind_name(r->kind), r->error);
-    assert_int_equal(r->state, JOBS_SUCCEEDED);
-}
-
-static void write_part(struct run_bench *b, size_t i, const char *text)
-{
-    int fd = open(run_bench_part(b, i), O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, text, strlen(text), 5000), (ssize_t)strlen(text));
-    close(fd);
-}
-
-static void expect_state(struct run_bench *b, const uint8_t want[32])
-{
-    uint8_t now[32];
-    run_bench_state(b, now);
-    assert_memory_equal(now, want, 32);
-}
-
 /* A backup of the old state; then it is changed. */
 static void open_fixture(struct fixture *f, const struct run_bench_options *o)
 {
@@ -56,12 +35,12 @@ static void open_fixture(struct fixture *f, const struct run_bench_options *o)
     run_bench_fill(&f->b);
     run_bench_state(&f->b, f->old);
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
     EXPECT_OK(keystore_delete(f->b.kb.ks, "zulu", NULL, &err));
     EXPECT_OK(access_grant(f->b.access, ADMIN, ACCESS_CRYPTO_USER, &err));
     for (size_t i = 0; i < o->partitions; i++)
-        write_part(&f->b, i, "later");
+        run_bench_write(&f->b, i, "later", 5000);
     run_bench_state(&f->b, f->later);
 }
 
@@ -81,20 +60,12 @@ static int set_up_keys_alone(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    run_bench_close(&f->b);
-    free(f);
-    return 0;
-}
-
 static void restore(struct fixture *f)
 {
     struct jobs_record r;
     run_bench_restore(&f->b, f->folder, &r);
-    succeed(&r);
-    expect_state(&f->b, f->old);
+    expect_done(&r);
+    expect_same(&f->b, f->old);
 }
 
 static void expect_refused(struct run_bench *b, const char *words)
@@ -122,22 +93,22 @@ static void an_undo_brings_back_what_the_restore_took_and_a_second_one_the_resto
     restore(f);
     for (int round = 0; round < 3; round++) {
         run_bench_undo(&f->b, &r);
-        succeed(&r);
+        expect_done(&r);
         assert_int_equal(r.kind, JOBS_UNDO);
         assert_string_equal(r.folder, f->folder);
         assert_non_null(strstr(r.details, round == 1 ? "before the undo of the restore of mhsm-"
                                                      : "before the restore of mhsm-"));
         assert_non_null(strstr(r.details, "nothing was changed since then"));
-        expect_state(&f->b, round == 1 ? f->old : f->later);
+        expect_same(&f->b, round == 1 ? f->old : f->later);
         assert_false(jobs_restore_mode(f->b.jobs));
         enum cf_rc can = access_require(f->b.access, &who, ACCESS_KEYS_SIGN, &keys, NULL);
         assert_int_equal(can, round == 1 ? CF_E_DENIED : CF_OK); /* roles follow at once */
     }
     run_bench_restart(&f->b);
-    expect_state(&f->b, f->later);
+    expect_same(&f->b, f->later);
     run_bench_undo(&f->b, &r); /* after a restart, too */
-    succeed(&r);
-    expect_state(&f->b, f->old);
+    expect_done(&r);
+    expect_same(&f->b, f->old);
     EXPECT_OK(keystore_delete(f->b.kb.ks, "zulu", NULL, &err)); /* and it serves */
 }
 
@@ -157,29 +128,29 @@ static void what_would_be_lost_is_counted(void **state)
     assert_int_equal(u.written, 0);
     assert_string_equal(u.folder, f->folder);
     EXPECT_OK(keystore_delete(f->b.kb.ks, "zulu", NULL, &err));
-    write_part(&f->b, 1, "after");
+    run_bench_write(&f->b, 1, "after", 5000);
     run_bench_state(&f->b, changed);
     run_bench_restart(&f->b);
     EXPECT_OK(run_undo_look(f->b.run, &u, &err));
     assert_int_equal(u.changes, 1);
     assert_int_equal(u.written, 1);
     run_bench_undo(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     assert_non_null(strstr(r.details, "1 change and 1 written partition are set aside"));
-    expect_state(&f->b, f->later);
+    expect_same(&f->b, f->later);
     EXPECT_OK(run_undo_look(f->b.run, &u, &err));
     assert_true(u.redo);
     assert_int_equal(u.changes, 0);
     run_bench_undo(&f->b, &r); /* nothing was lost yet */
-    succeed(&r);
-    expect_state(&f->b, changed);
+    expect_done(&r);
+    expect_same(&f->b, changed);
 }
 
 static void there_is_nothing_to_undo_before_the_first_restore(void **state)
 {
     struct fixture *f = *state;
     expect_refused(&f->b, "no restore has replaced");
-    expect_state(&f->b, f->later);
+    expect_same(&f->b, f->later);
 }
 
 static void a_restore_that_began_to_overwrite_the_other_sides_ends_the_undo(void **state)
@@ -189,7 +160,7 @@ static void a_restore_that_began_to_overwrite_the_other_sides_ends_the_undo(void
     char cmd[1200];
     restore(f);
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     snprintf(cmd, sizeof cmd, "%s", run_bench_blob(&f->b, r.folder, "s2.0"));
     assert_int_equal(truncate(cmd, 100), 0);
     run_bench_restore(&f->b, r.folder, &r);
@@ -197,11 +168,11 @@ static void a_restore_that_began_to_overwrite_the_other_sides_ends_the_undo(void
     expect_refused(&f->b, "a later restore has begun to overwrite it");
     run_bench_restart(&f->b);
     expect_refused(&f->b, "a later restore has begun to overwrite it");
-    expect_state(&f->b, f->old);
+    expect_same(&f->b, f->old);
     restore(f); /* the next one can be undone again */
     run_bench_undo(&f->b, &r);
-    succeed(&r);
-    expect_state(&f->b, f->old);
+    expect_done(&r);
+    expect_same(&f->b, f->old);
 }
 
 static void a_restore_that_failed_before_that_leaves_the_undo(void **state)
@@ -213,8 +184,8 @@ static void a_restore_that_failed_before_that_leaves_the_undo(void **state)
     assert_int_equal(r.state, JOBS_FAILED);
     run_bench_selective(&f->b, f->folder, "zulu", &r);
     run_bench_undo(&f->b, &r);
-    succeed(&r);
-    expect_state(&f->b, f->later);
+    expect_done(&r);
+    expect_same(&f->b, f->later);
 }
 
 static void without_partitions_only_another_switch_ends_the_undo(void **state)
@@ -228,11 +199,11 @@ static void without_partitions_only_another_switch_ends_the_undo(void **state)
     assert_int_equal(u.partitions, 0);
     restore(f); /* what the second one replaced is the restored state */
     run_bench_undo(&f->b, &r);
-    succeed(&r);
-    expect_state(&f->b, f->old);
+    expect_done(&r);
+    expect_same(&f->b, f->old);
     run_bench_undo(&f->b, &r);
-    succeed(&r);
-    expect_state(&f->b, f->old);
+    expect_done(&r);
+    expect_same(&f->b, f->old);
 }
 
 static void a_note_that_cannot_be_believed_is_not_followed(void **state)
@@ -259,9 +230,9 @@ static void a_note_that_cannot_be_believed_is_not_followed(void **state)
     expect_refused(&f->b, "cannot be read");
     assert_int_equal(unlink(path), 0);
     expect_refused(&f->b, "nothing to undo");
-    expect_state(&f->b, f->old);
+    expect_same(&f->b, f->old);
     run_bench_backup(&f->b, &r); /* all else works */
-    succeed(&r);
+    expect_done(&r);
 }
 
 static void other_partitions_than_at_the_restore_stop_the_undo(void **state)
@@ -294,14 +265,14 @@ static void another_side_that_is_not_what_was_left_fails_the_undo_and_changes_no
             assert_int_equal(r.state, JOBS_FAILED);
             assert_non_null(strstr(r.error, "part1: its other side is not as the restore left it"));
             assert_false(jobs_restore_mode(f->b.jobs));
-            expect_state(&f->b, f->old);
+            expect_same(&f->b, f->old);
         }
     }
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(an_undo_brings_back_what_the_restore_took_and_a_second_one_the_restored),
         T(what_would_be_lost_is_counted),
@@ -309,7 +280,7 @@ int main(void)
         T(a_restore_that_began_to_overwrite_the_other_sides_ends_the_undo),
         T(a_restore_that_failed_before_that_leaves_the_undo),
         cmocka_unit_test_setup_teardown(without_partitions_only_another_switch_ends_the_undo,
-                                        set_up_keys_alone, tear_down),
+                                        set_up_keys_alone, run_bench_tear_down),
         T(a_note_that_cannot_be_believed_is_not_followed),
         T(other_partitions_than_at_the_restore_stop_the_undo),
         T(another_side_that_is_not_what_was_left_fails_the_undo_and_changes_nothing),

@@ -8,44 +8,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "jobs/receipts.h"
-#include "support/run_bench.h"
-
-static const struct run_bench_options small = { .partitions = 2,
-                                                .bytes = 50000,
-                                                .run = { .chunk_log2 = 12,
-                                                         .record_block = 16384,
-                                                         .attempts = 3,
-                                                         .threads = 2,
-                                                         .connections = 4 } };
-
-static int set_up(void **state)
-{
-    struct run_bench *b = calloc(1, sizeof *b);
-    run_bench_open(b, &small);
-    run_bench_fill(b);
-    *state = b;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
-static void expect_state(struct jobs_record *r, enum jobs_state want)
-{
-    if (r->state != want)
-        print_message("job: %s: %s (%s)\n", jobs_state_name(r->state), r->error, r->error_code);
-    assert_int_equal(r->state, want);
-}
+#include "support/run_expect.h"
 
 static void expect_unproven(struct jobs_record *r)
 {
-    expect_state(r, JOBS_FAILED);
-    assert_string_equal(r->error_code, "BackupNotAuthentic");
-    assert_non_null(strstr(r->error, "does not verify"));
+    expect_failure(r, "BackupNotAuthentic", "does not verify");
 }
 
 /* A new backup; its folder. */
@@ -53,20 +20,9 @@ static void make_backup(struct run_bench *b, char folder[JOBS_FOLDER_SIZE], uint
 {
     struct jobs_record r;
     run_bench_backup(b, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     memcpy(folder, r.folder, JOBS_FOLDER_SIZE);
     *wire = r.bytes;
-}
-
-static void flip(struct run_bench *b, const char *folder, const char *name, long at)
-{
-    uint8_t c;
-    int fd = open(run_bench_blob(b, folder, name), O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &c, 1, at), 1);
-    c ^= 1;
-    assert_int_equal(pwrite(fd, &c, 1, at), 1);
-    close(fd);
 }
 
 static void a_verify_opens_every_key_and_changes_nothing(void **state)
@@ -74,23 +30,22 @@ static void a_verify_opens_every_key_and_changes_nothing(void **state)
     struct run_bench *b = *state;
     struct jobs_record r;
     struct cf_err err;
-    uint8_t before[32], after[32];
+    uint8_t before[32];
     char folder[JOBS_FOLDER_SIZE];
     uint64_t wire;
     make_backup(b, folder, &wire);
     EXPECT_OK(keystore_delete(b->kb.ks, "alpha", NULL, &err)); /* what is here does not matter */
     run_bench_state(b, before);
     run_bench_verify(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_int_equal(r.kind, JOBS_VERIFY);
     assert_true(r.bytes > wire - 16384 && r.bytes <= wire);
     assert_non_null(strstr(r.details, "each one opened in the token"));
     assert_false(jobs_restore_mode(b->jobs));
-    flip(b, folder, "s3.0", 4000);
+    run_bench_flip(b, folder, "s3.0", 4000, 1);
     run_bench_verify(b, folder, &r);
     expect_unproven(&r);
-    run_bench_state(b, after);
-    assert_memory_equal(before, after, 32);
+    expect_same(b, before);
 }
 
 static void a_verify_needs_no_partition_of_that_name_but_says_so(void **state)
@@ -102,7 +57,7 @@ static void a_verify_needs_no_partition_of_that_name_but_says_so(void **state)
     make_backup(b, folder, &wire);
     snprintf(b->names[1], sizeof b->names[1], "other");
     run_bench_verify(b, folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     assert_non_null(strstr(r.warning, "partition part1 of the backup does not exist"));
 }
 
@@ -125,7 +80,7 @@ static int set_up_many(void **state)
 {
     static const struct hal_key_spec aes = { .type = HAL_OCT, .bits = 128 };
     static const uint64_t size = UINT64_C(100) << 20;
-    struct run_bench_options o = small;
+    struct run_bench_options o = run_bench_small;
     struct run_bench *b = calloc(1, sizeof *b);
     struct cf_err err;
     char name[32];
@@ -165,7 +120,7 @@ static void a_sample_reads_its_share_with_both_ends_and_says_what_it_is_worth(vo
     uint64_t wire;
     make_backup(b, folder, &wire);
     verify_sample(b, folder, 20, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     struct manifest_numbers n = numbers_of(&r);
     assert_int_equal(n.all, 13 + 1 + 1);   /* the partition, keys, `meta`; no policy */
     assert_int_equal(n.blocks, 5 + 1 + 1); /* both ends, and a fifth of 11, rounded up */
@@ -190,20 +145,20 @@ static void each_block_comes_up_in_some_sample_and_damage_in_it_is_found(void **
     unsigned found = 0;
     make_backup(b, folder, &wire);
     const long block = 112 + 16 + (256 << 10) + 16; /* as each lies in the blob: one chunk sent */
-    flip(b, folder, "s2.0", 5 * block + 5000);
+    run_bench_flip(b, folder, "s2.0", 5 * block + 5000, 1);
     for (unsigned i = 0; i < 60; i++) {
         verify_sample(b, folder, 50, &r);
         found += r.state == JOBS_FAILED;
     }
     print_message("  found in %u of 60 samples of 50 %%\n", found);
     assert_in_range(found, 5, 55); /* 6 of the 11 between the ends: 33 on average */
-    flip(b, folder, "s2.0", 5 * block + 5000);
+    run_bench_flip(b, folder, "s2.0", 5 * block + 5000, 1);
     for (unsigned i = 0; i < 2; i++) {
         long at = i == 0 ? 5000 : 12 * block + 5000;
-        flip(b, folder, "s2.0", at); /* the first and the last are always looked at */
+        run_bench_flip(b, folder, "s2.0", at, 1); /* the first and the last are always looked at */
         verify_sample(b, folder, 1, &r);
         expect_unproven(&r);
-        flip(b, folder, "s2.0", at);
+        run_bench_flip(b, folder, "s2.0", at, 1);
     }
 }
 
@@ -215,16 +170,16 @@ static void a_sample_of_a_small_backup_refuses_what_a_restore_refuses(void **sta
     uint64_t wire;
     make_backup(b, folder, &wire);
     verify_sample(b, folder, 10, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     static const struct {
         const char *blob;
         long at;
     } bad[] = { { "manifest", 250 }, { "s0.0", 100 }, { "s0.0", 3000 }, { "s1.0", 300 } };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        flip(b, folder, bad[i].blob, bad[i].at);
+        run_bench_flip(b, folder, bad[i].blob, bad[i].at, 1);
         verify_sample(b, folder, 10, &r);
         expect_unproven(&r);
-        flip(b, folder, bad[i].blob, bad[i].at);
+        run_bench_flip(b, folder, bad[i].blob, bad[i].at, 1);
     }
 }
 
@@ -244,11 +199,11 @@ static void blocks_of_keys_are_proven_one_by_one_against_the_index(void **state)
     make_backup(b, folder, &wire);
     for (unsigned i = 0; i < 10; i++) {
         verify_sample(b, folder, 30, &r);
-        expect_state(&r, JOBS_SUCCEEDED);
+        expect_done(&r);
         struct manifest_numbers n = numbers_of(&r);
         assert_in_range(n.blocks, 5, n.all - 1);
     }
-    flip(b, folder, "s0.0", 20000); /* in its second block */
+    run_bench_flip(b, folder, "s0.0", 20000, 1); /* in its second block */
     for (unsigned i = 0; i < 40; i++) {
         verify_sample(b, folder, 50, &r);
         found += r.state == JOBS_FAILED;
@@ -280,11 +235,11 @@ static void only_a_verify_that_succeeds_leaves_a_receipt(void **state)
     EXPECT_OK(jobs_receipt_get(b->jobs, r.id, &receipt, &err));
     assert_int_equal(receipt.len, 2 * len);
     assert_memory_equal(receipt.data, receipt.data + len, len);
-    flip(b, folder, "s0.0", 100);
+    run_bench_flip(b, folder, "s0.0", 100, 1);
     run_bench_verify(b, folder, &r);
     expect_unproven(&r);
     EXPECT_RC(CF_E_ABSENT, jobs_receipt_get(b->jobs, r.id, &receipt, &err));
-    flip(b, folder, "s0.0", 100);
+    run_bench_flip(b, folder, "s0.0", 100, 1);
     struct run_request q = run_bench_request(b, folder, NULL);
     EXPECT_OK(run_prerestore_start(b->run, &q, &r, &err));
     run_wait(b->run);
@@ -305,7 +260,7 @@ static void the_restore_of_one_key_leaves_a_receipt_that_counts_for_no_more(void
     EXPECT_OK(keystore_delete(b->kb.ks, "alpha", NULL, &err));
     EXPECT_OK(keystore_purge(b->kb.ks, "alpha", &err));
     run_bench_selective(b, folder, "alpha", &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     EXPECT_OK(jobs_receipt_get(b->jobs, r.id, &receipt, &err));
     assert_memory_equal(receipt.data + 12, "\xae\x01\x03", 3); /* a map of 14, scope 3: partial */
     assert_null(memmem(receipt.data, receipt.len, "alpha", 5));
@@ -346,7 +301,7 @@ static void what_a_backup_covers_is_told_by_its_job_and_by_its_verification(void
     EXPECT_OK(run_backup_start(b->run, &q, &r, &err));
     run_wait(b->run);
     EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     run_bench_restart(b);
     EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &made, &err));
     print_message("%s", made.text);
@@ -355,13 +310,13 @@ static void what_a_backup_covers_is_told_by_its_job_and_by_its_verification(void
     assert_non_null(strstr(made.text, "2 TLS key: "));
     assert_null(strstr(made.text, "3 "));
     run_bench_verify(b, r.folder, &r);
-    expect_state(&r, JOBS_SUCCEEDED);
+    expect_done(&r);
     EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &verified, &err));
     assert_string_equal(made.text, verified.text);
     EXPECT_OK(jobs_receipt_get(b->jobs, r.id, &receipt, &err));
     assert_non_null(memmem(receipt.data, receipt.len, "partition part1", 15));
     cf_buf_clear(&receipt);
-    flip(b, r.folder, "s3.0", 4000);
+    run_bench_flip(b, r.folder, "s3.0", 4000, 1);
     run_bench_verify(b, r.folder, &r);
     expect_unproven(&r);
     EXPECT_OK(jobs_cover_each(b->jobs, r.id, tell, &none, &err));
@@ -370,8 +325,8 @@ static void what_a_backup_covers_is_told_by_its_job_and_by_its_verification(void
 
 int main(void)
 {
-#define T(name)    cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define MANY(name) cmocka_unit_test_setup_teardown(name, set_up_many, tear_down)
+#define T(name)    cmocka_unit_test_setup_teardown(name, run_bench_set_up, run_bench_tear_down)
+#define MANY(name) cmocka_unit_test_setup_teardown(name, set_up_many, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
         T(a_verify_opens_every_key_and_changes_nothing),
         T(a_verify_needs_no_partition_of_that_name_but_says_so),
