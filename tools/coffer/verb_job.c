@@ -1,5 +1,6 @@
 /* What is known of jobs: status, list, cancel. */
 #include "job.h"
+#include "simple.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,49 +118,45 @@ static enum cf_rc job_path(const struct cli_args *a, const char *tail, char out[
 
 int verb_job_cancel(const struct cli_args *a, struct cf_err *e)
 {
+    char path[80];
+    if (job_path(a, "/cancel", path, e) != CF_OK)
+        return cli_exit_of(e);
+    return simple_call(a, "POST", path, NULL, NULL, e);
+}
+
+typedef enum cf_rc ask_fn(struct cli_target *t, const struct cli_args *a, const char *path,
+                          struct cli_answer *r, struct cf_err *e);
+typedef int tell_fn(const struct cli_args *a, const struct json *status, struct cf_err *e);
+
+static int job_by_id(const struct cli_args *a, ask_fn *ask, tell_fn *tell, struct cf_err *e)
+{
     struct cli_target *t = NULL;
     struct cli_answer r = { 0 };
     char path[80];
-    enum cf_rc rc = job_path(a, "/cancel", path, e);
+    enum cf_rc rc = job_path(a, "", path, e);
     if (rc == CF_OK)
         rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
-        rc = cli_call(t, "POST", path, NULL, &r, e);
-    if (rc == CF_OK && a->text[OPT_JSON])
-        cli_print_json(r.json);
+        rc = ask(t, a, path, &r, e);
+    int code = rc == CF_OK ? tell(a, r.json, e) : cli_exit_of(e);
     cli_answer_clear(&r);
     cli_target_close(t);
-    return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
+    return code;
+}
+
+static enum cf_rc ask_once(struct cli_target *t, const struct cli_args *a, const char *path,
+                           struct cli_answer *r, struct cf_err *e)
+{
+    (void)a;
+    return cli_call(t, "GET", path, NULL, r, e);
 }
 
 int verb_job_status(const struct cli_args *a, struct cf_err *e)
 {
-    struct cli_target *t = NULL;
-    struct cli_answer r = { 0 };
-    char path[80];
-    enum cf_rc rc = job_path(a, "", path, e);
-    if (rc == CF_OK)
-        rc = cli_target_open(a, &t, e);
-    if (rc == CF_OK)
-        rc = cli_call(t, "GET", path, NULL, &r, e);
-    int code = rc == CF_OK ? show_status(a, r.json, e) : cli_exit_of(e);
-    cli_answer_clear(&r);
-    cli_target_close(t);
-    return code;
+    return job_by_id(a, ask_once, show_status, e);
 }
 
 int verb_job_wait(const struct cli_args *a, struct cf_err *e)
 {
-    struct cli_target *t = NULL;
-    struct cli_answer r = { 0 };
-    char path[80];
-    enum cf_rc rc = job_path(a, "", path, e);
-    if (rc == CF_OK)
-        rc = cli_target_open(a, &t, e);
-    if (rc == CF_OK)
-        rc = job_follow(t, a, path, &r, e);
-    int code = rc == CF_OK ? job_conclude(a, r.json, e) : cli_exit_of(e);
-    cli_answer_clear(&r);
-    cli_target_close(t);
-    return code;
+    return job_by_id(a, job_follow, job_conclude, e);
 }
