@@ -11,35 +11,12 @@
 
 #include "token_round.h"
 
-static struct test_token bench;
-static struct hal_token *tok;
 static struct cf_err err;
 
 static const struct hal_key_spec p521 = { .type = HAL_EC, .curve = HAL_P521 };
 static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
 static const struct hal_key_spec rsa2048 = { .type = HAL_RSA, .bits = 2048 };
 static const struct hal_key_spec rsa4096 = { .type = HAL_RSA, .bits = 4096 };
-
-static int fresh(void **state)
-{
-    (void)state;
-    test_token_no_rules(&bench);
-    return 0;
-}
-
-static int done(void **state)
-{
-    (void)state;
-    token_round_end(&bench, tok);
-    tok = NULL;
-    return 0;
-}
-
-static enum cf_rc open_token(void)
-{
-    struct p11_config cfg = test_token_config(&bench);
-    return p11_token_open(&cfg, &tok, &err);
-}
 
 static struct hal_token_info info(void)
 {
@@ -55,7 +32,7 @@ static void rule(const char *text)
 
 static void expect_refusal(enum cf_rc rc, const char *word)
 {
-    EXPECT_RC(rc, open_token());
+    EXPECT_RC(rc, open_token(&err));
     if (!strstr(err.text, word))
         print_message("  \"%s\" is not in: %s\n", word, err.text);
     assert_non_null(strstr(err.text, word));
@@ -72,9 +49,9 @@ static void rfc_5649_is_found_under_every_number_that_vendors_give_it(void **sta
         /* the module behind knows its own number only, so it cannot be told to allow no other */
         test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x40000600");
         test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x40000600");
-        EXPECT_OK(open_token());
+        EXPECT_OK(open_token(&err));
         assert_non_null(strstr(info().kwp_mechanism, numbers[i]));
-        token_round(tok);
+        token_round();
         (void)done(NULL);
     }
 }
@@ -89,10 +66,10 @@ static void function_list_is_judged_before_it_is_used(void **state)
     rule("C_GetFunctionList 1+ version 0x114");
     expect_refusal(CF_E_LIMIT, "function list");
     rule("C_GetFunctionList 1+ version 0x214");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     (void)done(NULL);
     rule("C_GetFunctionList 1+ version 0x300");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
 }
 
 static void all_that_is_missing_is_named_at_once(void **state)
@@ -113,8 +90,8 @@ static void module_that_is_started_or_logged_in_already_is_adopted(void **state)
     (void)state;
     rule("C_Initialize 1+ after 0x191");
     test_token_rule(&bench, "login", "C_Login 1+ after 0x100");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
     (void)done(NULL);
 }
 
@@ -148,7 +125,7 @@ static void module_that_ends_the_process_is_told_from_a_crash(void **state)
     rule("C_Initialize 1+ rv 0x5");
     expect_refusal(CF_E_TOKEN, "does not start");
     rule(NULL);
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     rule("C_GenerateRandom 1+ exit 0 once");
     uint8_t byte;
     EXPECT_OK(hal_token_random(tok, &byte, 1, &err));
@@ -159,8 +136,8 @@ static void rude_module_harms_nobody(void **state)
 {
     (void)state;
     rule("C_Initialize 1+ rude");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
     int pid = info().worker_pid;
     (void)done(NULL);
     assert_int_equal(kill(pid, 0), -1);
@@ -200,7 +177,7 @@ static void module_that_forks_neither_hides_the_end_nor_stays_behind(void **stat
     (void)state;
     uint8_t byte;
     rule("C_Initialize 1 fork");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     int pid = info().worker_pid;
     assert_int_equal(kill(pid, SIGKILL), 0);
     EXPECT_OK(hal_token_random(tok, &byte, 1, &err));
@@ -217,7 +194,7 @@ static void module_that_forks_neither_hides_the_end_nor_stays_behind(void **stat
 static void finalize_that_hangs_is_not_waited_for(void **state)
 {
     (void)state;
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     int pid = info().worker_pid;
     rule("C_Finalize 1+ hang");
     hal_token_close(tok);
@@ -233,14 +210,14 @@ static void slow_login_is_waited_for_until_the_deadline(void **state)
     (void)state;
     struct p11_config cfg = test_token_config(&bench);
     rule("C_Login 1+ sleep 700");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     (void)done(NULL);
     rule("C_Login 1+ hang");
     cfg.deadline_ms = 400;
     EXPECT_RC(CF_E_TOKEN, p11_token_open(&cfg, &tok, &err));
     assert_non_null(strstr(err.text, "longer than allowed"));
     rule(NULL);
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
 }
 
 static void time_that_a_call_had_is_told_when_it_is_over(void **state)
@@ -266,7 +243,7 @@ static void bare_points_and_untold_exponents_are_understood(void **state)
     struct test_key k;
     struct hal_key_name a = test_name(HAL_ROLE_AUTHORITY);
     struct cf_buf spki = { 0 }, again = { 0 };
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_OK(hal_token_key_make(tok, &a, &err));
     EXPECT_OK(hal_token_key_public(tok, &a, &spki, &err));
     rule("C_GetAttributeValue 1+ unknown 0x122");
@@ -274,7 +251,7 @@ static void bare_points_and_untold_exponents_are_understood(void **state)
     EXPECT_OK(hal_token_key_public(tok, &a, &again, &err));
     assert_int_equal(again.len, spki.len);
     assert_memory_equal(again.data, spki.data, spki.len);
-    token_round(tok);
+    token_round();
     EXPECT_OK(test_key_make(tok, &rsa2048, &k, &err));
     EXPECT_OK(hal_token_user_check(tok, &k.key, &err));
     test_key_clear(&k);
@@ -291,7 +268,7 @@ static void expect_no_import(const char *lie)
     struct hal_key_name kek = test_name(HAL_ROLE_KEK);
     struct cf_secret *value = NULL;
     bool there = true;
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_OK(cf_secret_copy(test_kek, sizeof test_kek, &value, &err));
     rule(lie);
     EXPECT_RC(CF_E_LIMIT, hal_token_key_import(tok, &kek, value, &err));
@@ -320,10 +297,10 @@ static void weak_key_that_stands_under_our_id_is_not_used(void **state)
     struct test_key k;
     bool there = false;
     EXPECT_OK(cf_secret_copy(test_kek, sizeof test_kek, &value, &err));
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     hal_token_close(tok);
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     rule("C_GetAttributeValue 1+ true 0x162");
     EXPECT_RC(CF_E_STATE, hal_token_key_import(tok, &kek, value, &err));
     assert_non_null(strstr(err.text, "coffer-kek"));
@@ -341,14 +318,14 @@ static void kek_does_not_decrypt_on_the_leanest_template(void **state)
     test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x10c"); /* CKA_DERIVE */
     test_token_rule(&bench, "make", "C_GenerateKey 1+ refuse 0x10c");
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x10c");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     assert_string_equal(info().template_rung, "lean");
-    token_round(tok);
+    token_round();
     test_token_no_rules(&bench);
     struct hal_key_name kek = test_name(HAL_ROLE_KEK);
     bool there = false;
     hal_token_close(tok);
-    EXPECT_OK(open_token()); /* and the next worker, that looks at it anew, takes it */
+    EXPECT_OK(open_token(&err)); /* and the next worker, that looks at it anew, takes it */
     EXPECT_OK(hal_token_key_present(tok, &kek, &there, &err));
     assert_true(there);
 }
@@ -359,7 +336,7 @@ static void kinds_that_the_token_does_not_make_are_named(void **state)
     static const char *const answers[] = { "0x62", "0x13", "0xd1", "0x140", "0x130" };
     struct test_key k;
     struct cf_buf der = { 0 };
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         char text[64];
@@ -384,7 +361,7 @@ static void token_that_is_lost_again_and_again_is_not_opened_as_often_as_asked(v
     struct test_key k;
     uint8_t digest[32] = { 7 };
     struct hal_op op = { .use = HAL_SIGN, .mech = HAL_ECDSA, .in = digest, .in_len = 32 };
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     EXPECT_OK(test_key_make(tok, &p256, &k, &err));
     test_token_no_rules(&bench);

@@ -10,32 +10,9 @@
 
 #include "token_round.h"
 
-static struct test_token bench;
-static struct hal_token *tok;
 static struct cf_err err;
 
 static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
-
-static int fresh(void **state)
-{
-    (void)state;
-    test_token_no_rules(&bench);
-    return 0;
-}
-
-static int done(void **state)
-{
-    (void)state;
-    token_round_end(&bench, tok);
-    tok = NULL;
-    return 0;
-}
-
-static enum cf_rc open_token(void)
-{
-    struct p11_config cfg = test_token_config(&bench);
-    return p11_token_open(&cfg, &tok, &err);
-}
 
 static enum cf_rc use(const struct test_key *k, const struct hal_op *op, struct hal_result *r)
 {
@@ -69,7 +46,7 @@ static void token_without_what_is_needed_is_refused_by_name(void **state)
         char rule[64];
         snprintf(rule, sizeof rule, "C_GetMechanismInfo 1+ hide %s", cases[i].hide);
         test_token_rule(&bench, "hide", rule);
-        EXPECT_RC(CF_E_LIMIT, open_token());
+        EXPECT_RC(CF_E_LIMIT, open_token(&err));
         assert_non_null(strstr(err.text, cases[i].name));
     }
 }
@@ -87,7 +64,7 @@ static void optional_mechanism_is_missed_when_asked_for(void **state)
     };
     test_token_rule(&bench, "gcm", "C_GetMechanismInfo 1+ hide 0x1087");
     test_token_rule(&bench, "kw", "C_GetMechanismInfo 1+ hide 0x2109");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     EXPECT_RC(CF_E_LIMIT, use(&k, &gcm, &r));
@@ -101,7 +78,7 @@ static void kwp_that_is_not_rfc_5649_is_refused(void **state)
     (void)state;
     /* A mechanism that is listed, answers, and gives another length. */
     test_token_rule(&bench, "wrap", "C_WrapKey 1+ rv 0x5");
-    EXPECT_RC(CF_E_LIMIT, open_token());
+    EXPECT_RC(CF_E_LIMIT, open_token(&err));
     assert_non_null(strstr(err.text, "RFC 5649"));
 }
 
@@ -109,16 +86,16 @@ static void token_that_takes_no_known_keys_gets_them_by_rsa(void **state)
 {
     (void)state;
     test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
 }
 
 static void token_that_wants_value_len_gets_it(void **state)
 {
     (void)state;
     test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
 }
 
 static void token_that_wants_value_len_and_takes_no_known_keys_is_served(void **state)
@@ -126,8 +103,8 @@ static void token_that_wants_value_len_and_takes_no_known_keys_is_served(void **
     (void)state;
     test_token_rule(&bench, "len", "C_UnwrapKey 1+ wantlen");
     test_token_rule(&bench, "create", "C_CreateObject 1+ rv 0x1b");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
 }
 
 static void attributes_that_the_token_does_not_know_are_left_out(void **state)
@@ -136,9 +113,9 @@ static void attributes_that_the_token_does_not_know_are_left_out(void **state)
     test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x171");
     test_token_rule(&bench, "make", "C_GenerateKey 1+ refuse 0x171");
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x171");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     expect_rung("plain");
-    token_round(tok);
+    token_round();
 }
 
 static void usage_bits_that_the_token_does_not_know_are_left_out(void **state)
@@ -147,9 +124,9 @@ static void usage_bits_that_the_token_does_not_know_are_left_out(void **state)
     test_token_rule(&bench, "create", "C_CreateObject 1+ refuse 0x10c"); /* CKA_DERIVE */
     test_token_rule(&bench, "make", "C_GenerateKey 1+ refuse 0x10c");
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x10c");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     expect_rung("lean");
-    token_round(tok);
+    token_round();
 }
 
 static void flags_that_the_token_forgets_are_set_afterwards(void **state)
@@ -157,7 +134,7 @@ static void flags_that_the_token_forgets_are_set_afterwards(void **state)
     (void)state;
     test_token_rule(&bench, "strip", "C_UnwrapKey 1+ strip");
     test_token_rule(&bench, "unwrap", "C_UnwrapKey 1+ refuse 0x171");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     struct test_key k;
     struct hal_result r;
@@ -180,7 +157,7 @@ static void key_that_stays_readable_is_not_used(void **state)
     struct hal_op gcm = {
         .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = (const uint8_t *)"x", .in_len = 1
     };
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_domain(tok);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     test_token_rule(&bench, "strip", "C_UnwrapKey 1+ strip");
@@ -209,7 +186,7 @@ static void key_that_got_more_uses_than_asked_is_not_kept(void **state)
     (void)state;
     struct hal_key_name kek = test_name(HAL_ROLE_KEK);
     bool there = true;
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     test_token_rule(&bench, "decrypt", "C_CreateObject 1+ loosen 0x105"); /* CKA_DECRYPT */
     memset(&err, 0, sizeof err);
     assert_int_equal(import_kek(), CF_E_LIMIT);
@@ -278,13 +255,13 @@ static void planted_key_is_used_only_if_it_is_as_we_make_it(void **state)
     uint8_t mac[HAL_MAC_SIZE];
     EXPECT_OK(cf_secret_copy(test_mk, HAL_SECRET_SIZE, &s, &err));
     plant(HAL_ROLE_MK, test_mk, CK_FALSE);
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_RC(CF_E_STATE, hal_token_mac(tok, &mk, "m", 1, mac, &err));
     EXPECT_RC(CF_E_STATE, hal_token_key_import(tok, &mk, s, &err));
     EXPECT_OK(hal_token_key_destroy(tok, &mk, &err));
     hal_token_close(tok);
     plant(HAL_ROLE_MK, test_mk, CK_TRUE);
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_OK(hal_token_mac(tok, &mk, "m", 1, mac, &err));
     EXPECT_OK(hal_token_key_import(tok, &mk, s, &err));
     cf_secret_free(s);
@@ -307,10 +284,10 @@ static void two_sessions_are_enough_and_one_is_not(void **state)
                           .tag_len = 16 };
     test_token_rule(&bench, "max", "C_GetTokenInfo 1+ maxsessions 2");
     test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 2");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_OK(hal_token_info(tok, &i, &err));
     assert_int_equal(i.sessions, 1);
-    token_round(tok);
+    token_round();
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     for (int n = 0; n < 5; n++)
         EXPECT_RC(CF_E_AUTH, use(&k, &bad, &r)); /* each costs its session */
@@ -318,7 +295,7 @@ static void two_sessions_are_enough_and_one_is_not(void **state)
     (void)done(NULL);
 
     test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 1");
-    EXPECT_RC(CF_E_LIMIT, open_token());
+    EXPECT_RC(CF_E_LIMIT, open_token(&err));
     assert_non_null(strstr(err.text, "two are needed"));
 }
 
@@ -327,10 +304,10 @@ static void session_limit_that_was_not_announced_is_met(void **state)
     (void)state;
     struct hal_token_info i;
     test_token_rule(&bench, "open", "C_OpenSession 1+ maxsessions 4");
-    EXPECT_OK(open_token());
+    EXPECT_OK(open_token(&err));
     EXPECT_OK(hal_token_info(tok, &i, &err));
     assert_int_equal(i.sessions, 3);
-    token_round(tok);
+    token_round();
 }
 
 static void token_that_makes_the_gcm_iv_itself_is_served(void **state)
@@ -342,8 +319,8 @@ static void token_that_makes_the_gcm_iv_itself_is_served(void **state)
     struct hal_op gcm = { .use = HAL_ENCRYPT, .mech = HAL_AES_GCM, .in = big, .in_len = 100 };
     test_token_rule(&bench, "name", "C_GetTokenInfo 1+ manufacturer Cavium");
     test_token_rule(&bench, "iv", "C_EncryptInit 1+ writeiv");
-    EXPECT_OK(open_token());
-    token_round(tok);
+    EXPECT_OK(open_token(&err));
+    token_round();
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
     EXPECT_OK(use(&k, &gcm, &r));
     assert_false(cf_all_bytes(r.iv, 12, 0));

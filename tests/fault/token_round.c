@@ -3,6 +3,8 @@
 #include "support/test.h"
 #include "support/token_keys.h"
 
+struct test_token bench;
+struct hal_token *tok;
 static struct cf_err err;
 
 static const struct hal_key_spec p256 = { .type = HAL_EC, .curve = HAL_P256 };
@@ -10,14 +12,13 @@ static const struct hal_key_spec rsa2048 = { .type = HAL_RSA, .bits = 2048 };
 static const struct hal_key_spec aes256 = { .type = HAL_OCT, .bits = 256 };
 static const struct hal_key_spec hmac512 = { .type = HAL_OCT, .bits = 512 };
 
-static enum cf_rc use(struct hal_token *tok, const struct test_key *k, const struct hal_op *op,
-                      struct hal_result *r)
+static enum cf_rc use(const struct test_key *k, const struct hal_op *op, struct hal_result *r)
 {
     *r = (struct hal_result){ 0 };
     return hal_token_user_use(tok, &k->key, op, r, &err);
 }
 
-void token_round(struct hal_token *tok)
+void token_round(void)
 {
     struct test_key k;
     struct cf_buf der = { 0 };
@@ -36,33 +37,49 @@ void token_round(struct hal_token *tok)
     test_domain(tok);
     EXPECT_OK(hal_token_key_make(tok, &id, &err));
     EXPECT_OK(test_key_make(tok, &p256, &k, &err));
-    EXPECT_OK(use(tok, &k, &sign, &r));
+    EXPECT_OK(use(&k, &sign, &r));
     hal_result_clear(&r);
     test_key_clear(&k);
     test_pkcs8(&rsa2048, &der);
     EXPECT_OK(test_key_import(tok, &rsa2048, crypto_bytes_of(der.data, der.len), &k, &err));
-    EXPECT_OK(use(tok, &k, &rs, &r));
+    EXPECT_OK(use(&k, &rs, &r));
     hal_result_clear(&r);
     test_key_clear(&k);
     cf_buf_clear(&der);
     EXPECT_OK(test_key_make(tok, &aes256, &k, &err));
-    EXPECT_OK(use(tok, &k, &gcm, &r));
+    EXPECT_OK(use(&k, &gcm, &r));
     hal_result_clear(&r);
     test_key_clear(&k);
     EXPECT_OK(test_key_import(tok, &hmac512, crypto_bytes_of(bytes, 64), &k, &err));
-    EXPECT_OK(use(tok, &k, &mac, &r));
+    EXPECT_OK(use(&k, &mac, &r));
     hal_result_clear(&r);
     test_key_clear(&k);
 }
 
-void token_round_end(struct test_token *bench, struct hal_token *tok)
+int fresh(void **state)
+{
+    (void)state;
+    test_token_no_rules(&bench);
+    return 0;
+}
+
+int done(void **state)
 {
     static const enum hal_role mine[] = { HAL_ROLE_BK,    HAL_ROLE_KEK,      HAL_ROLE_MK,
                                           HAL_ROLE_STORE, HAL_ROLE_IDENTITY, HAL_ROLE_AUTHORITY };
-    test_token_no_rules(bench);
+    (void)state;
+    test_token_no_rules(&bench);
     for (size_t i = 0; tok && i < sizeof mine / sizeof mine[0]; i++) {
         struct hal_key_name k = test_name(mine[i]);
         EXPECT_OK(hal_token_key_destroy(tok, &k, &err));
     }
     hal_token_close(tok);
+    tok = NULL;
+    return 0;
+}
+
+enum cf_rc open_token(struct cf_err *e)
+{
+    struct p11_config cfg = test_token_config(&bench);
+    return p11_token_open(&cfg, &tok, e);
 }
