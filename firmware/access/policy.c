@@ -229,8 +229,8 @@ static enum cf_rc assignment_words(const struct parts *p, char out[2 * ACCESS_WO
     if (rc != CF_OK)
         return rc;
     const struct access_builtin_role *role = access_builtin_find(s.role);
-    snprintf(out, 2 * ACCESS_WORDS_SIZE, "%s for %s at %s", role != NULL ? role->name : s.role,
-             s.principal, s.scope.text);
+    snprintf(out, (size_t)2 * ACCESS_WORDS_SIZE, "%s for %s at %s",
+             role != NULL ? role->name : s.role, s.principal, s.scope.text);
     return CF_OK;
 }
 

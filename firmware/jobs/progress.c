@@ -102,7 +102,7 @@ static void put_time(uint64_t s, char out[24])
     unsigned long long n = s;
     if (n < 90)
         snprintf(out, 24, "%llu s", n);
-    else if (n < 90 * 60)
+    else if (n < UINT64_C(90) * 60)
         snprintf(out, 24, "%llu min", (n + 59) / 60);
     else
         snprintf(out, 24, "%llu h %llu min", n / 3600, n % 3600 / 60);

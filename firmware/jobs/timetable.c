@@ -8,7 +8,7 @@
 
 #define MINUTE 60
 #define HOUR   3600
-#define DAY    86400
+#define DAY    INT64_C(86400)
 #define WEEK   (7 * DAY)
 #define LEAST  5 /* minutes between two: a backup takes a while */
 

@@ -287,9 +287,8 @@ unsigned job_connections_each(const struct job *j)
 }
 
 /* The first threads take what does not divide: all together have the job's number and no more. */
-static unsigned share_of(const struct job *j, unsigned thread)
+static unsigned share_of(unsigned all, unsigned threads, unsigned thread)
 {
-    unsigned all = j->choices.connections, threads = job_threads(j);
     return all / threads + (thread < all % threads);
 }
 
@@ -313,7 +312,7 @@ enum cf_rc engine_new(const struct engine_options *o, struct engine **out, struc
     g->movers = calloc(g->count, sizeof *g->movers);
     enum cf_rc rc = g->movers ? CF_OK : CF_FAIL(e, CF_E_LIMIT, "no memory");
     for (unsigned i = 0; rc == CF_OK && i < g->count; i++)
-        rc = mover_new(g, &g->movers[i], share_of(o->job, i), e);
+        rc = mover_new(g, &g->movers[i], share_of(o->job->choices.connections, g->count, i), e);
     for (unsigned i = 0; rc == CF_OK && i < g->count; i++) {
         struct mover *m = &g->movers[i];
         m->started = pthread_create(&m->id, NULL, mover_main, m) == 0;
