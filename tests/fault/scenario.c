@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "support/fake_token.h"
 
-#define AT_ONCE   10 /* most of a scenario is waiting */
-#define SECONDS   60 /* of one deed: bounded time */
-#define SETTLE_MS 3000
+#define AT_ONCE   10    /* most of a scenario is waiting */
+#define SECONDS   60    /* of one deed: bounded time */
+#define SETTLE_MS 20000 /* the far side has its own threads to end */
 #define SKIPPED   77
 
 /* --- the stage

@@ -136,10 +136,8 @@ unsigned scenario_rude(enum scenario_rude how)
     r = (struct rude){ .how = how, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     assert_int_equal(bind(r.fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(getsockname(r.fd, (struct sockaddr *)&a, &len), 0);
-    if (how == NOBODY) {
-        close(r.fd);
+    if (how == NOBODY) /* bound, so that nobody else begins to listen there */
         return ntohs(a.sin_port);
-    }
     assert_int_equal(listen(r.fd, 64), 0);
     if (how != SILENT) /* the kernel says hello, and that is all */
         assert_int_equal(pthread_create(&thread, NULL, be_rude, &r), 0);

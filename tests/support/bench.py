@@ -45,16 +45,24 @@ CRYPTO_USER = "21dbd100-6940-42c2-9190-5d6cb909625b"
 TERMINAL = ("Succeeded", "Failed", "Canceled")
 
 
+_claims = []  # sockets whose names say which ports this process has
+
+
 def free_port():
-    """A port below the range that outgoing connections take."""
+    """A port below the range that outgoing connections take. It stays with this process while nothing listens there:
+    another test looks for one while an appliance of ours restarts."""
     for _ in range(200):
         port = random.SystemRandom().randrange(15000, 32000)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                claim.bind(f"\0coffer-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
-            return port
+        _claims.append(claim)
+        return port
     raise RuntimeError("no free port")
 
 
@@ -278,7 +286,7 @@ class BlobServer:
 
     def control(self, method, what, body=None):
         request = urllib.request.Request(f"{self.base}/{what}", method=method, data=body.encode() if body else None)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read().decode()
 
     def stats(self):
@@ -287,7 +295,7 @@ class BlobServer:
     def names(self, folder):
         """Of the blobs in a folder, with it."""
         sas = make_sas(self.container, "rl")
-        listing = urllib.request.urlopen(f"{self.uri}?restype=container&comp=list&prefix={folder}/&{sas}", timeout=10).read().decode()
+        listing = urllib.request.urlopen(f"{self.uri}?restype=container&comp=list&prefix={folder}/&{sas}", timeout=60).read().decode()
         return re.findall("<Name>([^<]*)</Name>", listing)
 
     def fetch(self, folder, into):
@@ -296,7 +304,7 @@ class BlobServer:
         for name in self.names(folder):
             path = pathlib.Path(into) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(urllib.request.urlopen(f"{self.uri}/{name}?{sas}", timeout=30).read())
+            path.write_bytes(urllib.request.urlopen(f"{self.uri}/{name}?{sas}", timeout=60).read())
         return pathlib.Path(into) / folder
 
     def fault(self, rules):

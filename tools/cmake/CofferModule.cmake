@@ -9,7 +9,7 @@
 # cf_fuzz(<name> SOURCES <c...> [DEPS <modules>])
 #   A libFuzzer target, built only by `tools/dev fuzz`: build/fuzz/fuzz/fuzz_<name>; seeds in tests/fuzz/corpus/<name>.
 
-set(CF_DEFAULT_TIMEOUT_S 120)
+set(CF_DEFAULT_TIMEOUT_S 300)
 
 function(cf_module name)
     cmake_parse_arguments(M "" "LAYER" "SOURCES;HEADERS;DEPS;LIBS" ${ARGN})

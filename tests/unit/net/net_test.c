@@ -22,7 +22,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    static const struct net_options o = { .stall_timeout_ms = 5000 };
+    static const struct net_options o = { .stall_timeout_ms = 60000 };
     assert_non_null(f);
     test_blobserver_start(&f->server, NULL);
     assert_int_equal(net_lane_new(&o, &f->lane, NULL), CF_OK);
@@ -293,7 +293,7 @@ static void a_server_that_hangs_runs_into_the_time_limit(void **state)
     struct net_result r;
     struct cf_err e = { 0 };
     test_blobserver_fault(&f->server, "op=GetBlob action=hang");
-    struct net_request req = { .method = NET_GET, .url = f->url, .total_timeout_ms = 200 };
+    struct net_request req = { .method = NET_GET, .url = f->url, .total_timeout_ms = 1000 };
     assert_int_equal(net_fetch(f->lane, &req, &r, &e), CF_E_IO);
     assert_non_null(strstr(e.text, "timed out"));
     assert_true(r.connected);
