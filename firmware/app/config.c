@@ -50,6 +50,11 @@ static const struct setting {
       "tenant id of the built-in authority"),
     T("storage", "ca_file", storage_ca, "",
       "PEM file of the authorities that storage servers are checked against; empty: the system's"),
+    T("storage", "path_style_hosts", path_style_hosts, "",
+      "hosts, divided by spaces, whose URIs name account and container (https://HOST/ACCOUNT/"
+      "CONTAINER), beside addresses and names without a dot; .a.b: all that end so"),
+    T("storage", "service_version", service_version, "",
+      "x-ms-version for storage that does not know the usual one, such as 2020-10-02"),
     N("storage", "connections", connections, 64, "16",
       "connections to storage at one time, at most"),
     N("storage", "limit_rate", limit_rate, UINT64_C(1) << 40, "0",
@@ -62,6 +67,9 @@ static const struct setting {
       "milliseconds under 1 KiB a second before an attempt is given up; whole seconds count"),
     T("storage", "managed_identity", managed_identity, "none",
       "what useManagedIdentity asks for a token: none, imds, arc or app-service"),
+    T("storage", "identity_hosts", identity_hosts, "",
+      "storage hosts, divided by spaces, that may see its token; .a.b: all that end so; empty: the "
+      "public ones of Azure"),
     T("storage", "identity_endpoint", identity_endpoint, "",
       "its URL without query; empty: the usual one of imds and arc"),
     T("storage", "identity_client_id", identity_client, "",
@@ -284,6 +292,16 @@ static enum cf_rc check_identity(const struct app_config *c, struct cf_err *e)
     return CF_OK;
 }
 
+/* A date, 2019-12-12 or later: blocks may be large from then on. */
+static bool is_service_version(const char *s)
+{
+    static const char shape[] = "dddd-dd-dd";
+    for (size_t i = 0; i < sizeof shape; i++)
+        if (shape[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != shape[i])
+            return false;
+    return strcmp(s, "2019-12-12") >= 0;
+}
+
 static enum cf_rc check_schedule(const struct app_config *c, struct cf_err *e)
 {
     struct jobs_timetable t = { 0 };
@@ -319,6 +337,10 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
     if (c->limit_rate && c->limit_rate < CONFIG_RATE_MIN)
         return CF_FAIL(e, CF_E_INPUT, "storage.limit_rate must be 0, or %d or more",
                        CONFIG_RATE_MIN);
+    if (c->service_version[0] && !is_service_version(c->service_version))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storage.service_version must be a date such as 2020-10-02, 2019-12-12 or "
+                       "later");
     if (!one_of(c->log_level, levels, 4))
         return CF_FAIL(e, CF_E_INPUT, "log.level must be error, warn, info or debug");
     enum cf_rc rc = check_identity(c, e);

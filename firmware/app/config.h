@@ -46,13 +46,16 @@ struct app_config {
     char storage_ca[CONFIG_PATH_MAX]; /* empty: the system's */
     char dir_root[CONFIG_ROOTS_MAX][CONFIG_PATH_MAX];
     size_t dir_root_count;
+    char path_style_hosts[CONFIG_PATH_MAX]; /* as blob/place.h has it */
+    char service_version[16];               /* empty: the built-in one */
     uint64_t connections;
     uint64_t limit_rate; /* bytes a second of one job; 0: no limit */
     uint64_t attempts;   /* at one request, until the first has succeeded */
     uint64_t patience_s; /* then: without any success */
     uint64_t stall_ms;   /* without a byte, before an attempt is given up */
     /* storage, where a request names no SAS */
-    char managed_identity[16]; /* none, imds, arc, app-service */
+    char managed_identity[16];            /* none, imds, arc, app-service */
+    char identity_hosts[CONFIG_PATH_MAX]; /* empty: the public ones */
     char identity_endpoint[CONFIG_PATH_MAX];
     char identity_client[CONFIG_TEXT_MAX];
     char identity_resource[CONFIG_PATH_MAX];

@@ -61,6 +61,9 @@ enum cf_rc app_storage(struct appliance *a, struct blob_options *out, struct cf_
         .dir_roots = a->dir_roots,
         .ndir_roots = c->dir_root_count,
         .allow_http = a->board->bench,
+        .path_style_hosts = c->path_style_hosts,
+        .identity_hosts = c->identity_hosts[0] ? c->identity_hosts : NULL,
+        .service_version = c->service_version[0] ? c->service_version : NULL,
         .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
         .stall_timeout_ms = (uint32_t)c->stall_ms,
     };

@@ -66,6 +66,8 @@ struct blob_uri {
     const char *prefix;    /* "" or "a/b", no slash at either end */
     char text[BLOB_URI_MAX + 8];
 };
+/* Is the host one of a list as in blob_options? */
+bool blob_host_listed(const char *list, const char *host, size_t len);
 CF_CHECK enum cf_rc blob_uri_parse(const char *uri, const struct blob_options *o,
                                    struct blob_uri *out, struct cf_err *e);
 

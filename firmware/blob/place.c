@@ -10,15 +10,39 @@ static const char *token_text(const struct blob_place *p)
     return t[0] == '?' ? t + 1 : t;
 }
 
+/* Of the blob service in all clouds, and of its accounts with zones of their own. */
+static const char public_hosts[] =
+    ".blob.core.windows.net .blob.storage.azure.net .blob.core.usgovcloudapi.net "
+    ".blob.core.chinacloudapi.cn";
+
+/* Whoever may name a place would else have our token, which opens all places of the identity, sent
+ * to a host of his. */
+static enum cf_rc check_shown_to(const struct blob_uri *u, const struct blob_options *o,
+                                 struct cf_err *e)
+{
+    const char *list = o->identity_hosts != NULL ? o->identity_hosts : public_hosts;
+    const char *host = strstr(u->origin, "://") + 3;
+    if (blob_host_listed(list, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")))
+        return CF_OK;
+    return CF_FAIL(e, CF_E_INPUT,
+                   "useManagedIdentity: the appliance does not show its identity to %s; have that "
+                   "host added to storage.identity_hosts, or give a token",
+                   host);
+}
+
 /* Its rights are roles that only the service knows. */
-static enum cf_rc check_identity(const char *token, const struct blob_options *o,
-                                 struct blob_report *r, struct cf_err *e)
+static enum cf_rc check_identity(const char *token, const struct blob_uri *u,
+                                 const struct blob_options *o, struct blob_report *r,
+                                 struct cf_err *e)
 {
     if (token[0] != '\0')
         return CF_FAIL(e, CF_E_INPUT, "token and useManagedIdentity exclude each other");
     if (o->identity.kind == BLOB_IDENTITY_NONE)
         return CF_FAIL(e, CF_E_INPUT,
                        "useManagedIdentity: this appliance has no managed identity; give a token");
+    enum cf_rc rc = check_shown_to(u, o, e);
+    if (rc != CF_OK)
+        return rc;
     r->can_read = r->can_list = r->can_create = r->can_write = r->can_delete = true;
     return CF_OK;
 }
@@ -32,7 +56,7 @@ static enum cf_rc check(const struct blob_place *p, enum blob_need need,
     if (rc != CF_OK)
         return cf_err_code(e, rc, "BadRequest");
     if (uri->kind != BLOB_URI_DIR && p->use_identity)
-        return cf_err_code(e, check_identity(token_text(p), o, report, e), "BadRequest");
+        return cf_err_code(e, check_identity(token_text(p), uri, o, report, e), "BadRequest");
     if (uri->kind != BLOB_URI_DIR)
         return cf_err_code(e, blob_azure_check(uri, token_text(p), need, now_unix_s, report, e),
                            "BadRequest");

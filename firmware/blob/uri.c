@@ -1,5 +1,6 @@
 /* Storage URIs: what is the service, what the container, what lies below it. */
 #include <string.h>
+#include <strings.h>
 
 #include "blob_priv.h"
 
@@ -11,6 +12,19 @@ static bool all_of(const char *s, size_t len, const char *allowed)
     return len > 0;
 }
 
+bool blob_host_listed(const char *list, const char *host, size_t len)
+{
+    static const char between[] = " ,";
+    for (const char *at = list == NULL ? "" : list; *(at += strspn(at, between)) != '\0';) {
+        size_t word = strcspn(at, between);
+        bool all_below = at[0] == '.' && len > word;
+        if ((len == word || all_below) && strncasecmp(host + (len - word), at, word) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}
+
 /* Hosts that serve several accounts, told apart by the first part of the path. */
 static bool path_style(const char *host, size_t len, const struct blob_options *o)
 {
@@ -20,11 +34,7 @@ static bool path_style(const char *host, size_t len, const struct blob_options *
         return true;
     if (memchr(host, '.', len) == NULL) /* localhost, a container's name */
         return true;
-    for (size_t i = 0; i < o->npath_style_hosts; i++)
-        if (strlen(o->path_style_hosts[i]) == len &&
-            strncmp(o->path_style_hosts[i], host, len) == 0)
-            return true;
-    return false;
+    return blob_host_listed(o->path_style_hosts, host, len);
 }
 
 /* Container names, azure-api 7.1; also `$root` is none of ours. */

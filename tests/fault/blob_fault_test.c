@@ -455,7 +455,7 @@ static void lists_of_several_pages_come_whole_or_fail(void **state)
 
 static void identity_place(struct fixture *f, const struct blob_identity *i)
 {
-    struct blob_options o = { .allow_http = true, .identity = *i };
+    struct blob_options o = { .allow_http = true, .identity = *i, .identity_hosts = "127.0.0.1" };
     struct blob_place p = { .uri = f->server.url, .use_identity = true };
     struct cf_err e = { 0 };
     if (blob_store_open(&p, BLOB_TO_WRITE, &o, f->clock, &f->store, &e) != CF_OK)

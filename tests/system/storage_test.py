@@ -102,7 +102,7 @@ class Identity(bench.Case):
         header.write_text("identity-secret\n")
         cls.hsm = cls.bench("--set", "storage.managed_identity=app-service", "--set", f"storage.identity_header_file={header}",
                             "--set", f"storage.identity_endpoint={cls.server.base}/_identity",
-                            "--set", "storage.attempts=2")
+                            "--set", "storage.identity_hosts=127.0.0.1", "--set", "storage.attempts=2")
         cls.storage = {"storageResourceUri": cls.server.uri, "useManagedIdentity": True}
 
     def test_there_and_back_without_any_sas(self):

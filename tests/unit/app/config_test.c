@@ -100,6 +100,9 @@ static void an_identity_is_judged_whole(void **state)
         const char *set, *word;
     } bad[] = {
         { "storage: { managed_identity = \"azure\"; };\n", "imds" },
+        { "storage: { service_version = \"2019-07-07\"; };\n", "2019-12-12 or later" },
+        { "storage: { service_version = \"2020-10-2\"; };\n", "a date" },
+        { "storage: { service_version = \"2020-10-02x\"; };\n", "a date" },
         { "storage: { managed_identity = \"app-service\"; };\n", "identity_header_file" },
         { "storage: { managed_identity = \"imds\"; identity_client_id = \"a\"; "
           "identity_resource_id = \"b\"; };\n",
@@ -115,6 +118,7 @@ static void an_identity_is_judged_whole(void **state)
     }
     EXPECT_OK(load(WHOLE "storage: { managed_identity = \"arc\"; };\n", NULL));
     assert_string_equal(config.managed_identity, "arc");
+    EXPECT_OK(load(WHOLE "storage: { service_version = \"2020-10-02\"; };\n", NULL));
 }
 
 static void a_schedule_is_judged_with_what_it_needs(void **state)

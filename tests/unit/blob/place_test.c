@@ -17,8 +17,7 @@
 /* 2030-01-01T00:00:00Z, so that every date here is a date of a calendar */
 #define NOW INT64_C(1893456000)
 
-static const char *const hosts[] = { "blob.lab.example" };
-static const struct blob_options https_only = { .path_style_hosts = hosts, .npath_style_hosts = 1 };
+static const struct blob_options https_only = { .path_style_hosts = "x.example, Blob.lab.example" };
 static const struct blob_options bench = { .allow_http = true };
 
 static const char good_uri[] = "https://acct.blob.core.windows.net/backups";
@@ -183,6 +182,39 @@ static void an_identity_stands_in_for_a_token_where_there_is_one(void **state)
     assert_non_null(strstr(e.text, "no managed identity"));
     p.token = "se=2031-01-01&sr=c&sp=crdw&sv=1&sig=x";
     assert_int_equal(blob_place_check(&p, BLOB_TO_WRITE, &with, NOW, NULL, NULL), CF_E_INPUT);
+}
+
+static void an_identity_is_shown_to_no_host_but_the_services(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *hosts;
+        bool good;
+    } cases[] = {
+        { "https://acct.blob.core.windows.net/backups", NULL, true },
+        { "https://ACCT.Blob.core.windows.net:443/backups", NULL, true },
+        { "https://acct.z12.blob.storage.azure.net/backups", NULL, true },
+        { "https://blob.core.windows.net/backups", NULL, false },
+        { "https://evil.example/backups", NULL, false },
+        { "https://acct.blob.core.windows.net.evil.example/backups", NULL, false },
+        { "https://evilblob.core.windows.net/backups", NULL, false },
+        { "https://127.0.0.1/acct/backups", NULL, false },
+        { "https://[::1]/acct/backups", "[::1]", true },
+        { "https://acct.blob.core.windows.net/backups", "blob.lab.example", false },
+        { "https://blob.lab.example/backups", "a.example blob.lab.example", true },
+        { "https://x.blob.lab.example/backups", "blob.lab.example", false },
+        { "https://x.blob.lab.example/backups", ".lab.example", true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct blob_options with = { .identity = { .kind = BLOB_IDENTITY_IMDS },
+                                     .identity_hosts = cases[i].hosts };
+        struct blob_place p = { .uri = cases[i].uri, .use_identity = true };
+        struct cf_err e = { 0 };
+        print_message("  %s\n", cases[i].uri);
+        assert_int_equal(blob_place_check(&p, BLOB_TO_WRITE, &with, NOW, NULL, &e),
+                         cases[i].good ? CF_OK : CF_E_INPUT);
+        assert_non_null(strstr(e.text, cases[i].good ? "" : "storage.identity_hosts"));
+    }
 }
 
 static void a_storage_uri_names_host_container_and_prefix(void **state)
@@ -389,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_token_for_https_is_not_sent_over_http),
         cmocka_unit_test(what_will_not_be_possible_is_reported),
         cmocka_unit_test(an_identity_stands_in_for_a_token_where_there_is_one),
+        cmocka_unit_test(an_identity_is_shown_to_no_host_but_the_services),
         cmocka_unit_test(a_storage_uri_names_host_container_and_prefix),
         cmocka_unit_test(one_place_has_one_address),
         cmocka_unit_test(a_folder_comes_with_or_without_slashes),

@@ -40,15 +40,18 @@ struct blob_identity {
 struct blob_options {
     const char *const *dir_roots; /* absolute, trusted; dir: places lie beneath one of them */
     size_t ndir_roots;
-    bool allow_http;                     /* bench only */
-    const char *const *path_style_hosts; /* beside IP addresses, localhost and one-label names */
-    size_t npath_style_hosts;
-    const char *ca_file;         /* PEM; NULL: the system's */
-    const char *proxy;           /* NULL: none */
-    const char *service_version; /* x-ms-version; NULL: the built-in one */
-    unsigned connections;        /* of one lane; 0: 16 */
-    uint32_t connect_timeout_ms; /* name, TCP and TLS; 0: 10,000 */
-    uint32_t stall_timeout_ms;   /* 0: 60,000 */
+    bool allow_http; /* bench only */
+    /* Lists of host names, divided by spaces or commas; ".a.b" stands for all that end so. */
+    const char *path_style_hosts; /* beside IP addresses, localhost and one-label names */
+    const char *identity_hosts;   /* may see the managed identity's token, over https or, where
+                                     http is allowed at all, over both; NULL: the public ones of
+                                     the blob service */
+    const char *ca_file;          /* PEM; NULL: the system's */
+    const char *proxy;            /* NULL: none */
+    const char *service_version;  /* x-ms-version; NULL: the built-in one */
+    unsigned connections;         /* of one lane; 0: 16 */
+    uint32_t connect_timeout_ms;  /* name, TCP and TLS; 0: 10,000 */
+    uint32_t stall_timeout_ms;    /* 0: 60,000 */
     struct blob_identity identity;
 };
 
