@@ -1,5 +1,6 @@
 """coffer, the operator's tool: help, exit codes, JSON, and what bench up and down promise."""
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -230,6 +231,31 @@ class Jobs(bench.Case):
         by_id = self.hsm.cli("backup", "status", "--job-id", last.split()[0], "--json").stdout
         self.assertEqual(json.loads(by_id), json.loads(self.hsm.cli("backup", "status", "--json").stdout))
         self.assertIn("coverage", json.loads(by_id)["coffer"])
+
+    def test_who_waits_is_told_that_the_appliance_is_gone_and_sees_the_end_once_it_is_back(self):
+        master, terminal = os.openpty()
+        follower = subprocess.Popen([bench.COFFER, "backup", "start", "--dir", str(self.hsm.folder), *self.blobs,
+                                     "--limit-rate", "64K"], stderr=terminal, stdin=subprocess.DEVNULL)
+        os.close(terminal)
+        try:
+            self.read_until(master, b"backup")  # it follows the job
+            self.hsm.kill()
+            self.read_until(master, b"no answer from the appliance")
+            self.hsm.up()
+            self.hsm.cli("job", "cancel", self.running())
+            self.assertEqual(7, follower.wait(timeout=60))
+        finally:
+            follower.kill()
+            follower.wait()
+            os.close(master)
+
+    def read_until(self, terminal, word):
+        said = b""
+        for _ in range(1000):
+            said += os.read(terminal, 4096)
+            if word in said:
+                return
+        self.fail(f"{word} is not in {said[-200:]}")
 
     def test_who_comes_second_is_told_how_to_find_the_first(self):
         job = self.start("--limit-rate", "64K")

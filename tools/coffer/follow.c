@@ -197,6 +197,8 @@ static enum cf_rc poll_to_end(struct cli_target *t, const char *path, struct cli
         }
         if (rc == CF_OK)
             show(p, r->json);
+        else
+            cli_progress_show(p, 0, 0, "no answer from the appliance; asking again");
         rest(wait_ms);
         wait_ms = wait_ms * 2 < POLL_MAX_MS ? wait_ms * 2 : POLL_MAX_MS;
     }
