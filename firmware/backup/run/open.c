@@ -1,4 +1,3 @@
-#include "plan_priv.h"
 #include "run_priv.h"
 
 #include <stdlib.h>
@@ -90,7 +89,5 @@ void run_close(struct run *r)
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
     cf_secret_free(r->journal_key);
-    free(r->pruned.folders);
-    plan_free(r->planned);
     free(r);
 }

@@ -26,8 +26,6 @@
 
 /* --- one job --- */
 
-struct plan_report;
-
 struct run {
     struct run_options o;
     struct journal_last last;
@@ -38,12 +36,6 @@ struct run {
     pthread_t thread;
     bool joinable;
     atomic_bool closing;
-    struct {
-        char job[JOBS_ID_SIZE];
-        struct retain_folder *folders;
-        size_t count;
-    } pruned;                    /* by the last pruning; under the lock */
-    struct plan_report *planned; /* of the last plan; under the lock */
 };
 
 /* Everything a job's coordinator owns. */

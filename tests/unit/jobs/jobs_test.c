@@ -542,6 +542,41 @@ static void a_cancel_outlives_a_power_cut(void **state)
     assert_false(jobs_cancel_asked(f->j));
 }
 
+/* More than one row's worth, and less behind it. */
+static void the_last_report_of_a_kind_is_kept_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct cf_err err;
+    struct cf_buf in = { 0 }, out = { 0 };
+    struct jobs_record plan = start(f, JOBS_PLAN), again, r;
+    EXPECT_OK(cf_buf_resize(&in, 150001, &err));
+    in.data[0] = 1;
+    in.data[150000] = 2;
+    EXPECT_RC(CF_E_ABSENT, jobs_report_get(f->j, plan.id, &r, &out, &err));
+    assert_string_equal(err.code, "NotFound");
+    EXPECT_OK(jobs_report_keep(f->j, &plan, &in, &err));
+    finish(f, plan.id, JOBS_EV_DONE);
+    again = start(f, JOBS_RETENTION); /* of another kind */
+    EXPECT_OK(jobs_report_keep(f->j, &again, &in, &err));
+    finish(f, again.id, JOBS_EV_DONE);
+    restart(f);
+    EXPECT_OK(jobs_report_get(f->j, plan.id, &r, &out, &err));
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_int_equal(out.len, in.len);
+    assert_memory_equal(out.data, in.data, in.len);
+    again = start(f, JOBS_PLAN);
+    EXPECT_OK(cf_buf_resize(&in, 3, &err));
+    EXPECT_OK(jobs_report_keep(f->j, &again, &in, &err));
+    cf_buf_clear(&out);
+    EXPECT_OK(jobs_report_get(f->j, again.id, &r, &out, &err));
+    assert_int_equal(out.len, 3); /* nothing of the longer one */
+    cf_buf_clear(&out);
+    EXPECT_RC(CF_E_ABSENT, jobs_report_get(f->j, plan.id, &r, &out, &err));
+    EXPECT_OK(cf_buf_resize(&in, JOBS_REPORT_MAX + 1, &err));
+    EXPECT_RC(CF_E_LIMIT, jobs_report_keep(f->j, &again, &in, &err));
+    cf_buf_clear(&in);
+}
+
 #define MIB (UINT64_C(1) << 20)
 
 static void the_rate_is_that_of_the_last_seconds(void **state)
@@ -634,6 +669,7 @@ int main(void)
         TEST(old_records_go_in_the_end_however_many),
         TEST(who_asks_to_cancel_too_late_is_told_so),
         TEST(a_cancel_outlives_a_power_cut),
+        TEST(the_last_report_of_a_kind_is_kept_whole),
         TEST(the_rate_is_that_of_the_last_seconds),
         cmocka_unit_test(times_and_sizes_are_told_in_units_that_people_read),
         TEST(progress_and_cancel_reach_the_running_job),

@@ -198,6 +198,30 @@ static void a_plan_is_told_for_the_last_one_only_and_not_for_one_that_failed(voi
     EXPECT_OK(run_plan_report(f->b.run, r.id, &p, NULL, NULL, &err));
 }
 
+static void a_plan_outlives_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    struct run_plan before, after;
+    char text[sizeof f->text];
+    plan(f, NULL, &r);
+    before = f->plan;
+    memcpy(text, f->text, sizeof text);
+    run_bench_restart(&f->b);
+    f->text[0] = 0;
+    EXPECT_OK(run_plan_report(f->b.run, r.id, &after, note_item, f, &err));
+    assert_memory_equal(before.count, after.count, sizeof after.count);
+    assert_string_equal(before.job, after.job);
+    assert_string_equal(before.folder, after.folder);
+    assert_int_equal(before.backup_s, after.backup_s);
+    assert_int_equal(before.versions_lost, after.versions_lost);
+    assert_int_equal(before.versions_back, after.versions_back);
+    assert_int_equal(before.items, after.items);
+    assert_false(after.cut);
+    assert_string_equal(text, f->text);
+}
+
 static void what_would_stop_the_restore_is_told_beside_the_plan(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +265,7 @@ int main(void)
         T(an_empty_appliance_and_an_empty_backup_are_compared_too),
         T(one_key_is_planned_by_what_the_restore_would_do_with_it),
         T(a_plan_is_told_for_the_last_one_only_and_not_for_one_that_failed),
+        T(a_plan_outlives_a_restart),
         T(what_would_stop_the_restore_is_told_beside_the_plan),
         T(more_names_than_are_listed_are_counted),
     };

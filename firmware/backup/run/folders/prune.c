@@ -7,40 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the report -------------------------------------------------------------------------------
- */
-
-static void keep_report(struct job *j, struct retain_folder *folders, size_t count)
-{
-    struct run *r = j->r;
-    pthread_mutex_lock(&r->lock);
-    free(r->pruned.folders);
-    r->pruned.folders = folders;
-    r->pruned.count = count;
-    memcpy(r->pruned.job, j->record.id, sizeof r->pruned.job);
-    pthread_mutex_unlock(&r->lock);
-}
-
-enum cf_rc run_prune_report(struct run *r, const char *job_id, struct retain_folder **out,
-                            size_t *count, struct cf_err *e)
-{
-    enum cf_rc rc = CF_OK;
-    *out = NULL;
-    *count = 0;
-    pthread_mutex_lock(&r->lock);
-    if (strcmp(r->pruned.job, job_id) != 0)
-        rc = cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "the plan of that job is not kept any more"),
-                         "NotFound");
-    else if (!(*out = calloc(r->pruned.count + 1, sizeof **out)))
-        rc = CF_FAIL(e, CF_E_LIMIT, "no memory");
-    else if (r->pruned.count)
-        memcpy(*out, r->pruned.folders, r->pruned.count * sizeof **out);
-    if (*out)
-        *count = r->pruned.count;
-    pthread_mutex_unlock(&r->lock);
-    return rc;
-}
-
 /* --- one folder -------------------------------------------------------------------------------
  */
 
@@ -222,6 +188,7 @@ enum cf_rc prune_main(struct job *j, struct cf_err *e)
     rc = erase_planned(j, folders, count, e);
     say_what_went(j, folders, count);
     warn_of_damage(j, folders, count);
-    keep_report(j, folders, count);
+    prune_report_keep(j, folders, count);
+    free(folders);
     return rc;
 }

@@ -38,4 +38,7 @@ struct cf_verdict prune_still_goes(const struct retain_folder *f, const struct s
 CF_CHECK enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *count,
                                    struct cf_err *e);
 
+/* For run_prune_report; where that fails, the job says so. */
+void prune_report_keep(struct job *j, const struct retain_folder *folders, size_t count);
+
 #endif

@@ -352,9 +352,8 @@ enum cf_rc plan_main(struct job *j, struct cf_err *e)
     if (rc == CF_OK)
         rc = j->key[0] ? plan_one(&g, e) : plan_all(&g, e);
     if (rc == CF_OK)
-        plan_keep(j, g.p);
-    else
-        plan_free(g.p);
+        rc = plan_keep(j, g.p, e);
+    plan_free(g.p);
     cf_buf_clear(&g.here);
     backup_in_clear(&g.b);
     return rc;

@@ -19,8 +19,8 @@ struct job;
 CF_CHECK enum cf_rc plan_add(struct plan_report *p, const struct run_plan_item *item,
                              struct cf_err *e);
 
-/* Takes it: what run_plan_report tells from now on. */
-void plan_keep(struct job *j, struct plan_report *p);
+/* What run_plan_report tells once the job has succeeded. */
+CF_CHECK enum cf_rc plan_keep(struct job *j, const struct plan_report *p, struct cf_err *e);
 void plan_free(struct plan_report *p); /* NULL is a no-op */
 
 #endif

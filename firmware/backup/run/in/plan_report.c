@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cbor/cbor.h"
+#include "jobs/receipts.h"
+
 static enum cf_rc put_text(struct cf_buf *b, const char *text, struct cf_err *e)
 {
     uint8_t len = (uint8_t)strnlen(text, UINT8_MAX);
@@ -38,16 +41,16 @@ static void take_text(struct cf_rd *r, char out[UINT8_MAX + 1])
     out[*len] = 0;
 }
 
-static enum cf_rc tell_items(const struct cf_buf *items, run_plan_fn *each, void *ctx,
-                             struct cf_err *e)
+static enum cf_rc tell_items(struct cf_rd r, run_plan_fn *each, void *ctx, struct cf_err *e)
 {
-    struct cf_rd r = cf_rd_of(items->data, items->len);
     char name[UINT8_MAX + 1], note[UINT8_MAX + 1];
     enum cf_rc rc = CF_OK;
     while (rc == CF_OK && r.left) {
         const uint8_t *head = cf_rd_bytes(&r, 2);
         take_text(&r, name);
         take_text(&r, note);
+        if (!head || head[0] >= RUN_THINGS || head[1] >= RUN_CHANGES)
+            return CF_FAIL(e, CF_E_CORRUPT, "the kept plan is damaged");
         const struct run_plan_item item = { .thing = (enum run_thing)head[0],
                                             .change = (enum run_change)head[1],
                                             .name = name,
@@ -57,14 +60,57 @@ static enum cf_rc tell_items(const struct cf_buf *items, run_plan_fn *each, void
     return rc;
 }
 
-void plan_keep(struct job *j, struct plan_report *p)
+/* --- kept with the job's record: [folder, key, moment, [counts], versions lost, back, items, cut,
+ * the items] */
+
+enum cf_rc plan_keep(struct job *j, const struct plan_report *p, struct cf_err *e)
 {
-    struct run *r = j->r;
-    pthread_mutex_lock(&r->lock);
-    struct plan_report *before = r->planned;
-    r->planned = p;
-    pthread_mutex_unlock(&r->lock);
-    plan_free(before);
+    const struct run_plan *plan = &p->plan;
+    struct cf_buf report = { 0 };
+    struct cbor_wr w;
+    cbor_wr_init(&w, &report, e);
+    cbor_wr_array(&w, 9);
+    cbor_wr_text(&w, plan->folder);
+    cbor_wr_text(&w, plan->key);
+    cbor_wr_uint(&w, (uint64_t)plan->backup_s);
+    cbor_wr_array(&w, (size_t)RUN_THINGS * RUN_CHANGES);
+    for (size_t i = 0; i < (size_t)RUN_THINGS * RUN_CHANGES; i++)
+        cbor_wr_uint(&w, plan->count[i / RUN_CHANGES][i % RUN_CHANGES]);
+    cbor_wr_uint(&w, plan->versions_lost);
+    cbor_wr_uint(&w, plan->versions_back);
+    cbor_wr_uint(&w, plan->items);
+    cbor_wr_bool(&w, plan->cut);
+    cbor_wr_bytes(&w, p->items.data, p->items.len);
+    enum cf_rc rc = cbor_wr_end(&w);
+    if (rc == CF_OK)
+        rc = jobs_report_keep(j->r->o.jobs, &j->record, &report, e);
+    cf_buf_clear(&report);
+    return cf_err_ctx(e, rc, "keeping the plan");
+}
+
+/* `*items` borrows from the report. */
+static enum cf_rc decode(const struct cf_buf *report, struct run_plan *out, struct cf_rd *items,
+                         struct cf_err *e)
+{
+    struct cbor_rd r;
+    size_t len = 0;
+    cbor_rd_init(&r, report->data, report->len, e);
+    if (cbor_rd_array(&r, 9) != 9)
+        cbor_rd_refuse(&r, "a plan has nine members");
+    cbor_rd_string(&r, out->folder, sizeof out->folder);
+    cbor_rd_string(&r, out->key, sizeof out->key);
+    out->backup_s = (int64_t)cbor_rd_uint(&r, INT64_MAX);
+    if (cbor_rd_array(&r, (size_t)RUN_THINGS * RUN_CHANGES) != (size_t)RUN_THINGS * RUN_CHANGES)
+        cbor_rd_refuse(&r, "a plan has other counts");
+    for (size_t i = 0; i < (size_t)RUN_THINGS * RUN_CHANGES; i++)
+        out->count[i / RUN_CHANGES][i % RUN_CHANGES] = cbor_rd_uint(&r, UINT64_MAX);
+    out->versions_lost = cbor_rd_uint(&r, UINT64_MAX);
+    out->versions_back = cbor_rd_uint(&r, UINT64_MAX);
+    out->items = cbor_rd_uint(&r, PLAN_ITEMS_MAX);
+    out->cut = cbor_rd_bool(&r);
+    const uint8_t *bytes = cbor_rd_bytes(&r, JOBS_REPORT_MAX, &len);
+    *items = cf_rd_of(bytes, len);
+    return cbor_rd_end(&r);
 }
 
 void plan_free(struct plan_report *p)
@@ -78,20 +124,19 @@ void plan_free(struct plan_report *p)
 enum cf_rc run_plan_report(struct run *r, const char *job_id, struct run_plan *out,
                            run_plan_fn *each, void *ctx, struct cf_err *e)
 {
-    struct cf_buf items = { 0 };
-    enum cf_rc rc = CF_OK;
-    pthread_mutex_lock(&r->lock);
-    if (!r->planned || strcmp(r->planned->plan.job, job_id) != 0)
-        rc = cf_err_code(
-            e, CF_FAIL(e, CF_E_ABSENT, "that job is not the last plan, or it has not succeeded"),
-            "NotFound");
-    if (rc == CF_OK) {
-        *out = r->planned->plan;
-        rc = cf_buf_put(&items, r->planned->items.data, r->planned->items.len, e);
-    }
-    pthread_mutex_unlock(&r->lock);
+    struct cf_buf report = { 0 };
+    struct jobs_record rec = { .id = "" };
+    struct cf_rd items;
+    *out = (struct run_plan){ 0 };
+    enum cf_rc rc = jobs_report_get(r->o.jobs, job_id, &rec, &report, e);
+    if (rc == CF_OK && (rec.kind != JOBS_PLAN || rec.state != JOBS_SUCCEEDED))
+        rc = cf_err_code(e, CF_FAIL(e, CF_E_ABSENT, "that job is no plan, or has not succeeded"),
+                         "NotFound");
+    if (rc == CF_OK)
+        rc = decode(&report, out, &items, e);
+    memcpy(out->job, rec.id, sizeof out->job);
     if (rc == CF_OK && each)
-        rc = tell_items(&items, each, ctx, e);
-    cf_buf_clear(&items);
+        rc = tell_items(items, each, ctx, e);
+    cf_buf_clear(&report);
     return rc;
 }

@@ -52,6 +52,16 @@ CF_CHECK enum cf_rc jobs_cover_each(struct jobs *j, const char *id, jobs_cover_f
 CF_CHECK enum cf_rc jobs_receipt_get(struct jobs *j, const char *id, struct cf_buf *out,
                                      struct cf_err *e);
 
+/* What a plan or a pruning found, as its maker encodes it; of each of these kinds the last one is
+ * kept, in place of the one before. 1..JOBS_REPORT_MAX bytes. */
+#define JOBS_REPORT_MAX (1U << 20)
+CF_CHECK enum cf_rc jobs_report_keep(struct jobs *j, const struct jobs_record *r,
+                                     const struct cf_buf *report, struct cf_err *e);
+/* Appends it; `r` is the job's record. CF_E_ABSENT "NotFound": no such job, or it left none, or a
+ * later one took its place. */
+CF_CHECK enum cf_rc jobs_report_get(struct jobs *j, const char *id, struct jobs_record *r,
+                                    struct cf_buf *out, struct cf_err *e);
+
 /* Every receipt, in no order. `each` borrows; anything but CF_OK stops and is returned. It must not
  * call jobs. */
 CF_CHECK enum cf_rc jobs_verified_each(struct jobs *j,

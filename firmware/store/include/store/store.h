@@ -38,6 +38,7 @@ enum store_table {
     STORE_DOMAIN = 21,
     STORE_RECEIPT = 22, /* of verified backups */
     STORE_COVER = 23,   /* what backups cover */
+    STORE_REPORT = 24,  /* of the last plan and pruning */
     STORE_TABLE_MAX = 31,
 };
 

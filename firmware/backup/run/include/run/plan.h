@@ -49,9 +49,8 @@ typedef enum cf_rc run_plan_fn(void *ctx, const struct run_plan_item *item, stru
 CF_CHECK enum cf_rc run_plan_start(struct run *r, const struct run_request *q,
                                    struct jobs_record *out, struct cf_err *e);
 
-/* The last plan, keys by name, then roles, settings, partitions. In memory only. CF_E_ABSENT
- * "NotFound": that job is not the last plan since the start, or has not succeeded. `each` may be
- * NULL. */
+/* The last plan, keys by name, then roles, settings, partitions. CF_E_ABSENT "NotFound": that job
+ * is not the last plan that came to its end, or has not succeeded. `each` may be NULL. */
 CF_CHECK enum cf_rc run_plan_report(struct run *r, const char *job_id, struct run_plan *out,
                                     run_plan_fn *each, void *ctx, struct cf_err *e);
 

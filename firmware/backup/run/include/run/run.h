@@ -134,8 +134,8 @@ CF_CHECK enum cf_rc run_verify_start(struct run *r, const struct run_request *q,
 CF_CHECK enum cf_rc run_prune_start(struct run *r, const struct run_request *q,
                                     struct jobs_record *out, struct cf_err *e);
 
-/* What the last pruning found and did, newest first; the caller frees `*out`. In memory only:
- * CF_E_ABSENT for any job but the last pruning that ended since the start. */
+/* What the last pruning found and did, newest first; the caller frees `*out`. CF_E_ABSENT for any
+ * other job. `mac` and `busy` are not kept. */
 CF_CHECK enum cf_rc run_prune_report(struct run *r, const char *job_id, struct retain_folder **out,
                                      size_t *count, struct cf_err *e);
 
