@@ -103,6 +103,9 @@ static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blo
     if (u->prefix[0] == '\0')
         return CF_OK;
     enum cf_rc rc = blob_check_name(u->prefix, e);
+    size_t end = strlen(u->prefix);
+    if (rc == CF_OK && (u->prefix[end - 1] == '.' || strstr(u->prefix, "./") != NULL))
+        rc = CF_FAIL(e, CF_E_INPUT, "a part that ends with a dot, which the service drops");
     if (rc == CF_OK && strchr(u->prefix, '%') != NULL)
         rc = CF_FAIL(e, CF_E_INPUT, "a percent sign below the container");
     return cf_err_ctx(e, rc, "storageResourceUri");

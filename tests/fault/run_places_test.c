@@ -211,6 +211,20 @@ static void an_archived_backup_is_told_as_that_and_stays(void **state)
     end(f);
 }
 
+static void a_lease_on_one_backup_keeps_that_one_alone(void **state)
+{
+    char rule[JOBS_FOLDER_SIZE + 128];
+    struct fixture *f = begin(NULL);
+    (void)state;
+    snprintf(rule, sizeof rule,
+             "op=DeleteBlob blob=%s/manifest every=1 action=status:412 code=LeaseIdMissing\n",
+             f->folder[0]);
+    test_blobserver_fault(&f->server, rule);
+    prune(f, 1);
+    expect_left(f, 0x9);
+    end(f);
+}
+
 static void an_empty_manifest_is_a_damaged_one(void **state)
 {
     struct fixture *f = begin(NULL);
@@ -232,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_is_told_twice_counts_once),
         cmocka_unit_test(blobs_of_other_programs_hinder_nothing),
         cmocka_unit_test(an_archived_backup_is_told_as_that_and_stays),
+        cmocka_unit_test(a_lease_on_one_backup_keeps_that_one_alone),
         cmocka_unit_test(an_empty_manifest_is_a_damaged_one),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));

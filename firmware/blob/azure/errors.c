@@ -190,7 +190,11 @@ void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
                    ? "the storage service refuses this network or the managed identity; check the "
                      "account's firewall first"
                    : "the managed identity may not; give it the role Storage Blob Data Contributor "
-                     "on the account (it counts after up to ten minutes)";
+                     "on the account (it counts after up to ten minutes), and see that the "
+                     "container exists";
+    if (a->verb == BLOB_DO_ERASE &&
+        (strcmp(a->code, "SnapshotsPresent") == 0 || strcmp(a->code, "LeaseIdMissing") == 0))
+        r->why = BLOB_IMMUTABLE;
     if (r->why == BLOB_ABSENT &&
         (creates || a->verb == BLOB_DO_PUT_BLOCK || a->verb == BLOB_DO_LIST)) {
         r->why = BLOB_NO_PLACE;

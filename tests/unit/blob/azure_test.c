@@ -129,6 +129,14 @@ static void a_failed_condition_of_a_create_means_that_it_exists(void **state)
     assert_int_equal(judge(BLOB_DO_PUT, 409, "SnapshotsPresent", false).why, BLOB_REFUSED);
 }
 
+static void a_lease_or_snapshots_keep_a_blob_as_a_policy_does(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(BLOB_DO_ERASE, 409, "SnapshotsPresent", false).why, BLOB_IMMUTABLE);
+    assert_int_equal(judge(BLOB_DO_ERASE, 412, "LeaseIdMissing", false).why, BLOB_IMMUTABLE);
+    assert_int_equal(judge(BLOB_DO_PUT, 412, "LeaseIdMissing", false).why, BLOB_REFUSED);
+}
+
 static void a_write_that_finds_nothing_misses_its_container(void **state)
 {
     (void)state;
@@ -438,6 +446,7 @@ int main(void)
         cmocka_unit_test(a_redirect_is_named_with_its_cure),
         cmocka_unit_test(no_byte_behind_the_range_is_handed_on),
         cmocka_unit_test(a_failed_condition_of_a_create_means_that_it_exists),
+        cmocka_unit_test(a_lease_or_snapshots_keep_a_blob_as_a_policy_does),
         cmocka_unit_test(a_write_that_finds_nothing_misses_its_container),
         cmocka_unit_test(a_success_of_another_kind_is_none),
         cmocka_unit_test(a_look_that_tells_no_length_is_not_one_at_an_empty_blob),

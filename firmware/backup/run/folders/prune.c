@@ -155,7 +155,8 @@ static void say_what_went(struct job *j, const struct retain_folder *folders, si
              j->prune.dry_run ? of[RETAIN_TO_GO] : of[RETAIN_GONE], count,
              (unsigned long long)bytes, j->prune.dry_run ? "would keep" : "kept");
     snprintf(text, sizeof text,
-             "the storage keeps %zu more under an immutability policy or a legal hold",
+             "the storage keeps %zu more under an immutability policy, a legal hold, a lease, or "
+             "for its snapshots",
              of[RETAIN_HELD]);
     if (of[RETAIN_HELD])
         job_warn(j, text);

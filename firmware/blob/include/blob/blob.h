@@ -154,7 +154,8 @@ CF_CHECK enum cf_rc blob_eraser_new(struct blob_lane *lane, struct blob_eraser *
 void blob_eraser_free(struct blob_eraser *x);
 
 /* The blob is gone, durably, when done says BLOB_OK or BLOB_ABSENT. BLOB_IMMUTABLE: a policy or
- * hold of the place keeps it; BLOB_PERMISSION: this token may not. */
+ * hold of the place keeps it, a lease or snapshots of somebody's; BLOB_PERMISSION: this token may
+ * not. */
 CF_CHECK enum cf_rc blob_erase(struct blob_eraser *x, const char *name, struct blob_end end,
                                struct cf_err *e);
 
