@@ -132,65 +132,10 @@ void job_warn(struct job *j, const char *text);
 /* Blob name within the place: folder and name. */
 void job_blob(const struct job *j, const char *name, char out[BLOB_NAME_MAX + 1]);
 
-/* --- backup --- */
-
-/* One stream on its way out: what becomes its part of the manifest and of `meta`. */
-struct stream_out {
-    struct cf_buf rows; /* FLOW_ROW_SIZE a block; under the engine's lock */
-    struct chunk_index index;
-    uint64_t plain, wire, blocks, records, changes;
-    uint64_t size;     /* raw ones, of an earlier life */
-    bool begun, whole; /* by an earlier life; whole: nothing is left to send */
-};
-
-struct backup {
-    struct job *j;
-    struct manifest_envelope env;
-    struct cf_secret *dk;
-    struct seal_run seal;
-    struct seal_salts *salts;
-    struct journal *journal;
-    struct stream_out *streams; /* keys, policy, partitions in the table's order */
-    size_t stream_count;
-    struct source_counts counts;
-    uint64_t snapshot_s;
-    struct manifest m;
-    struct cf_buf ready; /* an earlier life had the manifest's bytes, and all before it out there */
-    struct journal_last ready_as;
-};
-
-/* What the storage said of a stream of an earlier life. */
-struct stream_past {
-    bool committed; /* a blob of it is there, for ever */
-    bool foreign;   /* and holds what this job did not send */
-};
-
-/* Takes up what an earlier life left. *usable false: begin anew, under another folder's name if one
- * was claimed; what `b` has is then to be cleared. */
-CF_CHECK enum cf_rc backup_take_up(struct backup *b, bool *usable, struct cf_err *e);
-/* The salts of one life of the job: its number is in them. */
-CF_CHECK enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e);
-/* Counts the rows that an earlier life left in a stream. */
-void backup_count(struct backup *b, size_t stream);
-/* records_closing.c: to the journal before the first block list of the two, and back. */
-CF_CHECK enum cf_rc records_close(struct backup *b, struct cf_err *e);
-CF_CHECK enum cf_rc records_reopen(struct backup *b, const struct journal_past *p);
-
-/* The row of an acked block: kept, journaled, counted. Any transfer thread. */
-CF_CHECK enum cf_rc backup_ack(struct backup *b, struct slot *s, struct cf_err *e);
-/* The attempt's salt, pass and Put Block: the same for all streams. */
-CF_CHECK enum cf_rc backup_send(struct backup *b, struct slot *s, struct flow_reader from,
-                                struct cf_err *e);
-/* Block lists of a stream whose blocks are all acked; fills its blobs in the manifest. */
-CF_CHECK enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err *e);
-CF_CHECK enum cf_rc backup_records(struct backup *b, struct cf_err *e);
-CF_CHECK enum cf_rc backup_commit_records(struct backup *b, struct cf_err *e);
-/* Also the block lists of the records, beside the partitions' first blocks. */
-CF_CHECK enum cf_rc backup_partitions(struct backup *b, struct cf_err *e);
-/* `meta`, manifest, its copy: the commit. */
-CF_CHECK enum cf_rc backup_finish(struct backup *b, struct cf_err *e);
-/* A blob_pull_fn over a slot's seal_writer. */
-CF_CHECK enum cf_rc backup_pull(void *slot, void *buf, size_t cap, size_t *len, struct cf_err *e);
+/* The error as the status shows it: code and text. What must not be told after the domain check is
+ * one sentence; `place` (the true text) goes to the audit log. */
+void words_for(const struct job *j, const struct cf_err *err, char code[JOBS_CODE_SIZE],
+               char text[JOBS_TEXT_SIZE]);
 
 /* --- restore --- */
 

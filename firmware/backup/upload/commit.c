@@ -122,6 +122,14 @@ static bool may_lie_there(const struct upload_outcome *out)
     return out->why == BLOB_EXISTS || out->why == BLOB_IMMUTABLE;
 }
 
+enum cf_rc upload_length(const char *blob, uint64_t there, uint64_t sent, struct cf_err *e)
+{
+    return there == sent
+               ? CF_OK
+               : CF_FAIL(e, CF_E_REMOTE, "%s has %llu bytes in the storage instead of %llu", blob,
+                         (unsigned long long)there, (unsigned long long)sent);
+}
+
 /* What lies there must be as long as what was sent. A stored access policy or a role shows only now
  * that it does not allow to look: as with a token that says so, nothing is looked at then. */
 static void check_length(const struct upload_far *f, const char *blob, uint64_t bytes,
@@ -133,11 +141,31 @@ static void check_length(const struct upload_far *f, const char *blob, uint64_t 
     upload_wait(f, blob_head(f->lane, blob, blob_wait_end(&w), &out->err), &w, out);
     if (out->why == BLOB_PERMISSION)
         *out = (struct upload_outcome){ .verdict = UPLOAD_DONE };
-    else if (out->verdict == UPLOAD_DONE && w.r.size != bytes) {
-        (void)CF_FAIL(&err, CF_E_REMOTE, "%s has %llu bytes in the storage instead of %llu", blob,
-                      (unsigned long long)w.r.size, (unsigned long long)bytes);
+    else if (out->verdict == UPLOAD_DONE && upload_length(blob, w.r.size, bytes, &err) != CF_OK)
         fail(out, CF_E_REMOTE, &err);
-    }
+}
+
+void upload_look(const struct upload_far *f, const char *blob, uint64_t bytes,
+                 struct upload_outcome *out)
+{
+    struct upload_outcome looked;
+    if (out->verdict != UPLOAD_DONE || !f->can_read)
+        return;
+    check_length(f, blob, bytes, &looked);
+    if (looked.verdict == UPLOAD_FAILED && looked.why == BLOB_OK)
+        *out = looked;
+}
+
+enum cf_rc upload_commit_start(struct blob_writer *w, const char *blob,
+                               const struct upload_list *list, struct blob_end end,
+                               struct cf_err *e)
+{
+    struct blob_block_id *ids = make_ids(list);
+    if (!ids)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for a block list");
+    enum cf_rc rc = blob_commit(w, blob, ids, list->count, end, e);
+    free(ids);
+    return rc;
 }
 
 void upload_commit(const struct upload_far *f, const char *blob, const struct upload_list *list,
@@ -182,12 +210,6 @@ void upload_put(const struct upload_far *f, const char *blob, const void *data, 
             not_ours(blob, out);
     } else if (out->why == BLOB_EXISTS) {
         cannot_tell(out);
-    }
-    if (out->verdict == UPLOAD_DONE && f->can_read) {
-        struct upload_outcome looked;
-        check_length(f, blob, len, &looked);
-        if (looked.verdict == UPLOAD_FAILED && looked.why == BLOB_OK)
-            *out = looked;
     }
     cf_buf_clear(&there);
 }

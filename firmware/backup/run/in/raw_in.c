@@ -238,7 +238,7 @@ static enum cf_rc transfer(struct raw_in *in, uint64_t blocks, uint8_t log2, str
     enum cf_rc rc = engine_new(&eo, &in->b->j->engine, e);
     if (rc == CF_OK) {
         engine_begin(in->b->j->engine, &w, blocks);
-        rc = engine_wait(in->b->j->engine, e);
+        rc = engine_wait(in->b->j->engine, &w, e);
     }
     engine_free(in->b->j->engine); /* a transfer may still write to the twins */
     in->b->j->engine = NULL;

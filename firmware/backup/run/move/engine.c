@@ -26,8 +26,7 @@ struct engine {
     pthread_cond_t work_cond; /* movers wait here */
     pthread_cond_t done_cond; /* the coordinator waits here */
     /* under the lock */
-    struct work work;
-    uint64_t next, ready, done;
+    struct work *works; /* the first one with blocks that nobody has begun is served */
     bool stop;
     struct cf_err err; /* the first failure */
     /* fixed */
@@ -56,7 +55,7 @@ static void begin_attempt(struct slot *s)
     struct engine *g = s->engine;
     struct cf_err err = { 0 };
     s->state = SLOT_BUSY;
-    enum cf_rc rc = g->work.begin(g->work.ctx, s, &err);
+    enum cf_rc rc = s->work->begin(s->work->ctx, s, &err);
     if (rc != CF_OK) {
         s->state = SLOT_IDLE;
         fail(g, rc, &err);
@@ -112,14 +111,14 @@ static void ended(void *ctx, const struct blob_result *r)
     if (out.verdict == UPLOAD_DONE) {
         patience_heard(g->o.job);
         out.err = (struct cf_err){ 0 };
-        rc = g->work.end(g->work.ctx, s, &out.err);
+        rc = s->work->end(s->work->ctx, s, &out.err);
     }
     if (rc != CF_OK) {
         fail(g, rc, &out.err);
         return;
     }
     pthread_mutex_lock(&g->lock);
-    g->done++;
+    s->work->done++;
     pthread_cond_broadcast(&g->done_cond);
     pthread_mutex_unlock(&g->lock);
 }
@@ -197,6 +196,14 @@ static void drop_all(struct mover *m)
         m->slots[i].state = SLOT_IDLE;
 }
 
+static struct work *next_work_locked(struct engine *g)
+{
+    struct work *w = g->works;
+    while (w && w->next >= w->ready)
+        w = w->behind;
+    return w;
+}
+
 static void *mover_main(void *arg)
 {
     struct mover *m = arg;
@@ -207,14 +214,16 @@ static void *mover_main(void *arg)
     pthread_mutex_lock(&g->lock);
     while (!g->stop) {
         struct slot *s = idle_slot(m, &working);
-        bool failed = g->err.rc != CF_OK, more = g->next < g->ready;
+        struct work *w = next_work_locked(g);
+        bool failed = g->err.rc != CF_OK, more = w != NULL;
         if (working == 0 && (failed || !more)) {
             pthread_cond_wait(&g->work_cond, &g->lock);
             continue;
         }
         bool take = !failed && more && s && working < m->width.now;
         if (take) {
-            s->number = g->next++;
+            s->work = w;
+            s->number = w->next++;
             s->attempt = 0;
         }
         pthread_mutex_unlock(&g->lock);
@@ -355,22 +364,24 @@ void engine_free(struct engine *g)
     free(g);
 }
 
-void engine_begin(struct engine *g, const struct work *w, uint64_t ready)
+void engine_begin(struct engine *g, struct work *w, uint64_t ready)
 {
     pthread_mutex_lock(&g->lock);
-    g->work = *w;
-    g->next = 0;
-    g->ready = 0;
-    g->done = 0;
+    struct work **at = &g->works;
+    while (!w->urgent && *at)
+        at = &(*at)->behind;
+    w->next = w->ready = w->done = 0;
+    w->behind = *at;
+    *at = w;
     pthread_mutex_unlock(&g->lock);
     if (ready)
-        engine_ready(g, ready);
+        engine_ready(g, w, ready);
 }
 
-void engine_ready(struct engine *g, uint64_t ready)
+void engine_ready(struct engine *g, struct work *w, uint64_t ready)
 {
     pthread_mutex_lock(&g->lock);
-    g->ready = ready;
+    w->ready = ready;
     pthread_cond_broadcast(&g->work_cond);
     pthread_mutex_unlock(&g->lock);
     for (unsigned i = 0; i < g->count; i++) /* one that moves bytes may have a slot free */
@@ -394,13 +405,26 @@ enum cf_rc engine_sleep_locked(struct engine *g, struct cf_err *e)
     return g->err.rc;
 }
 
-enum cf_rc engine_wait(struct engine *g, struct cf_err *e)
+static void take_off_locked(struct engine *g, const struct work *w)
+{
+    struct work **at = &g->works;
+    while (*at && *at != w)
+        at = &(*at)->behind;
+    if (*at)
+        *at = w->behind;
+}
+
+enum cf_rc engine_wait(struct engine *g, struct work *w, struct cf_err *e)
 {
     enum cf_rc rc = CF_OK;
     pthread_mutex_lock(&g->lock);
-    while (rc == CF_OK && (g->done < g->ready || g->err.rc != CF_OK))
+    while (rc == CF_OK && (w->done < w->ready || g->err.rc != CF_OK))
         rc = engine_sleep_locked(g, e);
+    if (rc == CF_OK)
+        take_off_locked(g, w);
     pthread_mutex_unlock(&g->lock);
+    if (rc != CF_OK)
+        engine_stop(g); /* works are their callers', who return now */
     return rc;
 }
 

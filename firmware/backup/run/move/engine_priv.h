@@ -19,6 +19,7 @@ struct engine;
  * until the block is done. */
 struct slot {
     struct engine *engine;
+    struct work *work; /* whose block this is */
     struct blob_lane *lane;
     struct blob_writer *writer;
     struct seal_writer *sealer;
@@ -39,7 +40,8 @@ struct slot {
     uint64_t due_ms;
 };
 
-/* A stream's blocks. Both calls come from any transfer thread. */
+/* Blocks of one kind. Both calls come from any transfer thread. The caller's, and there until
+ * engine_wait has returned or the engine has stopped. */
 struct work {
     /* One attempt at slot->number: prepares and starts the operation, with slot_end() as its end.
      */
@@ -47,6 +49,10 @@ struct work {
     /* The far side took, or gave, all of it. */
     enum cf_rc (*end)(void *ctx, struct slot *s, struct cf_err *e);
     void *ctx;
+    bool urgent; /* goes before what began earlier */
+    /* the engine's, under its lock */
+    uint64_t next, ready, done;
+    struct work *behind;
 };
 
 static inline uint8_t run_chunk_log2(const struct run_options *o)
@@ -92,11 +98,14 @@ CF_CHECK enum cf_rc engine_new(const struct engine_options *o, struct engine **o
 void engine_stop(struct engine *g);
 void engine_free(struct engine *g); /* cancels what is open; NULL is a no-op */
 
-/* Begins a stream; blocks below `ready` may be sent at once. One at a time. */
-void engine_begin(struct engine *g, const struct work *w, uint64_t ready);
-void engine_ready(struct engine *g, uint64_t ready);
-/* Waits until all ready blocks are done. The first failure ends everything and stays. */
-CF_CHECK enum cf_rc engine_wait(struct engine *g, struct cf_err *e);
+/* Begins a work, behind those that are not waited for yet; blocks below `ready` may be sent at
+ * once.
+ */
+void engine_begin(struct engine *g, struct work *w, uint64_t ready);
+void engine_ready(struct engine *g, struct work *w, uint64_t ready);
+/* Waits until all ready blocks of a work are done, which then has ended. The first failure of any
+ * work ends all, stops the engine, and stays. */
+CF_CHECK enum cf_rc engine_wait(struct engine *g, struct work *w, struct cf_err *e);
 /* For what begin, end and the coordinator share. */
 void engine_lock(struct engine *g);
 void engine_unlock(struct engine *g);

@@ -136,6 +136,18 @@ enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len
     return far_repeat(j, try_put, &c, e);
 }
 
+enum cf_rc far_look(struct job *j, const char *name, uint64_t bytes, struct cf_err *e)
+{
+    char blob[BLOB_NAME_MAX + 1];
+    struct upload_far f = far_of(j);
+    struct upload_outcome out = { .verdict = UPLOAD_DONE };
+    job_blob(j, name, blob);
+    upload_look(&f, blob, bytes, &out);
+    if (out.verdict != UPLOAD_DONE && e && e->rc == CF_OK)
+        *e = out.err;
+    return out.err.rc;
+}
+
 /* --- reading
  * -------------------------------------------------------------------------------------- */
 

@@ -20,6 +20,8 @@ CF_CHECK enum cf_rc far_commit(struct job *j, const char *name, const struct upl
                                struct cf_err *e);
 CF_CHECK enum cf_rc far_put(struct job *j, const char *name, const void *data, size_t len,
                             struct cf_err *e);
+/* Asks once how long a blob is; not being told is no failure. */
+CF_CHECK enum cf_rc far_look(struct job *j, const char *name, uint64_t bytes, struct cf_err *e);
 /* The blocks of a blob. `again` comes before each attempt. CF_E_ABSENT: no such blob, no block. */
 struct far_lister {
     void (*again)(void *ctx);

@@ -60,6 +60,7 @@ static void try_probe(void *ctx, const struct upload_far *f, struct upload_outco
     if (may_take_whole(out)) {
         c->p->layout = MANIFEST_WHOLE;
         upload_put(f, c->blob, c->whole, strlen(c->whole), out);
+        upload_look(f, c->blob, strlen(c->whole), out);
     }
     c->p->taken = out->why == BLOB_EXISTS && out->verdict == UPLOAD_FAILED;
     c->immutable = out->why == BLOB_IMMUTABLE && out->verdict == UPLOAD_FAILED;

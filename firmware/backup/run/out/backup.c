@@ -1,4 +1,4 @@
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,52 +56,6 @@ static enum cf_rc claim_folder(struct backup *b, struct cf_err *e)
         cf_log(CF_LOG_INFO, "run", "no-block-lists", "job=%s layout=1", j->record.id);
     enum cf_rc rc = journal_out_claimed(b->journal, (uint8_t)probe.layout, e);
     return rc == CF_OK ? jobs_note(j->r->o.jobs, j->record.id, j->folder, NULL, e) : rc;
-}
-
-static enum cf_rc note_blob(struct manifest_stream *ms, size_t part, const char *name,
-                            const struct upload_list *list)
-{
-    struct manifest_blob *mb = &ms->blobs[part];
-    snprintf(mb->name, sizeof mb->name, "%s", name);
-    mb->first = list->first;
-    mb->blocks = list->count;
-    mb->bytes = list->bytes;
-    ms->blob_count = part + 1;
-    return CF_OK;
-}
-
-enum cf_rc backup_commit_stream(struct backup *b, uint32_t number, struct cf_err *e)
-{
-    struct stream_out *out = &b->streams[number];
-    struct manifest_stream *ms = &b->m.streams[number];
-    uint64_t each = run_blob_blocks(&b->j->r->o);
-    size_t parts = (size_t)((out->blocks + each - 1) / each);
-    enum cf_rc rc = journal_flush(b->journal, e);
-    if (b->m.layout == MANIFEST_WHOLE) /* each block is its blob, and there */
-        return rc;
-    if (parts > FLOW_BLOBS_MAX)
-        return CF_FAIL(e, CF_E_LIMIT, "stream %u would need %zu blobs", number, parts);
-    ms->blobs = calloc(parts + 1, sizeof *ms->blobs);
-    if (!ms->blobs)
-        return CF_FAIL(e, CF_E_LIMIT, "no memory");
-    for (size_t part = 0; rc == CF_OK && part < parts; part++) {
-        char name[MANIFEST_NAME_SIZE];
-        uint64_t first = part * each, left = out->blocks - first;
-        struct upload_list list = { .stream = number,
-                                    .first = first,
-                                    .rows = out->rows.data + first * FLOW_ROW_SIZE,
-                                    .count = (size_t)(left < each ? left : each) };
-        for (size_t i = 0; i < list.count; i++) {
-            struct flow_receipt row;
-            flow_row_get(list.rows + i * FLOW_ROW_SIZE, &row);
-            list.bytes += row.wire;
-        }
-        manifest_blob_name(number, part, name);
-        rc = far_commit(b->j, name, &list, e);
-        if (rc == CF_OK)
-            rc = note_blob(ms, part, name, &list);
-    }
-    return rc;
 }
 
 void backup_count(struct backup *b, size_t stream)
@@ -187,6 +141,9 @@ static void backup_clear(struct backup *b)
 {
     engine_free(b->j->engine); /* it reads what is cleared now */
     b->j->engine = NULL;
+    records_out_free(b->records);
+    for (size_t i = 0; i < 2; i++)
+        free(b->lists[i].item);
     for (size_t i = 0; b->streams && i < b->stream_count; i++) {
         cf_buf_clear(&b->streams[i].rows);
         chunk_index_clear(&b->streams[i].index);

@@ -1,5 +1,5 @@
 /* One block on its way out: a pass under a fresh salt, and its row once the far side has it. */
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <string.h>
 

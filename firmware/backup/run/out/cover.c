@@ -1,5 +1,5 @@
 /* The coverage statement: what is in a backup, what is not, and why. */
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,33 +251,50 @@ static enum cf_rc build(struct backup *b, struct cf_buf *bytes, struct cf_err *e
     return rc;
 }
 
+/* A look at the manifest beside its second copy. A copy that fails is a remark. */
+static enum cf_rc look_and_copy(struct backup *b, struct cf_err *e)
+{
+    struct job *j = b->j;
+    struct aside copy = { .name = "manifest.copy", .bytes = &b->ready };
+    struct asides a = { .j = j, .item = &copy, .count = 1 };
+    struct engine_options eo = { .job = j, .write = true };
+    struct cf_err late = { 0 };
+    enum cf_rc copied = j->engine ? CF_OK : engine_new(&eo, &j->engine, &late);
+    if (copied == CF_OK)
+        asides_begin(&a);
+    enum cf_rc rc = far_look(j, "manifest", b->ready.len, e);
+    if (copied == CF_OK)
+        copied = asides_wait(&a, &late);
+    if (copied != CF_OK)
+        job_warn(j, "the manifest's second copy could not be written");
+    return rc;
+}
+
 /* The bytes are on our medium before they are on the other side: a repetition sends the same. */
 static enum cf_rc commit(struct backup *b, struct cf_err *e)
 {
     struct run *r = b->j->r;
-    const struct cf_buf *bytes = &b->ready;
     struct cf_err late = { 0 };
-    enum cf_rc rc = far_put(b->j, "manifest", bytes->data, bytes->len, e);
+    enum cf_rc rc = far_put(b->j, "manifest", b->ready.data, b->ready.len, e);
     if (rc == CF_E_CANCEL)
         job_warn(b->j, RUN_MAY_BE_WHOLE);
+    if (rc == CF_OK) { /* the backup is whole from here on */
+        (void)!job_past_cancel(b->j, NULL);
+        rc = look_and_copy(b, e);
+    }
     r->last.seq = b->ready_as.seq; /* used, whatever the answer was: after a restart too */
     if (rc == CF_OK)
         memcpy(r->last.mac, b->ready_as.mac, sizeof r->last.mac);
     if (journal_last_write(r->o.dir, &r->last, &late) != CF_OK)
         job_warn(b->j, "the backup's number could not be remembered here");
-    if (rc != CF_OK)
-        return cf_err_ctx(e, rc, "writing the manifest");
-    /* The backup is whole from here on: what fails now is a remark. */
-    (void)!job_past_cancel(b->j, NULL);
-    late = (struct cf_err){ 0 };
-    if (far_put(b->j, "manifest.copy", bytes->data, bytes->len, &late) != CF_OK)
-        job_warn(b->j, "the manifest's second copy could not be written");
-    return CF_OK;
+    return cf_err_ctx(e, rc, "writing the manifest");
 }
 
 static enum cf_rc make_ready(struct backup *b, struct cf_err *e)
 {
-    enum cf_rc rc = send_meta(b, e);
+    enum cf_rc rc = send_meta(b, e); /* beside the last block lists */
+    if (rc == CF_OK)
+        rc = backup_lists_wait(b, e);
     if (rc == CF_OK) {
         fill_manifest(b);
         rc = backup_cover(b, e);

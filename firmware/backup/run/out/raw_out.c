@@ -1,4 +1,4 @@
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,12 +114,10 @@ static enum cf_rc close_part(struct raw_out *o, size_t i, struct cf_err *e)
     struct stream_out *out = &o->b->streams[2 + i];
     static const struct cf_buf nothing;
     if (out->whole)
-        return backup_commit_stream(o->b, (uint32_t)(2 + i), e);
+        return CF_OK;
     enum cf_rc rc = source_raw_end(&o->parts[i].source, e);
     out->changes = o->parts[i].source.changes;
-    if (rc == CF_OK)
-        rc = journal_out_done(o->b->journal, (uint32_t)(2 + i), &nothing, e);
-    return rc == CF_OK ? backup_commit_stream(o->b, (uint32_t)(2 + i), e) : rc;
+    return rc == CF_OK ? journal_out_done(o->b->journal, (uint32_t)(2 + i), &nothing, e) : rc;
 }
 
 enum cf_rc backup_partitions(struct backup *b, struct cf_err *e)
@@ -131,19 +129,23 @@ enum cf_rc backup_partitions(struct backup *b, struct cf_err *e)
     o.parts = calloc(o.count + 1, sizeof *o.parts);
     if (!o.parts)
         return CF_FAIL(e, CF_E_LIMIT, "no memory");
-    atomic_fetch_add(&b->j->total_bytes, atomic_load(&b->j->done_bytes));
+    atomic_fetch_add(&b->j->total_bytes, b->records_plain);
     for (size_t i = 0; rc == CF_OK && i < o.count; i++)
         rc = open_part(&o, i, &blocks, e);
     if (rc == CF_OK)
         engine_begin(b->j->engine, &w, blocks);
+    if (rc == CF_OK) /* what the records still ask for is waited for while blocks travel */
+        rc = backup_records_end(b, e);
     if (rc == CF_OK)
-        rc = backup_commit_records(b, e); /* its answers are waited for while blocks travel */
+        rc = backup_lists_begin(b, LISTS_RECORDS, e);
     if (rc == CF_OK)
-        rc = engine_wait(b->j->engine, e);
+        rc = engine_wait(b->j->engine, &w, e);
     if (rc != CF_OK)
         engine_stop(b->j->engine); /* a transfer may still read the partitions */
     for (size_t i = 0; rc == CF_OK && i < o.count; i++)
         rc = close_part(&o, i, e);
+    if (rc == CF_OK)
+        rc = backup_lists_begin(b, LISTS_PARTITIONS, e);
     for (size_t i = 0; i < o.count; i++) {
         hal_partition_close(o.parts[i].partition);
         free(o.parts[i].todo);

@@ -1,6 +1,6 @@
 /* What the manifest needs of the record streams beyond their rows, for a next life of the job:
  * their moment of the store is gone with the process. */
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdlib.h>
 #include <string.h>

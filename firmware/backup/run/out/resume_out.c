@@ -1,5 +1,5 @@
 /* A backup takes up what its journal and the storage both have: FORMAT.md, 8. */
-#include "run_priv.h"
+#include "out_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +126,7 @@ static enum cf_rc look_at_each(struct look *l, struct cf_err *e)
 {
     struct work w = { .begin = begin_look, .end = end_look, .ctx = l };
     engine_begin(l->b->j->engine, &w, l->rows->len / FLOW_ROW_SIZE);
-    return engine_wait(l->b->j->engine, e);
+    return engine_wait(l->b->j->engine, &w, e);
 }
 
 /* Takes out of `rows` what the storage does not have. */

@@ -70,15 +70,29 @@ struct upload_list {
     uint64_t bytes; /* sum of their wire bytes; 0: the blob's length is not looked at */
 };
 
+/* Starts to make the blob out of its blocks, create-only. */
+CF_CHECK enum cf_rc upload_commit_start(struct blob_writer *w, const char *blob,
+                                        const struct upload_list *list, struct blob_end end,
+                                        struct cf_err *e);
+
+/* CF_E_REMOTE, in words: what lies there is not as long as what was sent. */
+CF_CHECK enum cf_rc upload_length(const char *blob, uint64_t there, uint64_t sent,
+                                  struct cf_err *e);
+
 /* One attempt to make the blob out of its blocks, create-only. A blob that is there already is
  * success when its blocks are these and only these. Waits. */
 void upload_commit(const struct upload_far *f, const char *blob, const struct upload_list *list,
                    struct upload_outcome *out);
 
 /* One attempt at a whole blob from memory, create-only. One that is there already is success when
- * its bytes are these. Its length is looked at; not being able to look changes nothing. Waits. */
+ * its bytes are these. Waits. */
 void upload_put(const struct upload_far *f, const char *blob, const void *data, size_t len,
                 struct upload_outcome *out);
+
+/* Behind an outcome that is done: looks at the length; not being able to look changes nothing.
+ * Waits. */
+void upload_look(const struct upload_far *f, const char *blob, uint64_t bytes,
+                 struct upload_outcome *out);
 
 /* One attempt at a whole blob whose bytes are pulled; the name belongs to this attempt alone.
  * Waits. */
