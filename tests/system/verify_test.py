@@ -67,7 +67,8 @@ class Verify(bench.Case):
         self.inspect(receipt, "--signer", "0" * 64, code=3)
         job = told["job"]
         again = self.folder / "again.receipt"
-        self.hsm.cli("job", "receipt", job, "--receipt", str(again))
+        told = json.loads(self.hsm.cli("job", "receipt", job, "--receipt", str(again), "--json").stdout)
+        self.assertEqual({"jobId": job, "file": str(again)}, told)
         self.assertEqual(receipt.read_bytes(), again.read_bytes())
         newest = self.hsm.rest.get("/coffer/verified")["newest"]
         self.assertTrue(newest["whole"] and newest["createdTime"] >= 0 and newest["folder"].startswith("mhsm-hsm1-"), newest)

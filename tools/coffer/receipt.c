@@ -25,6 +25,24 @@ enum cf_rc job_write_receipt(struct cli_target *t, const char *job, const char *
     return rc;
 }
 
+/* The file's name, as it was given: there is nothing else to say. */
+static enum cf_rc tell(const char *job, const char *file, struct cf_err *e)
+{
+    struct body b;
+    struct json *v = NULL;
+    body_begin(&b, e);
+    json_put_text(&b.w, "jobId", job);
+    json_put_text(&b.w, "file", file);
+    enum cf_rc rc = body_end(&b);
+    if (rc == CF_OK)
+        rc = json_parse(b.text.data, b.text.len, NULL, &v, e);
+    if (rc == CF_OK)
+        cli_print_json(v);
+    json_free(v);
+    cf_buf_clear(&b.text);
+    return rc;
+}
+
 int verb_job_receipt(const struct cli_args *a, struct cf_err *e)
 {
     struct cli_target *t = NULL;
@@ -36,6 +54,8 @@ int verb_job_receipt(const struct cli_args *a, struct cf_err *e)
     enum cf_rc rc = cli_target_open(a, &t, e);
     if (rc == CF_OK)
         rc = job_write_receipt(t, id, a->text[OPT_RECEIPT], e);
+    if (rc == CF_OK && a->text[OPT_JSON])
+        rc = tell(id, a->text[OPT_RECEIPT], e);
     cli_target_close(t);
     return rc == CF_OK ? EXIT_DONE : cli_exit_of(e);
 }

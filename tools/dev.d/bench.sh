@@ -10,6 +10,11 @@ setup_peers() {
 }
 
 run_bench() {
+    case " $* " in *' --help '* | *' -h '*)
+        python3 -B tools/bench/measure.py --help
+        return
+        ;;
+    esac
     { setup_packages bench && setup_peers; } >&2
     build_tree release coffer cofferd coffer-blobserver coffer-ceiling coffer-load coffer-token-rate coffer-seed \
         run_measure run_measure_mbedtls >&2
