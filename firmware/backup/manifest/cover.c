@@ -32,11 +32,21 @@ static void read_line(struct cbor_rd *r, struct manifest *m)
     struct manifest_cover c = { .state = MANIFEST_INSIDE };
     if (cbor_rd_array(r, 3) != 3)
         cbor_rd_refuse(r, "a line of the coverage statement is not whole");
-    cbor_rd_string(r, c.what, sizeof c.what);
+    manifest_text(r, c.what, sizeof c.what);
     c.state = (enum manifest_covered)cbor_rd_uint(r, MANIFEST_MISSING);
     cbor_rd_string(r, c.why, sizeof c.why);
+    for (const unsigned char *p = (const unsigned char *)c.why; *p; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            cbor_rd_refuse(r, "control characters in a text");
     if (!c.state || (cbor_rd_ok(r) && manifest_cover_add(m, &c, NULL) != CF_OK))
         cbor_rd_refuse(r, "a line of the coverage statement");
+}
+
+void manifest_cover_read(struct cbor_rd *r, struct manifest *m)
+{
+    size_t lines = cbor_rd_array(r, MANIFEST_COVERS_MAX);
+    for (size_t k = 0; k < lines && cbor_rd_ok(r); k++)
+        read_line(r, m);
 }
 
 /* Extensions never make a backup unreadable (FORMAT 3.5): what does not read is not there. */
@@ -51,9 +61,7 @@ void manifest_extensions_read(struct crypto_bytes map, struct manifest *m)
             cbor_rd_skip(&r);
             continue;
         }
-        size_t lines = cbor_rd_array(&r, MANIFEST_COVERS_MAX);
-        for (size_t k = 0; k < lines && cbor_rd_ok(&r); k++)
-            read_line(&r, m);
+        manifest_cover_read(&r, m);
     }
     if (cbor_rd_end(&r) == CF_OK)
         return;

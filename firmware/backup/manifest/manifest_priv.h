@@ -43,6 +43,16 @@ CF_CHECK enum cf_rc manifest_sign(const struct manifest_domain *d, const struct 
 CF_CHECK enum cf_rc manifest_sign_labelled(const struct manifest_domain *d, const char *label,
                                            const uint8_t key_id[32], struct cf_buf *out,
                                            struct cf_err *e);
+/* The one signature that fills `entry`, over label | 00 | part, is by that key. CF_E_CORRUPT,
+ * CF_E_AUTH. */
+CF_CHECK enum cf_rc manifest_check_labelled(const char *label, struct crypto_bytes spki,
+                                            struct crypto_bytes part, struct crypto_bytes entry,
+                                            struct cf_err *e);
+/* This appliance's own key, one that the domain vouches for (appliance, generation, spki, since and
+ * endorsement of `m`), or one that the operator named. CF_E_AUTH. */
+CF_CHECK enum cf_rc manifest_identity_judge(const struct manifest_domain *d,
+                                            const struct manifest *m, const uint8_t *accepted,
+                                            const uint8_t key_id[32], struct cf_err *e);
 /* Number and lengths of the signatures fill `sigs` exactly; nothing is verified. */
 CF_CHECK enum cf_rc manifest_sigs_tile(struct crypto_bytes sigs, struct cf_err *e);
 /* Step 9: identity known or endorsed or accepted; each required signature there and good. */
@@ -66,9 +76,15 @@ void manifest_meta_read(struct cbor_rd *r, struct manifest *m);
 /* The array of lines; and the map under key 99, of which only what is known is taken. */
 void manifest_cover_write(struct cbor_wr *w, const struct manifest *m);
 void manifest_extensions_read(struct crypto_bytes map, struct manifest *m);
+void manifest_cover_read(struct cbor_rd *r, struct manifest *m);
 
 /* The next key must be `key`. */
 void manifest_expect_key(struct cbor_rd *r, uint64_t key);
+#define RECEIPT_MAGIC "CFRRCP01"
+#define RECEIPT_HEAD  12
+#define RECEIPT_SIG   100
+#define RECEIPT_LABEL "coffer.v1.receipt" /* its NUL is part of the message */
+
 /* Text of 1..size-1 bytes without control characters. */
 void manifest_text(struct cbor_rd *r, char *out, size_t size);
 

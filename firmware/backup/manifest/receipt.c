@@ -4,9 +4,6 @@
 
 #include "manifest_priv.h"
 
-static const uint8_t magic[8] = { 'C', 'F', 'R', 'R', 'C', 'P', '0', '1' };
-static const char label[] = "coffer.v1.receipt"; /* its NUL is part of the message */
-
 /* --- the tree
  * -------------------------------------------------------------------------------------- */
 
@@ -150,7 +147,8 @@ static void put_counts(struct cbor_wr *w, const struct manifest_receipt *r)
 }
 
 static enum cf_rc put_body(const struct manifest_domain *d, const struct manifest_receipt *r,
-                           const struct manifest *us, struct cf_buf *out, struct cf_err *e)
+                           const struct manifest *us, bool covered, struct cf_buf *out,
+                           struct cf_err *e)
 {
     struct cbor_wr w;
     cbor_wr_init(&w, out, e);
@@ -165,7 +163,10 @@ static enum cf_rc put_body(const struct manifest_domain *d, const struct manifes
     put_reads(&w, r);
     put_counts(&w, r);
     cbor_wr_key(&w, 13);
-    manifest_cover_write(&w, r->m);
+    if (covered)
+        manifest_cover_write(&w, r->m);
+    else
+        cbor_wr_array(&w, 0);
     cbor_wr_key(&w, 14);
     cbor_wr_array(&w, 3);
     cbor_wr_bytes(&w, us->spki.data, us->spki.len);
@@ -195,15 +196,28 @@ static enum cf_rc assemble(const struct manifest_domain *d, const struct manifes
 {
     uint8_t len[4];
     cf_le32(len, (uint32_t)body->len);
-    enum cf_rc rc = cf_buf_put(file, magic, sizeof magic, e);
+    enum cf_rc rc = cf_buf_put(file, RECEIPT_MAGIC, sizeof RECEIPT_MAGIC - 1, e);
     if (rc == CF_OK)
         rc = cf_buf_put(file, len, sizeof len, e);
     if (rc == CF_OK)
         rc = cf_buf_put(file, body->data, body->len, e);
     if (rc == CF_OK)
-        rc = manifest_sign_labelled(d, label, us->signers[0].key_id, file, e);
+        rc = manifest_sign_labelled(d, RECEIPT_LABEL, us->signers[0].key_id, file, e);
     if (rc == CF_OK && file->len > MANIFEST_RECEIPT_MAX)
         rc = CF_FAIL(e, CF_E_LIMIT, "a receipt of %zu bytes", file->len);
+    return rc;
+}
+
+/* A token that signs badly must be found now, not when somebody asks for the proof. */
+static enum cf_rc read_back(const struct cf_buf *file, struct cf_err *e)
+{
+    struct manifest_proven p;
+    struct cf_err err = { 0 };
+    enum cf_rc rc = manifest_receipt_read(NULL, file->data, file->len, &p, &err);
+    if (rc == CF_E_AUTH)
+        return CF_FAIL(e, CF_E_TOKEN, "the token's signature does not verify");
+    if (rc != CF_OK && e && e->rc == CF_OK)
+        *e = err;
     return rc;
 }
 
@@ -216,9 +230,15 @@ enum cf_rc manifest_receipt_build(const struct manifest_domain *d, const struct 
     if (rc == CF_OK)
         rc = identify(d, r, &us, e);
     if (rc == CF_OK)
-        rc = put_body(d, r, &us, &body, e);
+        rc = put_body(d, r, &us, true, &body, e);
+    if (rc == CF_OK && RECEIPT_HEAD + body.len + RECEIPT_SIG > MANIFEST_RECEIPT_MAX) {
+        cf_buf_clear(&body); /* a backup is no less proven for saying much about itself */
+        rc = put_body(d, r, &us, false, &body, e);
+    }
     if (rc == CF_OK)
         rc = assemble(d, &us, &body, &file, e);
+    if (rc == CF_OK)
+        rc = read_back(&file, e);
     if (rc == CF_OK)
         rc = cf_buf_put(out, file.data, file.len, e);
     manifest_clear(&us);

@@ -146,18 +146,41 @@ enum cf_rc manifest_sigs_tile(struct crypto_bytes sigs, struct cf_err *e)
     return cf_rd_done(&rd) ? CF_OK : CF_FAIL(e, CF_E_CORRUPT, "bytes behind the last signature");
 }
 
-static enum cf_rc verify(const struct sig *s, struct crypto_bytes spki, struct crypto_bytes part,
-                         struct cf_err *e)
+static enum cf_rc verify(const struct sig *s, const char *label, struct crypto_bytes spki,
+                         struct crypto_bytes part, struct cf_err *e)
 {
     uint8_t digest[32];
     if (s->len != CRYPTO_P256_SIG_SIZE)
         return CF_FAIL(e, CF_E_AUTH, "a signature has the wrong length");
     if (!crypto_p256_is_low_s(s->bytes))
         return CF_FAIL(e, CF_E_AUTH, "a signature is not in its one form");
-    enum cf_rc rc = message_digest(NULL, part, s->head, digest, e);
+    enum cf_rc rc = message_digest(label, part, s->head, digest, e);
     if (rc == CF_OK)
         rc = crypto_verify(CRYPTO_ES256, spki, crypto_bytes_of(digest, sizeof digest),
                            crypto_bytes_of(s->bytes, s->len), e);
+    return rc;
+}
+
+enum cf_rc manifest_check_labelled(const char *label, struct crypto_bytes spki,
+                                   struct crypto_bytes part, struct crypto_bytes entry,
+                                   struct cf_err *e)
+{
+    struct cf_rd rd = cf_rd_of(entry.p, entry.len);
+    struct sig s;
+    uint8_t id[32];
+    if (!next_sig(&rd, &s) || !cf_rd_done(&rd) || s.alg != MANIFEST_ES256 ||
+        s.len != CRYPTO_P256_SIG_SIZE)
+        return CF_FAIL(e, CF_E_CORRUPT, "a signature is malformed, or of a newer kind");
+    enum cf_rc rc = manifest_key_id(spki, id, e);
+    if (rc == CF_OK && !cf_equal(id, s.key_id, sizeof id))
+        rc = CF_FAIL(e, CF_E_AUTH, "a signature is by another key than it says");
+    struct cf_err err = { 0 };
+    if (rc == CF_OK)
+        rc = verify(&s, label, spki, part, &err);
+    if (rc == CF_E_INPUT)
+        return CF_FAIL(e, CF_E_CORRUPT, "the signer's public key is none of P-256");
+    if (err.rc != CF_OK && e && e->rc == CF_OK)
+        *e = err;
     return rc;
 }
 
@@ -169,10 +192,9 @@ static const struct manifest_signer *required(const struct manifest *m, const st
     return NULL;
 }
 
-/* This appliance's own key, one that the domain vouches for, or one that the operator named. */
-static enum cf_rc judge_identity(const struct manifest_domain *d, const struct manifest *m,
-                                 const uint8_t *accepted, const uint8_t key_id[32],
-                                 struct cf_err *e)
+enum cf_rc manifest_identity_judge(const struct manifest_domain *d, const struct manifest *m,
+                                   const uint8_t *accepted, const uint8_t key_id[32],
+                                   struct cf_err *e)
 {
     const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
     struct cf_buf own = { 0 };
@@ -191,8 +213,7 @@ static enum cf_rc judge_identity(const struct manifest_domain *d, const struct m
     if (rc != CF_OK)
         return rc;
     struct cf_verdict v = cf_verdict_of(known || (accepted && cf_equal(accepted, key_id, 32)));
-    return cf_granted(&v) ? CF_OK
-                          : CF_FAIL(e, CF_E_AUTH, "the backup's writer is not of this domain");
+    return cf_granted(&v) ? CF_OK : CF_FAIL(e, CF_E_AUTH, "the signer is not of this domain");
 }
 
 /* The public key of that id, among the writer's own and those known beforehand. */
@@ -222,7 +243,7 @@ static enum cf_rc judge_sig(const struct manifest *m, const struct manifest_judg
         return must ? CF_FAIL(e, CF_E_CORRUPT, "a required signature is of a newer kind") : CF_OK;
     if (!find_spki(m, judge, s->key_id, &spki))
         return CF_OK; /* when required, it is missing in the count */
-    enum cf_rc rc = verify(s, spki, part, e);
+    enum cf_rc rc = verify(s, NULL, spki, part, e);
     *counts = must && rc == CF_OK;
     return rc;
 }
@@ -236,7 +257,7 @@ enum cf_rc manifest_sigs_judge(const struct manifest_domain *d, const struct man
     size_t good = 0;
     enum cf_rc rc = manifest_key_id(crypto_bytes_of(m->spki.data, m->spki.len), key_id, e);
     if (rc == CF_OK)
-        rc = judge_identity(d, m, judge->accepted, key_id, e);
+        rc = manifest_identity_judge(d, m, judge->accepted, key_id, e);
     uint8_t n = cf_rd_u8(&rd);
     for (uint8_t i = 0; rc == CF_OK && i < n; i++) {
         struct sig s;

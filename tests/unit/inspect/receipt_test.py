@@ -188,16 +188,20 @@ class Scope(Base):
 
     def test_a_whole_lists_every_block_and_every_key(self):
         folder = self.folder()
-        for change in ({10: [4, 4]}, {10: [3, 5]}, {12: 99}, {8: streams_of(folder)[:-1]}):
+        for change in ({10: [4, 4]}, {10: [3, 5]}, {12: 99}):
             self.refused("auth", receipt.Receipt, sign(self.key, self.body(folder) | change))
         streams = streams_of(folder)
         self.assertEqual(streams[-1][0], blocks.META)
+        for some in (streams[:-1], streams[1:], streams[:1] + streams[2:], streams[-1:], streams[::-1], []):
+            self.refused("corrupt", receipt.Receipt, sign(self.key, self.body(folder, k8=some)))
         streams[0][4] = b""
         self.refused("corrupt", receipt.Receipt, sign(self.key, self.body(folder, k8=streams)))
 
     def test_unknown_keys_and_values_are_refused(self):
         body = self.body(self.folder())
-        for change in ({15: 0}, {1: 4}, {3: "x" * 32}, {13: [["keys", 4, ""]]}, {4: bytes(15)}):
+        for change in ({15: 0}, {1: 4}, {3: "x" * 32}, {13: [["keys", 4, ""]]}, {4: bytes(15)},
+                       {13: [["\x1b[2J", 1, ""]]}, {13: [["keys", 1, "a\nb"]]}, {13: [["", 1, ""]]},
+                       {5: ["f\n", "vec", 1, 2, 3, bytes(16)]}, {13: [["k", 1, ""]] * 513}):
             self.refused("corrupt", receipt.Receipt, sign(self.key, body | change))
 
 

@@ -180,19 +180,67 @@ static void the_newest_verified_backup_stays(void **state)
     assert_int_equal(left(f), 0x20);
 }
 
+static enum cf_rc take_facts(void *ctx, const struct jobs_verified *v, struct cf_err *e)
+{
+    (void)e;
+    *(struct jobs_verified *)ctx = *v;
+    return CF_OK;
+}
+
+static void verify_sample(struct fixture *f, const char *folder, struct jobs_record *r)
+{
+    struct run_request q = run_bench_request(&f->b, folder, NULL);
+    struct cf_err err = { 0 };
+    q.choices.sample_percent = 10;
+    EXPECT_OK(run_verify_start(f->b.run, &q, r, &err));
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r->id, r, &err));
+    assert_int_equal(r->state, JOBS_SUCCEEDED);
+}
+
 static void a_sample_does_not_make_a_backup_a_verified_one(void **state)
 {
     struct fixture *f = *state;
-    struct run_request q = run_bench_request(&f->b, f->folder[1], NULL);
     struct jobs_record r;
-    struct cf_err err = { 0 };
-    q.choices.sample_percent = 10;
-    EXPECT_OK(run_verify_start(f->b.run, &q, &r, &err));
-    run_wait(f->b.run);
-    EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
-    expect_done(&r);
+    verify_sample(f, f->folder[1], &r);
     expect_pruned(f, &last_one);
     assert_int_equal(left(f), 0x20);
+}
+
+/* What stands beside a receipt is a note; only the receipt itself is signed. */
+static void a_note_without_its_signed_receipt_stops_the_pruning(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r, in = { .kind = JOBS_VERIFY };
+    struct jobs_receipt forged = { .len = 0 };
+    struct jobs_end end = { .event = JOBS_EV_DONE, .receipt = &forged };
+    struct cf_buf sample = { 0 }, other = { 0 };
+    struct cf_err err = { 0 };
+    verify_sample(f, f->folder[3], &r);
+    EXPECT_OK(jobs_verified_each(f->b.jobs, take_facts, &forged.facts, &err)); /* the only one */
+    EXPECT_OK(jobs_receipt_get(f->b.jobs, r.id, &sample, &err));
+    run_bench_verify(&f->b, f->folder[1], &r);
+    EXPECT_OK(jobs_receipt_get(f->b.jobs, r.id, &other, &err));
+    const struct crypto_bytes as[] = {
+        crypto_bytes_of("receipt", 7),
+        crypto_bytes_of(sample.data, sample.len), /* signed, and of a sample */
+        crypto_bytes_of(other.data, other.len),   /* signed, and of another backup */
+    };
+    forged.facts.whole = true;
+    snprintf(in.uri, sizeof in.uri, "%s", f->b.uri);
+    snprintf(in.folder, sizeof in.folder, "%s", f->folder[3]);
+    for (size_t i = 0; i < 3; i++) {
+        forged.bytes = as[i].p;
+        forged.len = as[i].len;
+        EXPECT_OK(jobs_start(f->b.jobs, &in, &r, &err));
+        EXPECT_OK(jobs_finish(f->b.jobs, r.id, &end, &err));
+        prune(f, &last_one, &r);
+        assert_int_equal(left(f), 0x3f);
+        assert_int_equal(r.state, JOBS_FAILED);
+        assert_string_equal(r.error_code, "BackupNotAuthentic");
+    }
+    cf_buf_clear(&sample);
+    cf_buf_clear(&other);
 }
 
 static void a_verified_copy_elsewhere_does_not_vouch_for_this_one(void **state)
@@ -403,6 +451,7 @@ int main(void)
         T(the_rest_of_a_pruning_that_was_cut_goes_with_the_next),
         T(the_newest_verified_backup_stays),
         T(a_sample_does_not_make_a_backup_a_verified_one),
+        T(a_note_without_its_signed_receipt_stops_the_pruning),
         T(a_verified_copy_elsewhere_does_not_vouch_for_this_one),
         T(a_backup_that_failed_to_verify_is_not_taken_for_a_verified_one),
         T(a_damaged_backup_stays_and_counts_for_nothing),

@@ -9,9 +9,10 @@ from .kdf import equal, sha256
 from .manifest import MAX_MANIFEST, Manifest, le
 
 LABEL = b"coffer.v1.receipt\0"
-MAX_RECEIPT, MAX_TRIES = 60000, 256
+MAX_RECEIPT, MAX_TRIES, MAX_STREAMS = 60000, 256, 256
 WHOLE, SAMPLE, PARTIAL = 1, 2, 3
 SCOPES = {WHOLE: "whole", SAMPLE: "sample", PARTIAL: "partial"}
+CONTROL = re.compile("[\x00-\x1f\x7f]")
 STATES = {1: "inside", 2: "outside", 3: "missing"}
 
 
@@ -19,7 +20,8 @@ def coverage(sealed):
     """What a manifest says of what it covers: an extension, shown and never relied on."""
     lines = sealed.get(99, {}).get(1, [])
     good = isinstance(lines, list) and all(isinstance(line, list) and [type(v) for v in line] == [str, int, str]
-                                           and line[1] in STATES for line in lines)
+                                           and line[1] in STATES and not CONTROL.search(line[0] + line[2])
+                                           for line in lines)
     return [{"what": w, "state": STATES[s], "why": y} for w, s, y in lines] if good else []
 
 
@@ -38,9 +40,10 @@ class Receipt:
 
     def __init__(self, data):
         need(len(data) <= MAX_RECEIPT, LIMIT, f"receipt of {len(data)} bytes")
-        need(data[:8] == b"CFRRCP01", CORRUPT, "not a receipt")
+        need(len(data) >= 12 and data[:8] == b"CFRRCP01", CORRUPT, "not a receipt")
         end = 12 + le(data[8:12])
-        need(end > 12 and len(data) == end + 100, CORRUPT, "length of the body")
+        need(12 < end <= MAX_RECEIPT - 100, LIMIT, f"body of {end - 12} bytes")
+        need(len(data) == end + 100, CORRUPT, "length of the body")
         self.body = _body(cbor.decode(data[12:end]))
         head, value = data[end:end + 36], data[end + 36:]
         need(head[:4] == b"\1\0\x40\0", CORRUPT, "signature: algorithm or length")
@@ -88,8 +91,13 @@ def _body(value):
     cbor.row(value[9], "counts", int, int, int, int)
     cbor.row(value[10], "opened", int, int)
     cbor.row(value[14], "identity", bytes, int, 32)
+    cbor.bounded_text(value[5][0], "folder", 1, 255)
+    cbor.bounded_text(value[5][1], "HSM", 1, 127)
+    need(len(value[13]) <= 512, CORRUPT, "coverage: too many lines")
     for line in value[13]:
         cbor.row(line, "coverage", str, int, str)
+        cbor.bounded_text(line[0], "coverage: what", 1, 96)
+        cbor.bounded_text(line[2], "coverage: why", 0, 192)
         need(line[1] in STATES, CORRUPT, "coverage: state")
     _scope(value)
     return value
@@ -98,22 +106,23 @@ def _body(value):
 def _scope(value):
     """A receipt that says more than it lists is none."""
     need(value[1] in SCOPES, CORRUPT, "scope")
-    last = -1
-    for entry in value[8]:
+    count = len(value[8])
+    need(3 <= count <= MAX_STREAMS + 1, CORRUPT, "streams")
+    for i, entry in enumerate(value[8]):
         cbor.row(entry, "stream", int, int, int, int, bytes)
-        number, count, _, read, root = entry
-        need(number > last and read <= count, CORRUPT, f"stream {number}")
-        need(len(root) == (32 if read == count else 0), CORRUPT, f"stream {number}: root")
-        last = number
+        number, blocks_there, _, read, root = entry
+        need(number == (blocks.META if i == count - 1 else i) and read <= blocks_there, CORRUPT,
+             f"stream {number}")
+        need(len(root) == (32 if read == blocks_there else 0), CORRUPT, f"stream {number}: root")
     whole = all(e[3] == e[1] for e in value[8])
     if value[1] == WHOLE:
-        need(whole and last == blocks.META and value[9][:2] == value[10] and value[12] == 100,
+        need(whole and value[9][:2] == value[10] and value[12] == 100,
              AUTH, "a receipt of a whole that lists less")
     elif value[1] == SAMPLE:
-        need(0 < value[12] < 100 and last == blocks.META and value[8][-1][4], AUTH,
+        need(0 < value[12] < 100 and value[8][-1][4], AUTH,
              "a sample without its tables, or without its share")
     else:
-        need(value[12] == 0, CORRUPT, "share of a partial receipt")
+        need(value[12] == 0, AUTH, "a part with a share of the whole")
 
 
 def _check_stream(folder, number, count, wire, root, meta):

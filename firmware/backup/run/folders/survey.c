@@ -233,6 +233,7 @@ static enum cf_rc judge(struct job *j, struct retain_folder *f, struct cf_err *e
 struct known {
     const struct job *j;
     struct retain_folder *folders;
+    char (*voucher)[JOBS_ID_SIZE]; /* of each: the job whose receipt says that it is verified */
     size_t count;
 };
 
@@ -264,10 +265,47 @@ static enum cf_rc learn_receipt(void *ctx, const struct jobs_verified *v, struct
     (void)e;
     for (size_t i = 0; v->whole && i < k->count; i++) {
         struct retain_folder *f = &k->folders[i];
-        f->verified |= f->kind == RETAIN_WHOLE && strcmp(v->uri, k->j->record.uri) == 0 &&
-                       strcmp(v->folder, f->name) == 0 && cf_equal(v->mac, f->mac, sizeof f->mac);
+        bool of_it = f->kind == RETAIN_WHOLE && strcmp(v->uri, k->j->record.uri) == 0 &&
+                     strcmp(v->folder, f->name) == 0 && cf_equal(v->mac, f->mac, sizeof f->mac);
+        if (of_it)
+            memcpy(k->voucher[i], v->job, JOBS_ID_SIZE);
     }
     return CF_OK;
+}
+
+/* Which backup is the newest verified one decides what goes, so the word for it is the signed one.
+ * A receipt that is not good stops the pruning: neither answer would be safe. */
+static enum cf_rc believe(const struct known *k, size_t i, struct cf_err *e)
+{
+    struct retain_folder *f = &k->folders[i];
+    const struct run_options *o = &k->j->r->o;
+    struct manifest_proven p;
+    struct cf_buf file = { 0 };
+    enum cf_rc rc = jobs_receipt_get(o->jobs, k->voucher[i], &file, e);
+    if (rc == CF_OK)
+        rc = manifest_receipt_read(&o->domain, file.data, file.len, &p, e);
+    if (rc == CF_OK && (p.scope != MANIFEST_PROVES_ALL || strcmp(p.folder, f->name) != 0 ||
+                        !cf_equal(p.mac, f->mac, sizeof f->mac)))
+        rc = CF_FAIL(e, CF_E_AUTH, "the receipt does not say what is noted beside it");
+    cf_buf_clear(&file);
+    f->verified = rc == CF_OK;
+    return cf_err_ctx(e, rc, "job %s", k->voucher[i]);
+}
+
+static enum cf_rc ask_jobs(struct job *j, struct retain_folder *folders, size_t count,
+                           struct cf_err *e)
+{
+    struct known k = { .j = j, .folders = folders, .count = count };
+    k.voucher = calloc(count + 1, sizeof *k.voucher);
+    if (!k.voucher)
+        return CF_FAIL(e, CF_E_LIMIT, "no memory for %zu folders", count);
+    enum cf_rc rc = jobs_list(j->r->o.jobs, learn_job, &k, e);
+    if (rc == CF_OK)
+        rc = jobs_verified_each(j->r->o.jobs, learn_receipt, &k, e);
+    for (size_t i = 0; rc == CF_OK && i < count; i++)
+        rc = k.voucher[i][0] ? believe(&k, i, e) : CF_OK;
+    free(k.voucher);
+    return rc;
 }
 
 /* --- all of it --------------------------------------------------------------------------------
@@ -315,10 +353,5 @@ enum cf_rc survey_folders(struct job *j, struct retain_folder **out, size_t *cou
     for (size_t i = 0; rc == CF_OK && i < *count; i++)
         rc = job_canceled(j) ? CF_FAIL(e, CF_E_CANCEL, "canceled") : judge(j, &(*out)[i], e);
     drop_empty(*out, count);
-    struct known k = { .j = j, .folders = *out, .count = *count };
-    if (rc == CF_OK)
-        rc = jobs_list(j->r->o.jobs, learn_job, &k, e);
-    if (rc == CF_OK)
-        rc = jobs_verified_each(j->r->o.jobs, learn_receipt, &k, e);
-    return rc;
+    return rc == CF_OK ? ask_jobs(j, *out, *count, e) : rc;
 }

@@ -48,6 +48,31 @@ CF_CHECK enum cf_rc manifest_receipt_build(const struct manifest_domain *d,
                                            const struct manifest_receipt *r, struct cf_buf *out,
                                            struct cf_err *e);
 
+/* What a receipt says, as far as an appliance asks. */
+struct manifest_proven {
+    enum manifest_scope scope;
+    unsigned percent;
+    uint64_t started_s, ended_s;
+    char job[MANIFEST_JOB_ID + 1];
+    uint8_t verifier[FLOW_ID_SIZE];
+    char folder[256], hsm[128];
+    uint64_t seq;
+    uint8_t backup_id[FLOW_ID_SIZE], domain_id[FLOW_ID_SIZE];
+    uint32_t generation;
+    uint8_t file_sha256[32], mac[MANIFEST_MAC_SIZE];
+    uint64_t keys, versions; /* opened in the token */
+    uint64_t blocks, read;   /* of all streams */
+    uint8_t key_id[32];      /* of the signer */
+};
+
+/* Every check that the page knows without the backup: CF_E_LIMIT, CF_E_CORRUPT, CF_E_AUTH. `d`
+ * NULL: the signature is by the key inside, and whose that is is not judged; else it is this
+ * appliance's, or one that the domain vouches for, and the receipt is of the domain (token calls).
+ */
+CF_CHECK enum cf_rc manifest_receipt_read(const struct manifest_domain *d, const void *file,
+                                          size_t len, struct manifest_proven *out,
+                                          struct cf_err *e);
+
 /* Root of the tree of RFC 9162, 2.1.1, over `n` digests: leaf = SHA-256(00 | digest), node =
  * SHA-256(01 | left | right), none: SHA-256 of nothing. */
 CF_CHECK enum cf_rc manifest_tree_root(const uint8_t (*digests)[FLOW_DIGEST_SIZE], uint64_t n,
