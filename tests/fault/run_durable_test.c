@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
+#include "support/fake_token.h"
 #include "support/run_expect.h"
 #include "support/scratch.h"
 
@@ -114,10 +115,19 @@ static struct jobs_record go_on(struct fixture *f)
     return r;
 }
 
+/* Aborts where the rule meets nothing. */
+static void until_it_hangs(struct fixture *f)
+{
+    for (int i = 0; test_blobserver_stat(&f->server, "faults") == 0; i++) {
+        if (i > 20000)
+            abort();
+        usleep(1000);
+    }
+}
+
 static void cancel_once_it_hangs(struct fixture *f)
 {
-    while (test_blobserver_stat(&f->server, "faults") == 0)
-        usleep(1000);
+    until_it_hangs(f);
     if (jobs_cancel(f->b.jobs, f->id, NULL) != CF_OK)
         abort();
 }
@@ -244,11 +254,36 @@ static void without_the_right_to_read_all_is_sent_again(void **state)
     expect_restores(f, r.folder);
 }
 
+/* --- the token's worker is slow to come back
+ * ------------------------------------------------------
+ */
+
+static void a_token_that_fails_once_at_the_start_loses_no_job(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 from=1 action=hang");
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
+    fake_token_fail(f->b.kb.token, CF_E_TOKEN, 1);
+    EXPECT_OK(run_backup_start(f->b.run, &q, &r, &err));
+    until_it_hangs(f);
+    run_close(f->b.run);
+    f->b.run = NULL;
+    test_blobserver_no_faults(&f->server);
+    f->b.o.token_fails = 1;
+    run_bench_restart(&f->b);
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r.id, &r, &err));
+    expect_done(&r);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_cancel_that_was_answered_outlives_a_power_cut),
+        T(a_token_that_fails_once_at_the_start_loses_no_job),
         T(blocks_that_vanish_from_a_running_backup_are_sent_again),
         T(records_that_vanish_start_over),
         T(a_storage_that_keeps_no_block_is_not_tried_for_ever),

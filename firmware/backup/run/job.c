@@ -283,16 +283,14 @@ static enum cf_rc start_thread(struct job *j, struct cf_err *e)
     return CF_FAIL(e, CF_E_LIMIT, "cannot start the job's thread");
 }
 
-/* A worker of the token that hung is replaced when its time is over: the second try meets the new
- * one. */
 static void keep_request(struct job *j, const struct run_request *q)
 {
-    for (unsigned n = 0; n < 2; n++) {
-        j->stillborn = (struct cf_err){ 0 };
-        j->stillborn.rc = request_save(j->r, j->record.id, q, &j->stillborn);
-        if (j->stillborn.rc != CF_E_TOKEN)
-            return;
-    }
+    struct token_wait wait = { .most = TOKEN_TRIES_AT_START };
+    enum cf_rc rc = CF_OK;
+    do
+        rc = request_save(j->r, j->record.id, q, &j->stillborn);
+    while (patience_token(j, &wait, &rc, &j->stillborn));
+    j->stillborn.rc = rc;
 }
 
 static enum cf_rc launch_locked(struct job *j, const struct run_request *q,

@@ -64,7 +64,7 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
     return false;
 }
 
-bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf_err *e)
+bool patience_token(struct job *j, struct token_wait *w, enum cf_rc *rc, struct cf_err *e)
 {
     const struct run_options *o = &j->r->o;
     uint64_t most_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
@@ -72,16 +72,16 @@ bool patience_token(struct job *j, uint64_t *until_ms, enum cf_rc *rc, struct cf
     if (most_ms > RUN_TOKEN_MS)
         most_ms = RUN_TOKEN_MS;
     if (*rc != CF_E_TOKEN) {
-        if (*until_ms && atomic_exchange(&j->waiting, false))
+        if (w->until_ms && atomic_exchange(&j->waiting, false))
             jobs_set_waiting(o->jobs, "");
         return false;
     }
-    if (*until_ms == 0) {
-        *until_ms = now + most_ms;
+    if (w->until_ms == 0) {
+        w->until_ms = now + most_ms;
         atomic_store(&j->waiting, true);
         jobs_set_waiting(o->jobs, "waiting for the token to come back");
     }
-    if (now >= *until_ms) {
+    if (++w->tried == w->most || now >= w->until_ms) {
         (void)cf_err_ctx(e, *rc, "the token did not come back; put it in, then start again");
         return false;
     }

@@ -73,12 +73,25 @@ static enum cf_rc end_canceled(struct run *r, const struct jobs_record *rec, con
     return rc == CF_OK ? clear_away(r, e) : rc;
 }
 
+/* The token's worker may be as young as this life. */
+static enum cf_rc load_request(struct run *r, const struct jobs_record *rec,
+                               struct request_kept *kept, struct cf_err *e)
+{
+    struct job waits = { .r = r };
+    struct token_wait wait = { .most = TOKEN_TRIES_AT_START };
+    enum cf_rc rc = CF_OK;
+    do
+        rc = request_load(r, rec->id, kept, e);
+    while (patience_token(&waits, &wait, &rc, e));
+    return rc;
+}
+
 static enum cf_rc go_on(struct run *r, const struct jobs_record *rec, struct cf_err *e)
 {
     struct request_kept kept = { 0 };
     struct job *j = NULL;
     struct cf_err err = { 0 };
-    enum cf_rc rc = job_goes_on(rec->kind) ? request_load(r, rec->id, &kept, &err) : CF_E_ABSENT;
+    enum cf_rc rc = job_goes_on(rec->kind) ? load_request(r, rec, &kept, &err) : CF_E_ABSENT;
     if (rc == CF_OK)
         rc = job_new(r, rec->kind, &kept.q, &j, &err);
     request_clear(&kept);

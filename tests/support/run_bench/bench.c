@@ -9,6 +9,7 @@
 #include "hal_linux/hal_linux.h"
 #include "hal_sim/hal_sim.h"
 #include "run/plan.h"
+#include "support/fake_token.h"
 #include "support/scratch.h"
 
 static void must(enum cf_rc rc, const struct cf_err *e)
@@ -115,6 +116,7 @@ static void open_run(struct run_bench *b)
         o.storage.ca_file = getenv("STORAGE_CA");
     o.partitions = b->parts;
     o.partition_count = b->o.partitions;
+    fake_token_fail(b->kb.token, CF_E_TOKEN, b->o.token_fails);
     must(run_open(&o, &b->run, &e), &e);
 }
 

@@ -31,25 +31,25 @@ static const char *last_segment(const char *folder)
 static enum cf_rc check_head(struct job *j, const struct cf_buf *bytes, uint64_t size,
                              struct cf_err *e)
 {
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do
         rc = manifest_head_check(&j->r->o.domain, bytes->data, size, e);
-    while (patience_token(j, &until, &rc, e));
+    while (patience_token(j, &wait, &rc, e));
     return rc;
 }
 
 static enum cf_rc open_manifest(struct backup_in *b, const struct cf_buf *bytes,
                                 const struct manifest_judge *judge, struct cf_err *e)
 {
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do {
         manifest_clear(&b->m);
         cf_secret_free(b->dk);
         b->dk = NULL;
         rc = manifest_open(&b->j->r->o.domain, bytes, judge, &b->m, &b->dk, e);
-    } while (patience_token(b->j, &until, &rc, e));
+    } while (patience_token(b->j, &wait, &rc, e));
     return rc;
 }
 

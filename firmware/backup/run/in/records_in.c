@@ -73,11 +73,11 @@ static enum cf_rc verify_once(struct records_in *in, size_t i, struct cf_err *e)
 static enum cf_rc verify_key(void *ctx, size_t i, struct cf_err *e)
 {
     struct records_in *in = ctx;
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do
         rc = verify_once(in, i, e);
-    while (patience_token(in->b->j, &until, &rc, e));
+    while (patience_token(in->b->j, &wait, &rc, e));
     return rc;
 }
 

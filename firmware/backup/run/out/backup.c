@@ -92,11 +92,11 @@ enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e)
     memcpy(b->seal.backup_id, b->env.backup_id, FLOW_ID_SIZE);
     memcpy(mixed + 32, b->env.backup_id, FLOW_ID_SIZE);
     cf_le64(mixed + 32 + FLOW_ID_SIZE, life);
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do
         rc = hal_token_random(r->o.domain.token, mixed, 32, e);
-    while (patience_token(b->j, &until, &rc, e));
+    while (patience_token(b->j, &wait, &rc, e));
     if (rc == CF_OK)
         rc = crypto_digest(HAL_SHA256, mixed, sizeof mixed, other, e);
     if (rc == CF_OK)
@@ -109,11 +109,12 @@ enum cf_rc backup_draw(struct backup *b, uint64_t life, struct cf_err *e)
 static enum cf_rc make_data_key(struct backup *b, struct cf_err *e)
 {
     const struct run_options *o = &b->j->r->o;
-    uint64_t until = 0, created_ms = (uint64_t)b->j->record.start_s * 1000;
+    struct token_wait wait = { 0 };
+    uint64_t created_ms = (uint64_t)b->j->record.start_s * 1000;
     enum cf_rc rc = CF_OK;
     do
         rc = manifest_envelope_make(&o->domain, o->entropy, created_ms, &b->env, &b->dk, e);
-    while (patience_token(b->j, &until, &rc, e));
+    while (patience_token(b->j, &wait, &rc, e));
     return rc;
 }
 

@@ -243,11 +243,11 @@ static void fill_manifest(struct backup *b)
 static enum cf_rc build(struct backup *b, struct cf_buf *bytes, struct cf_err *e)
 {
     const struct run_options *o = &b->j->r->o;
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do
         rc = manifest_build(&o->domain, &b->env, b->dk, o->entropy, &b->m, bytes, e);
-    while (patience_token(b->j, &until, &rc, e));
+    while (patience_token(b->j, &wait, &rc, e));
     return rc;
 }
 

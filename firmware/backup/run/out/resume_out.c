@@ -321,11 +321,11 @@ static enum cf_rc reopen(struct backup *b, const struct journal_past *p, bool *u
     const struct journal_file f = run_journal(r, JOURNAL_OUT);
     struct engine_options eo = { .job = b->j, .write = true };
     struct cf_err err = { 0 };
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     do /* the token's worker may be as young as this life */
         rc = manifest_envelope_reopen(&r->o.domain, p->env.bytes, &b->env, &b->dk, &err);
-    while (patience_token(b->j, &until, &rc, &err));
+    while (patience_token(b->j, &wait, &rc, &err));
     *usable = rc == CF_OK;
     if (rc == CF_E_AUTH || rc == CF_E_DENIED || rc == CF_E_CORRUPT)
         return CF_OK; /* a key that is no longer here: begin anew */
