@@ -75,6 +75,19 @@ static void settle_host(char *host, size_t scheme_len)
         host[len - cut] = '\0';
 }
 
+/* An account has an address a service, told apart by the second part of the name. */
+static bool of_another_service(const char *host, size_t len)
+{
+    static const char *const names[] = { ".dfs.core.", ".file.core.", ".queue.core.",
+                                         ".table.core.", ".web.core." };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *at = strcasestr(host, names[i]);
+        if (at != NULL && at < host + len)
+            return true;
+    }
+    return false;
+}
+
 static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blob_options *o,
                              struct cf_err *e)
 {
@@ -85,6 +98,10 @@ static enum cf_rc parse_http(struct blob_uri *u, size_t scheme, const struct blo
         return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no host in it");
     if (host[len] == '\0')
         return CF_FAIL(e, CF_E_INPUT, "storageResourceUri: no container in it");
+    if (of_another_service(host, len))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storageResourceUri: that is the account's address of another service; name "
+                       "the one of its blob service (https://ACCOUNT.blob...)");
     host[len] = '\0';
     char *rest = host + len + 1;
     settle_host(host, scheme);

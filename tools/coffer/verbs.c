@@ -86,7 +86,7 @@ const struct cli_verb cli_verbs[] = {
       "Rules add up, as in restic: at least one is needed. The SAS needs read, list and delete (rdl). Never deleted, "
       "whatever the rules: the newest backup, the newest one that was verified, backups younger than --min-age, folders "
       "that do not verify or are not whole, folders of other HSMs and domains, and names that are no backup's. What the "
-      "storage keeps under an immutability policy is named and left. --dry-run needs no right to delete.\n\n"
+      "storage keeps under an immutability policy, a lease or snapshots is named and left. --dry-run needs no right to delete.\n\n"
       "Example:\n  coffer backup prune --dir /tmp/hsm \\\n      --storage-resource-uri dir:/tmp/hsm/blobs \\\n      --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run",
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_KEEP_LAST, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY,
               OPT_KEEP_MONTHLY, OPT_MIN_AGE, OPT_UNFINISHED, OPT_DRY_RUN, OPT_NO_WAIT),
@@ -98,7 +98,7 @@ const struct cli_verb cli_verbs[] = {
       "VERIFIED says when this appliance last did so for this very backup. Other states: unfinished (no manifest), "
       "damaged, incomplete (a marked partition could not be read), other domain and needs generation (another "
       "security domain, or an older document of it, is loaded here: HSM and time are the folder's own claim), newer "
-      "format. Reads no data, and may run beside a job. --json tells what each backup covers.\n\n"
+      "format, unreadable (its manifest is archived, say: --json tells why). Reads no data, and may run beside a job. --json tells what each backup covers.\n\n"
       "Example:\n  coffer backup list --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs",
       LIST_OF(WHERE, STORAGE, OPT_LIMIT, OPT_AFTER), NONE, NULL, verb_backup_list },
     { "restore start", "Restore the whole HSM from a backup, or one key with --key-name",
