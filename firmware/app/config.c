@@ -50,6 +50,8 @@ static const struct setting {
       "tenant id of the built-in authority"),
     T("storage", "ca_file", storage_ca, "",
       "PEM file of the authorities that storage servers are checked against; empty: the system's"),
+    T("storage", "proxy", proxy, "",
+      "proxy on the way to storage, http://HOST:PORT; empty: none, whatever the environment says"),
     T("storage", "path_style_hosts", path_style_hosts, "",
       "hosts, divided by spaces, whose URIs name account and container (https://HOST/ACCOUNT/"
       "CONTAINER), beside addresses and names without a dot; .a.b: all that end so"),
@@ -302,6 +304,12 @@ static bool is_service_version(const char *s)
     return strcmp(s, "2019-12-12") >= 0;
 }
 
+static bool is_proxy(const char *s)
+{
+    size_t scheme = strncmp(s, "http://", 7) == 0 ? 7 : strncmp(s, "https://", 8) == 0 ? 8 : 0;
+    return scheme && s[scheme] && strpbrk(s + scheme, "/@?# ") == NULL;
+}
+
 static enum cf_rc check_schedule(const struct app_config *c, struct cf_err *e)
 {
     struct jobs_timetable t = { 0 };
@@ -337,6 +345,9 @@ static enum cf_rc check(const struct app_config *c, struct cf_err *e)
     if (c->limit_rate && c->limit_rate < CONFIG_RATE_MIN)
         return CF_FAIL(e, CF_E_INPUT, "storage.limit_rate must be 0, or %d or more",
                        CONFIG_RATE_MIN);
+    if (c->proxy[0] && !is_proxy(c->proxy))
+        return CF_FAIL(e, CF_E_INPUT,
+                       "storage.proxy must be http://HOST:PORT, without user and path");
     if (c->service_version[0] && !is_service_version(c->service_version))
         return CF_FAIL(e, CF_E_INPUT,
                        "storage.service_version must be a date such as 2020-10-02, 2019-12-12 or "

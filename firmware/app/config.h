@@ -46,6 +46,7 @@ struct app_config {
     char storage_ca[CONFIG_PATH_MAX]; /* empty: the system's */
     char dir_root[CONFIG_ROOTS_MAX][CONFIG_PATH_MAX];
     size_t dir_root_count;
+    char proxy[CONFIG_TEXT_MAX];            /* empty: none */
     char path_style_hosts[CONFIG_PATH_MAX]; /* as blob/place.h has it */
     char service_version[16];               /* empty: the built-in one */
     uint64_t connections;

@@ -64,6 +64,7 @@ enum cf_rc app_storage(struct appliance *a, struct blob_options *out, struct cf_
         .path_style_hosts = c->path_style_hosts,
         .identity_hosts = c->identity_hosts[0] ? c->identity_hosts : NULL,
         .service_version = c->service_version[0] ? c->service_version : NULL,
+        .proxy = c->proxy[0] ? c->proxy : NULL,
         .ca_file = c->storage_ca[0] ? c->storage_ca : NULL,
         .stall_timeout_ms = (uint32_t)c->stall_ms,
     };

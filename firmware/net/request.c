@@ -26,6 +26,7 @@ static bool set_security(CURL *easy, const struct net_lane *lane)
     SET(ok, easy, CURLOPT_FOLLOWLOCATION, 0L);
     SET(ok, easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(ok, easy, CURLOPT_PROXY, lane->proxy != NULL ? lane->proxy : "");
+    SET(ok, easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* its status is not the server's */
     SET(ok, easy, CURLOPT_SSL_VERIFYPEER, 1L);
     SET(ok, easy, CURLOPT_SSL_VERIFYHOST, 2L);
     SET(ok, easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -68,10 +68,24 @@ static const char *where_it_stopped(struct net_transfer *t)
     return NULL;
 }
 
+/* libcurl calls it an error of receiving, and would have it tried again. */
+static bool refused_by_proxy(struct net_transfer *t, CURLcode code)
+{
+    struct net_result *r = &t->result;
+    long status = 0;
+    if (curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status) != CURLE_OK || status < 300)
+        return false;
+    r->rc = cf_err_set(&r->err, status >= 500 ? CF_E_IO : CF_E_REMOTE, CF_SRC_CURL, (uint64_t)code,
+                       CF_HERE, "the proxy does not let the connection through (HTTP %ld)", status);
+    return true;
+}
+
 static void fail(struct net_transfer *t, CURLcode code)
 {
     struct net_result *r = &t->result;
     enum cf_rc rc = CF_E_IO;
+    if (refused_by_proxy(t, code))
+        return;
     const char *text = code == CURLE_OPERATION_TIMEDOUT ? where_it_stopped(t) : NULL;
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0] && text == NULL; i++) {
         if (meanings[i].code == code) {

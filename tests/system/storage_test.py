@@ -1,7 +1,9 @@
 """Storage of other kinds: over TLS with an authority of its own, immutable, and looked at before anything is begun."""
 import pathlib
+import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import bench
@@ -89,6 +91,73 @@ class Storage(bench.Case):
                                                                      "folderToRestore": "mhsm-hsm1-20200101000000"}))
         self.assert_failed(status, "mhsm-hsm1-20200101000000")
         self.assert_same(self.before, self.hsm.state())
+
+
+class Proxy:
+    """Lets connections through to wherever they want, or nobody."""
+
+    def __init__(self, refusal=None):
+        self.refusal, self.asked = refusal, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.connect, args=(near,), daemon=True).start()
+
+    def connect(self, near):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += near.recv(4096) or b"\r\n\r\n"
+        self.asked += 1
+        if self.refusal:
+            near.sendall(f"HTTP/1.1 {self.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            near.close()
+            return
+        host, port = head.split()[1].decode().rsplit(":", 1)
+        with near, socket.create_connection((host, int(port))) as far:
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=self.pass_on, args=(far, near), daemon=True)
+            back.start()
+            self.pass_on(near, far)
+            back.join()
+
+    @staticmethod
+    def pass_on(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+class ThroughProxy(bench.Case):
+    def try_backup(self, name, proxy):
+        self.addCleanup(proxy.listener.close)
+        ours = certificate(self.folder, name)
+        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY, tls=ours)
+        hsm = self.bench("--storage-ca", str(ours[0]), "--set", f"storage.proxy={proxy.url}", "--set", "storage.attempts=2",
+                         name=name)
+        return hsm, server.storage()
+
+    def test_a_proxy_is_used(self):
+        proxy = Proxy()
+        hsm, storage = self.try_backup("hsm1", proxy)
+        folder = hsm.backup(storage)
+        self.assertEqual("Succeeded", hsm.restore(storage, folder)["status"])
+        self.assertGreater(proxy.asked, 0)
+
+    def test_a_proxy_that_refuses_is_named_at_once(self):
+        proxy = Proxy("407 Proxy Authentication Required")
+        hsm, storage = self.try_backup("hsm2", proxy)
+        self.assert_failed(hsm.wait(hsm.start("POST", "/backup", storage)), "proxy does not let the connection through (HTTP 407)")
+        self.assertLessEqual(proxy.asked, 2)  # a block, a blob
 
 
 class Identity(bench.Case):

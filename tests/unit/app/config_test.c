@@ -100,6 +100,8 @@ static void an_identity_is_judged_whole(void **state)
         const char *set, *word;
     } bad[] = {
         { "storage: { managed_identity = \"azure\"; };\n", "imds" },
+        { "storage: { proxy = \"proxy.example:3128\"; };\n", "http://HOST:PORT" },
+        { "storage: { proxy = \"http://user:x@proxy.example:3128\"; };\n", "without user" },
         { "storage: { service_version = \"2019-07-07\"; };\n", "2019-12-12 or later" },
         { "storage: { service_version = \"2020-10-2\"; };\n", "a date" },
         { "storage: { service_version = \"2020-10-02x\"; };\n", "a date" },
@@ -118,6 +120,7 @@ static void an_identity_is_judged_whole(void **state)
     }
     EXPECT_OK(load(WHOLE "storage: { managed_identity = \"arc\"; };\n", NULL));
     assert_string_equal(config.managed_identity, "arc");
+    EXPECT_OK(load(WHOLE "storage: { proxy = \"http://proxy.example:3128\"; };\n", NULL));
     EXPECT_OK(load(WHOLE "storage: { service_version = \"2020-10-02\"; };\n", NULL));
 }
 
