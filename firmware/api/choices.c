@@ -3,7 +3,8 @@
 
 enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out, struct cf_err *e)
 {
-    static const char *const known[] = { "limitRate", "connections", "requireComplete" };
+    static const char *const known[] = { "limitRate", "connections", "requireComplete",
+                                         "allowIncomplete" };
     const struct json *v = NULL;
     int64_t rate = 0, connections = 0;
     enum cf_rc rc = json_opt_object(body, "coffer", &v, e);
@@ -18,6 +19,8 @@ enum cf_rc api_read_choices(const struct json *body, struct jobs_choices *out, s
                           &connections, e);
     if (rc == CF_OK)
         rc = json_opt_bool(v, "requireComplete", &out->require_complete, e);
+    if (rc == CF_OK)
+        rc = json_opt_bool(v, "allowIncomplete", &out->allow_incomplete, e);
     out->limit_rate = (uint64_t)rate;
     out->connections = (unsigned)connections;
     return rc;

@@ -6,6 +6,22 @@
 
 #include "jobs/receipts.h"
 
+static enum cf_rc count_missing(void *ctx, const struct jobs_cover *c, struct cf_err *e)
+{
+    (void)e;
+    *(size_t *)ctx += c->state == JOBS_COVER_MISSING;
+    return CF_OK;
+}
+
+/* A backup that succeeded without all that is marked is not taken for a good one. */
+static const char *problem_of(struct appliance *a, const struct jobs_record *r)
+{
+    size_t missing = 0;
+    if (r->kind == JOBS_BACKUP && r->state == JOBS_SUCCEEDED)
+        (void)!jobs_cover_each(a->jobs, r->id, count_missing, &missing, NULL);
+    return missing ? r->warning : r->error;
+}
+
 static void fill_jobs(struct appliance *a, struct api_freshness *f)
 {
     static const enum jobs_kind kinds[] = { JOBS_BACKUP, JOBS_VERIFY, JOBS_RETENTION,
@@ -18,7 +34,7 @@ static void fill_jobs(struct appliance *a, struct api_freshness *f)
         *last = (struct api_last_job){
             .kind = r.kind, .state = r.state, .start_s = r.start_s, .end_s = r.end_s
         };
-        snprintf(last->error, sizeof last->error, "%s", r.error);
+        snprintf(last->error, sizeof last->error, "%s", problem_of(a, &r));
         f->last_count++;
     }
 }

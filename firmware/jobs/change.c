@@ -147,9 +147,18 @@ static enum cf_rc apply_end(struct jobs *j, struct jobs_record *r, const struct 
     return CF_OK;
 }
 
-static void count_backup(struct jobs_facts *f, const struct jobs_record *r)
+static bool is_complete(const struct jobs_end *end)
 {
-    if (r->kind != JOBS_BACKUP || r->state != JOBS_SUCCEEDED)
+    for (size_t i = 0; i < end->cover_count; i++)
+        if (end->cover[i].state == JOBS_COVER_MISSING)
+            return false;
+    return true;
+}
+
+static void count_backup(struct jobs_facts *f, const struct jobs_record *r,
+                         const struct jobs_end *end)
+{
+    if (r->kind != JOBS_BACKUP || r->state != JOBS_SUCCEEDED || !is_complete(end))
         return;
     if (f->backups.count == 0 || r->end_s < f->backups.first_s)
         f->backups.first_s = r->end_s;
@@ -176,7 +185,7 @@ enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *en
     if (rc == CF_OK && r.state == JOBS_SUCCEEDED)
         rc = jobs_cover_put(t, r.id, end, e);
     if (rc == CF_OK) {
-        count_backup(&facts, &r);
+        count_backup(&facts, &r, end);
         rc = jobs_facts_put(t, &facts, e);
     }
     if (rc == CF_OK)

@@ -169,6 +169,29 @@ class Verify(bench.Case):
         bad = self.hsm.rest.call("POST", "/backup", {**self.hsm.dir_storage, "coffer": {"requireComplete": 1}})
         self.assertEqual(400, bad.status)
 
+    def test_a_backup_without_a_marked_partition_says_so_everywhere(self):
+        raw, kept = self.folder / "data.img", self.folder / "kept.img"
+        place = self.folder / "partial"
+        place.mkdir()
+        where = ("--storage-resource-uri", f"dir:{place}")
+        before = json.loads(self.hsm.cli("backup", "freshness", "--json").stdout)
+        raw.rename(kept)
+        try:
+            refused = self.hsm.cli("backup", "start", *where, "--require-complete", code=7)
+            made = self.hsm.cli("backup", "start", *where, code=8)
+            after = json.loads(self.hsm.cli("backup", "freshness", "--json").stdout)
+        finally:
+            kept.rename(raw)
+        self.assert_says(refused.stderr, "a complete backup was asked for", "partition data")
+        self.assert_says(made.stderr, "the backup is incomplete", "partition data", "No such file")
+        self.assertEqual(before["lastBackup"], after["lastBackup"])
+        self.assertIn("incomplete", next(j["error"] for j in after["lastJobs"] if j["kind"] == "backup"))
+        folder = made.stdout.splitlines()[0].rsplit("/", 1)[1]
+        self.assert_says(self.hsm.cli("backup", "list", *where).stdout, f"{folder}", "incomplete")
+        words = ("restore", "start", *where, "--backup-folder", folder)
+        self.assert_says(self.hsm.cli(*words, code=7).stderr, "data is not in it", "--allow-incomplete")
+        self.assert_says(self.hsm.cli(*words, "--allow-incomplete").stderr, "data is not in the backup and stays as it is")
+
     def test_a_list_tells_whole_backups_from_others(self):
         place = self.hsm.blobs / "list"
         place.mkdir()

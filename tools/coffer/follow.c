@@ -51,6 +51,18 @@ static bool nothing_overwritten(const struct json *status)
     return kept && strcmp(kept + strlen("could not overwrite: "), "0") != 0;
 }
 
+/* A backup that something marked is missing from. */
+static bool incomplete(const struct json *status)
+{
+    const struct json *more = json_member(status, "coffer");
+    const struct json *lines = json_member(more, "coverage");
+    bool backup = strcmp(job_text(more, "kind"), "backup") == 0;
+    for (const struct json *l = json_first(lines); backup && l; l = json_next(l))
+        if (strcmp(job_text(l, "state"), "missing") == 0)
+            return true;
+    return false;
+}
+
 /* The status object of the REST interface, with folder, bytes and elapsed_ms beside its members. */
 static enum cf_rc print_status(const struct json *status, struct cf_err *e)
 {
@@ -99,6 +111,8 @@ int job_conclude(const struct cli_args *a, const struct json *status, struct cf_
             printf("%s succeeded: %s\n", job_text(json_member(status, "coffer"), "kind"),
                    job_text(json_member(status, "coffer"), "folder"));
     }
+    if (incomplete(status))
+        return EXIT_PARTIAL;
     if (!nothing_overwritten(status))
         return EXIT_DONE;
     fprintf(

@@ -23,6 +23,8 @@ static const struct option_row {
                              "the first administrators, one or more" },
     [OPT_AFTER] = { "after", TEXT, "FOLDER", "list the folders behind this one" },
     [OPT_ALGORITHM] = { "algorithm", TEXT, "ALG", "such as RS256, ES256, RSA-OAEP-256, A256KW" },
+    [OPT_ALLOW_INCOMPLETE] = { "allow-incomplete", NOTHING, NULL,
+                               "restore what there is of a backup that is not complete" },
     [OPT_AS] = { "as", TEXT, "PRINCIPAL",
                  "bench principal to act as: admin (default), backup-user, crypto-user, auditor, nobody" },
     [OPT_ASSIGNEE] = { "assignee", TEXT, "OBJECT-ID",

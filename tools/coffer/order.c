@@ -103,7 +103,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     uint64_t bytes = 0;
     enum cf_rc rc = CF_OK;
     bool complete = a->text[OPT_REQUIRE_COMPLETE] != NULL;
-    if (!rate && !connections && !complete)
+    bool incomplete = a->text[OPT_ALLOW_INCOMPLETE] != NULL;
+    if (!rate && !connections && !complete && !incomplete)
         return CF_OK;
     json_put_object(&b->w, "coffer");
     if (rate)
@@ -114,6 +115,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
         rc = put_connections(connections, b, e);
     if (complete)
         json_put_bool(&b->w, "requireComplete", true);
+    if (incomplete)
+        json_put_bool(&b->w, "allowIncomplete", true);
     json_close(&b->w);
     return rc;
 }

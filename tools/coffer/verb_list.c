@@ -44,9 +44,9 @@ static enum cf_rc put_row(const struct json *b, int64_t now_s, struct cf_buf *ta
     job_date(job_number(b, "time"), made);
     age_of(job_number(b, "time"), now_s, age);
     job_date(at, verified);
-    if (at && json_bool(json_member(b, "verifiedWhole"), &whole) && !whole)
-        snprintf(verified + strlen(verified), 16, " (sample)");
     (void)!json_bool(json_member(b, "complete"), &complete);
+    if (at && complete && json_bool(json_member(b, "verifiedWhole"), &whole) && !whole)
+        snprintf(verified + strlen(verified), 16, " (sample)");
     bool incomplete = strcmp(job_text(b, "state"), "whole") == 0 && !complete;
     snprintf(state, sizeof state, "%s",
              incomplete ? "incomplete" : state_words(job_text(b, "state")));

@@ -54,7 +54,9 @@ const struct cli_verb cli_verbs[] = {
       STORAGE_HELP CHOICES_HELP
       "Prints the folder when the job has succeeded; the manifest is written last, so a folder without "
       "one is no backup. --json tells what it covers and what it leaves out, as verify and list do later. A partition "
-      "that is marked for backup and cannot be read fails the backup; --require-complete holds it to that by name. " INTERRUPT_HELP
+      "that is marked for backup and cannot be read when the backup begins is left out, by name: the exit code is 8, "
+      "the backup counts neither for freshness nor for retention, and a restore of it wants --allow-incomplete. With "
+      "--require-complete such a backup fails before anything is sent. " INTERRUPT_HELP
       "\n\nExamples:\n  coffer backup start --dir /tmp/hsm --storage-resource-uri dir:/tmp/hsm/blobs\n"
       "  coffer backup start --hsm-name hsm1 --cacert ca.pem --token-file token \\\n      --storage-account-name acct --blob-container-name backups \\\n      --storage-container-SAS-token @sas",
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_REQUIRE_COMPLETE, OPT_NO_WAIT), NONE, NULL,
@@ -105,11 +107,13 @@ const struct cli_verb cli_verbs[] = {
       STORAGE_HELP CHOICES_HELP
       "A full restore replaces every key, role assignment and raw partition by the backup's; until "
       "everything is verified nothing is changed. With --key-name only that key comes back, with all "
-      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. --plan "
+      "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. --allow-incomplete "
+      "restores what there is of a backup that a partition was left out of, and leaves that partition as it is. --plan "
       "compares the backup with what is here and says what would be added, replaced, removed and lost; it changes "
       "nothing, and the HSM goes on serving. " INTERRUPT_HELP
       "\n\nExample:\n  coffer restore start --dir /tmp/hsm --plan \\\n      --storage-resource-uri dir:/tmp/hsm/blobs \\\n      --backup-folder mhsm-hsm1-20261121225837",
-      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_PLAN, OPT_NO_WAIT),
+      LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_ALLOW_INCOMPLETE,
+              OPT_PLAN, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
     { "restore undo", "Go back to the state before the last restore",
       "Keys, roles, settings and raw partitions become what they were when the restore began; what is there now is "

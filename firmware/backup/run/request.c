@@ -31,7 +31,8 @@ enum {
     KEY_ACCEPTED = 5, /* optional */
     KEY_RATE = 6,
     KEY_CONNECTIONS = 7,
-    KEY_COMPLETE = 8
+    KEY_COMPLETE = 8,
+    KEY_INCOMPLETE = 9
 };
 
 static enum cf_rc path_of(const struct run *r, char out[PATH_MAX], struct cf_err *e)
@@ -102,7 +103,7 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
 {
     struct cbor_wr w;
     cbor_wr_init(&w, out, e);
-    cbor_wr_map(&w, q->accepted_writer ? 8 : 7);
+    cbor_wr_map(&w, 7u + (q->accepted_writer != NULL) + q->choices.allow_incomplete);
     cbor_wr_key(&w, KEY_URI);
     cbor_wr_text(&w, q->place.uri ? q->place.uri : "");
     cbor_wr_key(&w, KEY_TOKEN);
@@ -121,6 +122,10 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
     cbor_wr_uint(&w, q->choices.connections);
     cbor_wr_key(&w, KEY_COMPLETE);
     cbor_wr_bool(&w, q->choices.require_complete);
+    if (q->choices.allow_incomplete) {
+        cbor_wr_key(&w, KEY_INCOMPLETE);
+        cbor_wr_bool(&w, true);
+    }
     return cbor_wr_end(&w);
 }
 
@@ -176,7 +181,7 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
 {
     struct cbor_rd rd;
     cbor_rd_init(&rd, text, len, e);
-    size_t members = cbor_rd_map(&rd, KEY_COMPLETE);
+    size_t members = cbor_rd_map(&rd, KEY_INCOMPLETE);
     for (size_t i = 0; i < members && cbor_rd_ok(&rd); i++) {
         switch (cbor_rd_key(&rd)) {
         case KEY_URI:
@@ -203,6 +208,9 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
             break;
         case KEY_COMPLETE:
             k->q.choices.require_complete = cbor_rd_bool(&rd);
+            break;
+        case KEY_INCOMPLETE:
+            k->q.choices.allow_incomplete = cbor_rd_bool(&rd);
             break;
         default:
             cbor_rd_refuse(&rd, "a request of a newer firmware");

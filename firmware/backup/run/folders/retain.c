@@ -101,7 +101,7 @@ static void protect(const struct retain_policy *p, int64_t now_s, struct retain_
         f->why |= RETAIN_IS_BUSY;
     if (f->kind == RETAIN_FOREIGN || f->kind == RETAIN_UNKNOWN)
         f->why |= RETAIN_NOT_OURS;
-    if (f->kind == RETAIN_DAMAGED || f->kind == RETAIN_UNREADABLE)
+    if (f->kind == RETAIN_DAMAGED || f->kind == RETAIN_UNREADABLE || f->kind == RETAIN_INCOMPLETE)
         f->why |= RETAIN_NOT_WHOLE;
     if (f->kind == RETAIN_UNFINISHED &&
         (!p->unfinished_age_s || f->made_s > now_s - p->unfinished_age_s))
@@ -151,6 +151,7 @@ void retain_reason(const struct retain_folder *f, char out[RETAIN_REASON_MAX])
         [RETAIN_FOREIGN] = "of another HSM, appliance or domain: never deleted",
         [RETAIN_UNKNOWN] = "not a backup's name: never deleted",
         [RETAIN_UNREADABLE] = "cannot be read, archived perhaps: not deleted",
+        [RETAIN_INCOMPLETE] = "incomplete: never counted, never deleted",
     };
     size_t at = 0;
     out[0] = '\0';

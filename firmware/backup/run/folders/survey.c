@@ -196,7 +196,8 @@ static enum cf_rc judge_manifest(struct job *j, struct retain_folder *f,
                !cf_equal(b.m.appliance, j->r->o.appliance_id, sizeof b.m.appliance)) {
         f->kind = RETAIN_FOREIGN;
     } else {
-        f->kind = survey_all_there(&b.m, blobs) ? RETAIN_WHOLE : RETAIN_DAMAGED;
+        bool all = survey_all_there(&b.m, blobs);
+        f->kind = !all ? RETAIN_DAMAGED : b.m.left_out_count ? RETAIN_INCOMPLETE : RETAIN_WHOLE;
         f->made_s = (int64_t)b.m.completed_s;
         memcpy(f->mac, b.m.mac, sizeof f->mac);
     }

@@ -257,7 +257,9 @@ static void note_refusals(struct planning *g)
     const struct run_options *o = &g->j->r->o;
     char text[JOBS_TEXT_SIZE];
     if (g->b.m.left_out_count) {
-        snprintf(text, sizeof text, "a restore would be refused: %s is not in the backup",
+        snprintf(text, sizeof text,
+                 "a restore would be refused: %s is not in the backup; --allow-incomplete restores "
+                 "the rest",
                  g->b.m.left_out[0]);
         job_warn(g->j, text);
     }

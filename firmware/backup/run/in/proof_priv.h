@@ -10,8 +10,15 @@ struct job;
 struct backup;
 struct backup_in;
 
-/* --- what a backup covers (cover.c) ------------------------------------------------------------
+/* --- what a backup covers (parts.c, cover.c) ---------------------------------------------------
  */
+
+/* Fills `parts` and `m.left_out` by looking at each partition. */
+CF_CHECK enum cf_rc backup_choose_parts(struct backup *b, struct cf_err *e);
+/* CF_E_STATE Conflict: something would be left out, and a complete backup was asked for. */
+CF_CHECK enum cf_rc backup_check_parts(const struct backup *b, struct cf_err *e);
+/* The job's end says what its coverage says is missing. */
+void backup_tell_missing(struct job *j);
 
 /* Fills the manifest's statement from what else it says, and judges it. */
 CF_CHECK enum cf_rc backup_cover(struct backup *b, struct cf_err *e);

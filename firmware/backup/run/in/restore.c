@@ -7,8 +7,10 @@
 static enum cf_rc check_fits(const struct backup_in *b, struct cf_err *e)
 {
     const struct run *r = b->j->r;
-    if (b->m.left_out_count)
-        return CF_FAIL(e, CF_E_STATE, "the backup is incomplete: %s is not in it",
+    if (b->m.left_out_count && !b->j->choices.allow_incomplete)
+        return CF_FAIL(e, CF_E_STATE,
+                       "the backup is incomplete: %s is not in it; take another one, or ask for "
+                       "what is there (--allow-incomplete)",
                        b->m.left_out[0]);
     for (size_t i = 2; i < b->m.stream_count; i++) {
         bool here = false;

@@ -58,7 +58,7 @@ static void say_what_was_read(struct job *j, const struct manifest *m, const str
 static void note_facts(struct job *j, const struct manifest *m, const struct proof *p)
 {
     struct jobs_verified *v = &j->verified;
-    v->whole = !proof_samples(p);
+    v->whole = !proof_samples(p) && m->left_out_count == 0; /* counts for retention, freshness */
     v->created_s = m->created_s;
     v->seq = m->seq;
     memcpy(v->backup_id, m->backup_id, sizeof v->backup_id);

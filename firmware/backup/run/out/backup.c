@@ -76,7 +76,10 @@ void backup_count(struct backup *b, size_t stream)
 
 static enum cf_rc make_streams(struct backup *b, struct cf_err *e)
 {
-    b->stream_count = 2 + b->j->r->o.partition_count;
+    enum cf_rc rc = backup_choose_parts(b, e);
+    if (rc != CF_OK)
+        return rc;
+    b->stream_count = 2 + b->part_count;
     b->streams = calloc(b->stream_count, sizeof *b->streams);
     return b->streams ? manifest_set_streams(&b->m, b->stream_count, e)
                       : CF_FAIL(e, CF_E_LIMIT, "no memory");
@@ -126,6 +129,8 @@ static enum cf_rc begin_anew(struct backup *b, struct cf_err *e)
     struct journal_begin begin = { .job_id = b->j->record.id, .env = &b->env };
     enum cf_rc rc = make_streams(b, e);
     if (rc == CF_OK)
+        rc = backup_check_parts(b, e);
+    if (rc == CF_OK)
         rc = make_data_key(b, e);
     if (rc == CF_OK)
         rc = backup_draw(b, 0, e);
@@ -150,6 +155,8 @@ static void backup_clear(struct backup *b)
         chunk_index_clear(&b->streams[i].index);
     }
     free(b->streams);
+    free(b->parts);
+    free(b->left_why);
     journal_close(b->journal);
     seal_salts_free(b->salts);
     cf_secret_free(b->dk);
@@ -228,5 +235,16 @@ enum cf_rc backup_main(struct job *j, struct cf_err *e)
 
 enum cf_rc prebackup_main(struct job *j, struct cf_err *e)
 {
-    return j->store ? far_reach(j, "mhsm-precheck", e) : CF_OK;
+    struct backup b = { .j = j };
+    char text[320];
+    enum cf_rc rc = backup_choose_parts(&b, e);
+    if (rc == CF_OK)
+        rc = backup_check_parts(&b, e);
+    for (size_t i = 0; rc == CF_OK && i < b.m.left_out_count; i++) {
+        snprintf(text, sizeof text, "the backup would be incomplete: partition %s is %s",
+                 b.m.left_out[i], b.left_why[i]);
+        job_warn(j, text);
+    }
+    backup_clear(&b);
+    return rc == CF_OK && j->store ? far_reach(j, "mhsm-precheck", e) : rc;
 }

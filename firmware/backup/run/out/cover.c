@@ -13,6 +13,7 @@ static const struct {
     { "configuration", "of this host; an appliance that restores has its own" },
     { "TLS key", "of this host" },
     { "principals and jobs", "clients of the built-in authority and records of jobs stay here" },
+    { "token", "its PIN and the keys of this appliance alone, identity and authority, stay in it" },
     { "security domain", "kept by its officers, never beside the backups" },
 };
 
@@ -29,17 +30,19 @@ static __attribute__((format(printf, 4, 5))) enum cf_rc add(struct manifest *m, 
     return manifest_cover_add(m, &c, NULL);
 }
 
-static enum cf_rc add_partitions(struct manifest *m)
+/* What is missing comes first: who keeps a few lines alone keeps these. */
+static enum cf_rc add_partitions(struct backup *b)
 {
+    struct manifest *m = &b->m;
     char what[MANIFEST_NAME_SIZE + 16];
     enum cf_rc rc = CF_OK;
+    for (size_t i = 0; rc == CF_OK && i < m->left_out_count; i++) {
+        snprintf(what, sizeof what, "partition %s", m->left_out[i]);
+        rc = add(m, what, MANIFEST_MISSING, "%s", b->left_why[i]);
+    }
     for (size_t i = 2; rc == CF_OK && i < m->stream_count; i++) {
         snprintf(what, sizeof what, "partition %s", m->streams[i].name);
         rc = add(m, what, MANIFEST_INSIDE, "%llu bytes", (unsigned long long)m->streams[i].plain);
-    }
-    for (size_t i = 0; rc == CF_OK && i < m->left_out_count; i++) {
-        snprintf(what, sizeof what, "partition %s", m->left_out[i]);
-        rc = add(m, what, MANIFEST_MISSING, "marked for backup, and could not be read");
     }
     return rc;
 }
@@ -55,7 +58,7 @@ enum cf_rc backup_cover(struct backup *b, struct cf_err *e)
         rc = add(m, "roles and settings", MANIFEST_INSIDE, "%llu role assignments",
                  (unsigned long long)m->assignments);
     if (rc == CF_OK)
-        rc = add_partitions(m);
+        rc = add_partitions(b);
     if (rc == CF_OK)
         rc = add(m, "audit log", MANIFEST_OUTSIDE, "stays here; the manifest names record %llu",
                  (unsigned long long)m->audit_record);

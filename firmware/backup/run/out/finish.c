@@ -195,7 +195,7 @@ static void fill_streams(struct backup *b)
     for (size_t i = 0; i < b->stream_count; i++) {
         const struct stream_out *out = &b->streams[i];
         struct manifest_stream *ms = &b->m.streams[i];
-        const char *name = i == 0 ? "keys" : i == 1 ? "policy" : b->j->r->o.partitions[i - 2].name;
+        const char *name = i == 0 ? "keys" : i == 1 ? "policy" : b->parts[i - 2]->name;
         snprintf(ms->name, sizeof ms->name, "%s", name);
         ms->kind = i == 0 ? FLOW_KEYS : i == 1 ? FLOW_POLICY : FLOW_RAW;
         ms->chunk_log2 = run_chunk_log2(&b->j->r->o);
@@ -315,6 +315,8 @@ enum cf_rc backup_finish(struct backup *b, struct cf_err *e)
     enum cf_rc rc = b->ready.len ? CF_OK : make_ready(b, e);
     if (rc == CF_OK)
         rc = commit(b, e);
+    if (rc == CF_OK)
+        backup_tell_missing(b->j);
     atomic_store(&b->j->wire_bytes, b->m.wire + 2 * b->ready.len);
     return rc;
 }

@@ -21,8 +21,10 @@ struct backup {
     struct seal_run seal;
     struct seal_salts *salts;
     struct journal *journal;
-    struct stream_out *streams; /* keys, policy, partitions in the table's order */
-    size_t stream_count;
+    const struct run_partition **parts; /* that it holds, in the table's order */
+    char (*left_why)[192];              /* of those in m.left_out */
+    struct stream_out *streams;         /* keys, policy, `parts` */
+    size_t part_count, stream_count;
     struct source_counts counts;
     uint64_t snapshot_s;
     struct records_out *records; /* until the last of their blocks is acked */

@@ -83,7 +83,7 @@ static enum cf_rc note_begin(struct raw_out *o, size_t i, struct cf_err *e)
 
 static enum cf_rc open_part(struct raw_out *o, size_t i, uint64_t *blocks, struct cf_err *e)
 {
-    const struct run_partition *rp = &o->b->j->r->o.partitions[i];
+    const struct run_partition *rp = o->b->parts[i];
     struct part_out *p = &o->parts[i];
     struct stream_out *out = &o->b->streams[2 + i];
     struct store_selector sel;
@@ -122,7 +122,7 @@ static enum cf_rc close_part(struct raw_out *o, size_t i, struct cf_err *e)
 
 enum cf_rc backup_partitions(struct backup *b, struct cf_err *e)
 {
-    struct raw_out o = { .b = b, .count = b->j->r->o.partition_count };
+    struct raw_out o = { .b = b, .count = b->part_count };
     struct work w = { .begin = begin_block, .end = end_block, .ctx = &o };
     uint64_t blocks = 0;
     enum cf_rc rc = CF_OK;

@@ -187,7 +187,7 @@ static bool judge_records(struct backup *b, const struct journal_past *p,
 static enum cf_rc ask_partition(struct backup *b, size_t i, uint64_t *size, uint64_t *changes,
                                 struct cf_err *e)
 {
-    const struct run_partition *rp = &b->j->r->o.partitions[i - 2];
+    const struct run_partition *rp = b->parts[i - 2];
     struct store_selector sel;
     struct hal_partition *p = NULL;
     store_live_selector(b->j->r->o.live, &sel);
@@ -278,7 +278,7 @@ static bool take_rows(struct backup *b, struct journal_past *p)
     for (size_t i = 0; i < p->stream_count; i++) {
         struct journal_stream *s = &p->streams[i];
         bool fits = i < b->stream_count && s->chunk_log2 == run_chunk_log2(&b->j->r->o) &&
-                    (i < 2 || strcmp(s->name, b->j->r->o.partitions[i - 2].name) == 0);
+                    (i < 2 || strcmp(s->name, b->parts[i - 2]->name) == 0);
         if (!s->begun)
             continue;
         usable = usable && fits && (b->j->report.can_read || !s->done);
@@ -343,17 +343,37 @@ static enum cf_rc reopen(struct backup *b, const struct journal_past *p, bool *u
     return rc == CF_OK && *usable ? engine_new(&eo, &b->j->engine, e) : rc;
 }
 
+/* All but the commit is done. What the manifest says of itself is asked of its own bytes. */
+static enum cf_rc take_up_ready(struct backup *b, struct journal_past *p, struct cf_err *e)
+{
+    struct manifest_judge judge = { .folder = p->folder,
+                                    .known = b->j->r->o.signers,
+                                    .known_count = b->j->r->o.signer_count };
+    struct cf_secret *dk = NULL;
+    uint64_t until = 0;
+    enum cf_rc rc = CF_OK;
+    b->ready = p->manifest;
+    b->ready_as = p->it;
+    p->manifest = (struct cf_buf){ 0 };
+    memcpy(b->j->folder, p->folder, sizeof p->folder);
+    do {
+        manifest_clear(&b->m);
+        cf_secret_free(dk);
+        dk = NULL;
+        rc = manifest_open(&b->j->r->o.domain, &b->ready, &judge, &b->m, &dk, e);
+    } while (patience_token(b->j, &until, &rc, e));
+    cf_secret_free(dk);
+    if (rc == CF_OK)
+        job_keep_cover(b->j, &b->m);
+    return rc;
+}
+
 static enum cf_rc take_up_past(struct backup *b, struct journal_past *p, bool *usable,
                                struct cf_err *e)
 {
     struct stream_past *sp = NULL;
-    if (p->manifest.len) {
-        b->ready = p->manifest;
-        b->ready_as = p->it;
-        p->manifest = (struct cf_buf){ 0 };
-        memcpy(b->j->folder, p->folder, sizeof p->folder);
-        return manifest_claim(&b->ready, &b->m, e);
-    }
+    if (p->manifest.len)
+        return take_up_ready(b, p, e);
     *usable = p->folder[0] && take_rows(b, p);
     if (!*usable)
         return CF_OK;

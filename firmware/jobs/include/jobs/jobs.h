@@ -56,6 +56,7 @@ struct jobs_choices {
     unsigned connections;    /* to storage at one time; 0: none of the job's own */
     unsigned sample_percent; /* verify: share of the blocks that is read, 1..100; 0: 100 */
     bool require_complete;   /* backup: fail where something that is marked would be left out */
+    bool allow_incomplete;   /* restore: also of a backup that something was left out of */
 };
 #define JOBS_RATE_MIN        65536 /* bytes a second */
 #define JOBS_CONNECTIONS_MAX 64
@@ -125,7 +126,8 @@ CF_CHECK enum cf_rc jobs_note(struct jobs *j, const char *id, const char *folder
                               const char *details, struct cf_err *e);
 
 /* Ends a job. A finished backup (JOBS_BACKUP, JOBS_EV_DONE) becomes the last completed one in the
- * same transaction. CF_E_ABSENT; CF_E_STATE: it has ended already. */
+ * same transaction, but for one whose coverage says that something is missing. CF_E_ABSENT;
+ * CF_E_STATE: it has ended already. */
 CF_CHECK enum cf_rc jobs_finish(struct jobs *j, const char *id, const struct jobs_end *end,
                                 struct cf_err *e);
 

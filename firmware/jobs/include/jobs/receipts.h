@@ -35,11 +35,13 @@ struct jobs_receipt {
 };
 
 /* A line of what a backup covers (backup/FORMAT.md, 12: key 99). */
-#define JOBS_COVERS_MAX 200
-#define JOBS_COVER_SIZE 193
+#define JOBS_COVERS_MAX    200
+#define JOBS_COVER_SIZE    193
+#define JOBS_COVER_MISSING 3
 struct jobs_cover {
     const char *what, *why;
-    unsigned state; /* 1 it is inside, 2 outside, 3 it was to be inside and could not */
+    unsigned state; /* 1 it is inside, 2 outside, JOBS_COVER_MISSING it was to be
+                       inside and could not */
 };
 typedef enum cf_rc jobs_cover_fn(void *ctx, const struct jobs_cover *c, struct cf_err *e);
 

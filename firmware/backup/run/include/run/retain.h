@@ -37,6 +37,7 @@ enum retain_kind {
     RETAIN_FOREIGN,    /* of another domain, HSM or appliance: two may share a domain and a name */
     RETAIN_UNKNOWN,    /* not named as we name folders */
     RETAIN_UNREADABLE, /* a manifest that the storage does not let be read: archived */
+    RETAIN_INCOMPLETE, /* ours, and something that was marked is not in it */
 };
 
 /* Reasons to stay, as bits of `why`; none: it goes. */
