@@ -211,7 +211,10 @@ static bool refused(struct fixture *f, const char *file)
     vectors_each(&v, apply, &c);
     bool good = true;
     for (int restore = 0; good && restore < 2; restore++) {
-        (restore ? run_bench_restore : run_bench_verify)(&f->b, folder, &r);
+        if (restore)
+            run_bench_restore(&f->b, folder, &r);
+        else
+            run_bench_verify(&f->b, folder, &r);
         last_class(f, rc, text);
         good = r.state == JOBS_FAILED && class_fits(vectors_text(&v, "expect"), rc);
     }

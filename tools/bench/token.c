@@ -60,7 +60,8 @@ static void load(struct run *r)
         fprintf(stderr, "coffer-token-rate: %s\n", dlerror());
         exit(1);
     }
-    check(get(&r->fn), "C_GetFunctionList");
+    CK_RV rv = get(&r->fn);
+    check(rv == CKR_OK && !r->fn ? CKR_GENERAL_ERROR : rv, "C_GetFunctionList");
     check(r->fn->C_Initialize(&threaded), "C_Initialize");
 }
 

@@ -158,7 +158,7 @@ static void a_flipped_byte_ends_it(void **state)
 static size_t records_of(const struct cf_buf *all, size_t at[16])
 {
     size_t n = 0;
-    for (at[0] = 0; at[n] < all->len && n < 15; n++) {
+    for (at[0] = 0; n < 15 && at[n] < all->len; n++) {
         struct cf_rd rd = cf_rd_of(all->data + at[n], 4);
         at[n + 1] = at[n] + 4 + 1 + cf_rd_le32(&rd) + JOURNAL_CHECK;
     }

@@ -52,7 +52,7 @@ static enum cf_rc read_one(const char *dir, const char *name, struct one *o, str
 
 enum cf_rc journal_last_read(const char *dir, struct journal_last *last, struct cf_err *e)
 {
-    uint8_t payload[8 + MANIFEST_MAC_SIZE];
+    uint8_t payload[8 + MANIFEST_MAC_SIZE] = { 0 };
     struct one o = { .to = payload, .len = sizeof payload };
     struct cf_err err = { 0 };
     *last = (struct journal_last){ 0 };
@@ -90,7 +90,7 @@ enum cf_rc journal_flip_write(const char *dir, const struct journal_flip *f, str
 
 enum cf_rc journal_flip_read(const char *dir, struct journal_flip *f, struct cf_err *e)
 {
-    uint8_t payload[JOBS_ID_SIZE + 8];
+    uint8_t payload[JOBS_ID_SIZE + 8] = { 0 };
     struct one o = { .to = payload, .len = sizeof payload };
     enum cf_rc rc = read_one(dir, FLIP_FILE, &o, e);
     if (rc == CF_OK && payload[JOBS_ID_SIZE - 1] != 0)
