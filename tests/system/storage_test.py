@@ -138,26 +138,21 @@ class Proxy:
 
 
 class ThroughProxy(bench.Case):
-    def try_backup(self, name, proxy):
-        self.addCleanup(proxy.listener.close)
-        ours = certificate(self.folder, name)
-        server = self.blobserver("--require-sas", "--account-key", bench.DEV_KEY, tls=ours)
-        hsm = self.bench("--storage-ca", str(ours[0]), "--set", f"storage.proxy={proxy.url}", "--set", "storage.attempts=2",
-                         name=name)
-        return hsm, server.storage()
+    @classmethod
+    def prepare(cls):
+        cls.proxy = Proxy()
+        cls.addClassCleanup(cls.proxy.listener.close)
+        ours = certificate(cls.folder, "ours")
+        cls.server = cls.blobserver("--require-sas", "--account-key", bench.DEV_KEY, tls=ours)
+        cls.hsm = cls.bench("--storage-ca", str(ours[0]), "--set", f"storage.proxy={cls.proxy.url}", "--set", "storage.attempts=2")
 
-    def test_a_proxy_is_used(self):
-        proxy = Proxy()
-        hsm, storage = self.try_backup("hsm1", proxy)
-        folder = hsm.backup(storage)
-        self.assertEqual("Succeeded", hsm.restore(storage, folder)["status"])
-        self.assertGreater(proxy.asked, 0)
-
-    def test_a_proxy_that_refuses_is_named_at_once(self):
-        proxy = Proxy("407 Proxy Authentication Required")
-        hsm, storage = self.try_backup("hsm2", proxy)
-        self.assert_failed(hsm.wait(hsm.start("POST", "/backup", storage)), "proxy does not let the connection through (HTTP 407)")
-        self.assertLessEqual(proxy.asked, 2)  # a block, a blob
+    def test_a_proxy_is_used_and_named_where_it_refuses(self):
+        self.hsm.backup(self.server.storage())
+        self.assertGreater(self.proxy.asked, 0)
+        self.proxy.refusal, self.proxy.asked = "407 Proxy Authentication Required", 0
+        status = self.hsm.wait(self.hsm.start("POST", "/backup", self.server.storage()))
+        self.assert_failed(status, "proxy does not let the connection through (HTTP 407)")
+        self.assertLessEqual(self.proxy.asked, 2)  # a block, a blob
 
 
 class Identity(bench.Case):
