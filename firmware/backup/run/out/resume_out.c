@@ -350,7 +350,7 @@ static enum cf_rc take_up_ready(struct backup *b, struct journal_past *p, struct
                                     .known = b->j->r->o.signers,
                                     .known_count = b->j->r->o.signer_count };
     struct cf_secret *dk = NULL;
-    uint64_t until = 0;
+    struct token_wait wait = { 0 };
     enum cf_rc rc = CF_OK;
     b->ready = p->manifest;
     b->ready_as = p->it;
@@ -361,7 +361,7 @@ static enum cf_rc take_up_ready(struct backup *b, struct journal_past *p, struct
         cf_secret_free(dk);
         dk = NULL;
         rc = manifest_open(&b->j->r->o.domain, &b->ready, &judge, &b->m, &dk, e);
-    } while (patience_token(b->j, &until, &rc, e));
+    } while (patience_token(b->j, &wait, &rc, e));
     cf_secret_free(dk);
     if (rc == CF_OK)
         job_keep_cover(b->j, &b->m);
