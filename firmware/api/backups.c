@@ -117,6 +117,7 @@ static enum cf_rc read_order(const struct json *body, struct cf_buf *uri, struct
 enum cf_rc api_accepted(struct api *a, const struct jobs_record *j, struct api_reply *rp,
                         struct cf_err *e)
 {
+    rp->no_details = true; /* as the service has it at a start, however fast the job is */
     enum cf_rc rc = api_put_status(a, j, rp, e);
     snprintf(rp->async_path, sizeof rp->async_path, "/%s/%s/pending",
              api_job_restores(j->kind) ? "restore" : "backup", j->id);
@@ -208,6 +209,9 @@ enum cf_rc api_post_prune(struct api *a, struct api_request *rq, struct api_repl
     return start(a, rq, JOBS_RETENTION, rp, e);
 }
 
+/* JavaScript's first clients fail on any details (2.4); they name this version in each poll. */
+#define TAKES_WORDS_FOR_FAILURE "7.2-preview"
+
 static enum cf_rc pending(struct api *a, const struct api_request *rq, bool restore,
                           struct api_reply *rp, struct cf_err *e)
 {
@@ -218,6 +222,8 @@ static enum cf_rc pending(struct api *a, const struct api_request *rq, bool rest
     if (rc != CF_OK)
         return rc;
     rp->retry_after = j.state == JOBS_IN_PROGRESS;
+    const char *version = api_param(&rq->query, "api-version");
+    rp->no_details = version && strcmp(version, TAKES_WORDS_FOR_FAILURE) == 0;
     return api_put_status(a, &j, rp, e);
 }
 

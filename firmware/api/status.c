@@ -54,7 +54,7 @@ static void put_more(struct api *a, struct json_wr *w, const struct jobs_record 
     json_close(w);
 }
 
-/* Null until bytes move, as the service has it at a start. */
+/* Null until bytes move. */
 static void put_details(struct json_wr *w, const struct jobs_record *j,
                         const struct jobs_progress *p)
 {
@@ -73,13 +73,19 @@ static void put_folder_uri(struct json_wr *w, const struct jobs_record *j)
     json_put_text(w, "azureStorageBlobContainerUri", made ? uri : NULL);
 }
 
+/* A list says it shorter; some clients take words for a failure. */
+enum detail { WHOLE, WITHOUT_WORDS, LISTED };
+
 /* API document 2.4: endTime stays null until the end, which old clients judge by. */
-static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *j, bool all)
+static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *j, enum detail how)
 {
     const struct jobs_progress p = jobs_get_progress(a->cfg.jobs);
     json_put_object(w, NULL);
     json_put_text(w, "status", jobs_state_name(j->state));
-    put_details(w, j, &p);
+    if (how == WITHOUT_WORDS && j->state == JOBS_IN_PROGRESS)
+        json_put_null(w, "statusDetails");
+    else
+        put_details(w, j, &p);
     put_error(w, j);
     json_put_int(w, "startTime", j->start_s);
     if (j->state == JOBS_IN_PROGRESS)
@@ -89,7 +95,7 @@ static void put_job(struct api *a, struct json_wr *w, const struct jobs_record *
     json_put_text(w, "jobId", j->id);
     if (!api_job_restores(j->kind))
         put_folder_uri(w, j);
-    put_more(all ? a : NULL, w, j, &p); /* a list says it shorter */
+    put_more(how == LISTED ? NULL : a, w, j, &p);
     json_close(w);
 }
 
@@ -98,7 +104,7 @@ enum cf_rc api_put_status(struct api *a, const struct jobs_record *j, struct api
 {
     struct json_wr w;
     json_wr_init(&w, &rp->body, e);
-    put_job(a, &w, j, true);
+    put_job(a, &w, j, rp->no_details ? WITHOUT_WORDS : WHOLE);
     return json_wr_end(&w);
 }
 
@@ -113,7 +119,7 @@ static enum cf_rc put_listed(void *ctx, const struct jobs_record *j, struct cf_e
 {
     struct job_list *l = ctx;
     (void)e;
-    put_job(l->a, &l->w, j, false);
+    put_job(l->a, &l->w, j, LISTED);
     return CF_OK;
 }
 

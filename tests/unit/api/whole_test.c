@@ -183,6 +183,10 @@ static void a_running_job_tells_how_far_it_is_and_can_be_canceled(void **state)
     assert_int_equal(answer_int(w, "coffer.bytesPerSecond"), 2 << 20);
     assert_int_equal(answer_int(w, "coffer.secondsLeft"), 1);
     assert_string_equal(answer_text(w, "coffer.phase"), "partitions");
+    snprintf(path, sizeof path, "GET /backup/%s/pending?api-version=7.2-preview", id);
+    assert_int_equal(ask(w, path, NULL), 200); /* of clients that take any details for a failure */
+    assert_int_equal(json_type_of(answer_at(w, "statusDetails")), JSON_NULL);
+    assert_int_equal(answer_int(w, "coffer.doneBytes"), 2 << 20);
     hal_sim_clock_step(w->clock, 20000);
     assert_int_equal(ask(w, path, NULL), 200);
     assert_null(answer_at(w, "coffer.bytesPerSecond"));
