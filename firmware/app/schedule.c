@@ -50,19 +50,27 @@ static int64_t jitter(const struct appliance *a, int64_t moment_s)
 /* --- how it went ------------------------------------------------------------------------------
  */
 
+static uint64_t pause_after(unsigned failures)
+{
+    uint64_t wait = FAILED_MS;
+    for (unsigned i = 1; i < failures && wait < FAILED_MAX_MS; i++)
+        wait *= 2;
+    return wait < FAILED_MAX_MS ? wait : FAILED_MAX_MS;
+}
+
+/* A backup that failed stays due, but is not tried before the pause is over. */
 static void tell(struct appliance *a, const char *problem, bool failed)
 {
     struct app_schedule *s = &a->schedule;
     pthread_mutex_lock(&s->lock);
     s->locked.failures = failed ? s->locked.failures + 1 : 0;
     (void)cf_utf8_clean(problem, s->locked.problem, sizeof s->locked.problem);
-    unsigned failures = s->locked.failures;
+    uint64_t pause_ms = pause_after(s->locked.failures);
+    if (failed && s->step == APP_STEP_BACKUP)
+        s->locked.next_s = now_s(a) + (int64_t)(pause_ms / 1000);
     pthread_mutex_unlock(&s->lock);
-    uint64_t wait = FAILED_MS;
-    for (unsigned i = 1; i < failures && wait < FAILED_MAX_MS; i++)
-        wait *= 2;
     if (failed)
-        s->not_before_ms = now_ms(a) + (wait < FAILED_MAX_MS ? wait : FAILED_MAX_MS);
+        s->not_before_ms = now_ms(a) + pause_ms;
 }
 
 /* A step that could not even become a job is in no other record. */

@@ -178,6 +178,8 @@ class Schedule(bench.Case):
         problem = bench.wait_until(lambda: hsm.rest.get("/coffer/freshness")["schedule"]["problem"], 30, "the failure")
         self.assert_says(problem, "the SAS file", str(sas))
         self.assertEqual(1, self.metrics(hsm)["coffer_schedule_failures"])
+        fresh = hsm.rest.get("/coffer/freshness")
+        self.assertGreater(fresh["schedule"]["next"], fresh["time"])  # the next attempt, not the one that failed
         self.assertEqual(0, self.metrics(hsm)["coffer_backup_last_success_timestamp_seconds"])
         self.assert_says(json.dumps(hsm.status()["backup"]), "problem", "the SAS file")
         self.assert_says(hsm.log(), "ScheduledBackup", "the SAS file")
