@@ -146,10 +146,14 @@ struct backup_in {
     enum blob_why why; /* the far side's last word about the manifest */
     struct cf_secret *dk;
     struct seal_run seal;
+    struct cf_buf head;  /* first bytes of the manifest, where somebody has them already */
+    uint64_t size;       /* with them: of the whole */
     struct cf_buf meta;  /* plain, whole; full restore only */
+    struct cf_buf chunk; /* plain, of `meta` from chunk_at on; else */
+    uint64_t chunk_at;
     struct proof *proof; /* a verify: which blocks, what was seen. NULL: all, nothing noted */
 };
-/* Manifest: 96 bytes, domain, then the rest, all its checks. */
+/* Manifest: 96 bytes (if they are not in `head`), domain, then the rest, all its checks. */
 CF_CHECK enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e);
 void backup_in_clear(struct backup_in *b);
 /* All of `meta`, digests and tables checked. */

@@ -161,6 +161,9 @@ static enum cf_rc tell(const struct listing *l, struct run_backup *b,
     } else if (rc == CF_OK && judge_head(&j->r->o, head.data, b, &err) != CF_OK) {
         claim(j, &head, size, &claimed, b);
     } else {
+        in.head = head;
+        in.size = size;
+        head = (struct cf_buf){ 0 };
         if (rc == CF_OK)
             rc = backup_in_open(j, &in, &err);
         if (rc == CF_OK)

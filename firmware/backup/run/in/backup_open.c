@@ -59,10 +59,13 @@ enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e)
                                     .accepted = j->accepts ? j->accepted : NULL,
                                     .known = j->r->o.signers,
                                     .known_count = j->r->o.signer_count };
-    struct cf_buf bytes = { 0 };
-    uint64_t size = 0;
+    struct cf_buf bytes = b->head;
+    uint64_t size = b->size;
+    enum cf_rc rc = CF_OK;
     b->j = j;
-    enum cf_rc rc = get_part(b, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
+    b->head = (struct cf_buf){ 0 };
+    if (!bytes.len)
+        rc = get_part(b, 0, MANIFEST_HEAD_SIZE, &bytes, &size, e);
     if (rc == CF_OK) /* no further byte is asked for before this */
         rc = check_head(j, &bytes, size, e);
     if (rc == CF_OK) {
@@ -84,5 +87,7 @@ void backup_in_clear(struct backup_in *b)
 {
     manifest_clear(&b->m);
     cf_secret_free(b->dk);
+    cf_buf_clear(&b->head);
     cf_buf_clear(&b->meta);
+    cf_buf_clear(&b->chunk);
 }

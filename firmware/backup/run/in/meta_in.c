@@ -75,12 +75,12 @@ enum cf_rc backup_in_meta(struct backup_in *b, struct cf_err *e)
 /* --- a few chunks of it
  * ------------------------------------------------------------------------------ */
 
-/* Opens the chunk of `meta` that holds plain byte `at`, and appends what of it lies below `end`. */
-static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, uint64_t end, struct cf_buf *out,
-                            struct cf_err *e)
+/* Fetches and opens the chunk of `meta` that holds plain byte `at`. A small backup has table and
+ * index in one, so it is kept for the next look. */
+static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, struct cf_err *e)
 {
     struct flow_block block;
-    struct cf_buf wire = { 0 };
+    struct cf_buf *wire = &b->chunk;
     uint64_t offset = 0;
     size_t i = 0;
     while (i + 1 < b->m.meta.count && at >= b->m.meta.blocks[i + 1].place)
@@ -91,18 +91,19 @@ static enum cf_rc get_chunk(struct backup_in *b, uint64_t at, uint64_t end, stru
     struct far_range what = { .name = b->m.meta.blob,
                               .first = offset + seal_chunk_offset(&block, c),
                               .count = seal_chunk_wire(&block, c) };
-    uint64_t size = 0, begins = block.place + ((uint64_t)c << block.chunk_log2);
-    enum cf_rc rc = far_get(b->j, &what, &wire, &size, e);
+    uint64_t size = 0;
+    cf_buf_clear(wire);
+    enum cf_rc rc = far_get(b->j, &what, wire, &size, e);
     if (rc == CF_OK)
         rc = check_size(b->m.meta.blob, meta_wire(&b->m), size, e);
     if (rc == CF_OK)
-        rc = seal_chunk_open(&x, c, wire.data, e);
-    uint64_t ends = begins + flow_chunk_len(&block, c);
+        rc = seal_chunk_open(&x, c, wire->data, e);
     if (rc == CF_OK)
-        rc =
-            cf_buf_put(out, wire.data + (at - begins), (size_t)((ends < end ? ends : end) - at), e);
+        rc = cf_buf_resize(wire, flow_chunk_len(&block, c), e);
+    else
+        cf_buf_clear(wire); /* not what it should be */
+    b->chunk_at = block.place + ((uint64_t)c << block.chunk_log2);
     atomic_fetch_add(&b->j->wire_bytes, what.count);
-    cf_buf_clear(&wire);
     return rc;
 }
 
@@ -113,8 +114,15 @@ enum cf_rc backup_in_meta_range(struct backup_in *b, uint64_t offset, uint64_t l
     enum cf_rc rc = CF_OK;
     if (offset + len > b->m.meta.plain || len > CF_BUF_MAX)
         return CF_FAIL(e, CF_E_CORRUPT, "a section of `meta` that is not there");
-    while (rc == CF_OK && out->len - before < len)
-        rc = get_chunk(b, offset + (out->len - before), offset + len, out, e);
+    while (rc == CF_OK && out->len - before < len) {
+        uint64_t at = offset + (out->len - before), left = offset + len - at;
+        if (at < b->chunk_at || at - b->chunk_at >= b->chunk.len)
+            rc = get_chunk(b, at, e);
+        uint64_t there = rc == CF_OK ? b->chunk.len - (at - b->chunk_at) : 0;
+        if (rc == CF_OK)
+            rc = cf_buf_put(out, b->chunk.data + (at - b->chunk_at),
+                            (size_t)(left < there ? left : there), e);
+    }
     return rc;
 }
 
