@@ -17,35 +17,18 @@ enum cf_rc api_body(const struct api_request *rq, struct json **out, struct cf_e
     return rc;
 }
 
-static __attribute__((format(printf, 4, 0))) enum cf_rc url_va(const struct api_request *rq,
-                                                               struct cf_buf *out, struct cf_err *e,
-                                                               const char *fmt, va_list ap)
-{
-    char path[API_URI_MAX];
-    int n = vsnprintf(path, sizeof path, fmt, ap);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return CF_FAIL(e, CF_E_LIMIT, "a URL over %zu bytes", sizeof path);
-    return cf_buf_printf(out, e, "https://%s%s", rq->host, path);
-}
-
-enum cf_rc api_url(const struct api_request *rq, struct cf_buf *out, struct cf_err *e,
-                   const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    enum cf_rc rc = url_va(rq, out, e, fmt, ap);
-    va_end(ap);
-    return rc;
-}
-
 void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name, const char *fmt,
                  ...)
 {
+    char path[API_URI_MAX];
     struct cf_buf url = { 0 };
     va_list ap;
     va_start(ap, fmt);
-    enum cf_rc rc = url_va(rq, &url, w->e, fmt, ap);
+    int n = vsnprintf(path, sizeof path, fmt, ap);
     va_end(ap);
+    enum cf_rc rc = n < 0 || (size_t)n >= sizeof path
+                        ? CF_FAIL(w->e, CF_E_LIMIT, "a URL over %zu bytes", sizeof path)
+                        : cf_buf_printf(&url, w->e, "https://%s%s", rq->host, path);
     if (rc == CF_OK)
         json_put_text_n(w, name, url.data, url.len);
     else if (w->rc == CF_OK)

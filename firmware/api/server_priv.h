@@ -53,10 +53,7 @@ struct api_fault api_fault_of(const struct cf_err *e);
 /* The body as a JSON object; CF_E_INPUT "BadParameter" when it is none. Free with json_free. */
 CF_CHECK enum cf_rc api_body(const struct api_request *rq, struct json **out, struct cf_err *e);
 
-/* Appends "https://host/path". */
-CF_CHECK enum cf_rc api_url(const struct api_request *rq, struct cf_buf *out, struct cf_err *e,
-                            const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Puts such a URL as a member. */
+/* Puts "https://host/path" as a member. */
 void api_put_url(struct json_wr *w, const struct api_request *rq, const char *name, const char *fmt,
                  ...) __attribute__((format(printf, 4, 5)));
 

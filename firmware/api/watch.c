@@ -34,13 +34,6 @@ static void cut_locked(struct api_watch *w)
     }
 }
 
-void api_watch_cut(struct api_watch *w)
-{
-    pthread_mutex_lock(&w->lock);
-    cut_locked(w);
-    pthread_mutex_unlock(&w->lock);
-}
-
 static void *watch_loop(void *arg)
 {
     struct api_watch *w = arg;

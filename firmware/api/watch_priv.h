@@ -34,7 +34,4 @@ struct api_conn *api_watch_add(struct api_watch *w, int fd, unsigned in_s);
 void api_watch_set(struct api_watch *w, struct api_conn *c, unsigned in_s); /* 0: no deadline */
 void api_watch_drop(struct api_watch *w, struct api_conn *c); /* before the descriptor is closed */
 
-/* Cuts every connection whose deadline has passed; the watch's own thread does so all the time. */
-void api_watch_cut(struct api_watch *w);
-
 #endif

@@ -10,7 +10,6 @@ struct sim_partition {
     struct hal_partition base;
     uint8_t *bytes;
     uint64_t changes;
-    uint64_t units_done;
     uint64_t units_left; /* until the power goes */
 };
 
@@ -25,7 +24,6 @@ static enum cf_rc spend_unit(struct sim_partition *s, struct cf_err *e)
         return CF_FAIL(e, CF_E_IO, "the power is cut");
     if (s->units_left != UINT64_MAX)
         s->units_left--;
-    s->units_done++;
     s->changes++;
     return CF_OK;
 }
@@ -148,11 +146,6 @@ struct hal_partition *hal_partition_sim_flash_new(uint64_t size, uint32_t write_
 void hal_partition_sim_cut_after(struct hal_partition *p, uint64_t units)
 {
     of(p)->units_left = units;
-}
-
-uint64_t hal_partition_sim_units(const struct hal_partition *p)
-{
-    return ((const struct sim_partition *)p)->units_done;
 }
 
 uint8_t *hal_partition_sim_bytes(struct hal_partition *p)

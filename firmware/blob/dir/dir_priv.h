@@ -43,7 +43,6 @@ int dir_open_parent(int base, const char *name, bool create, char leaf[BLOB_SEGM
 int dir_open_staging(int root, const char *name, bool create);
 /* Takes it away with all its files, and the empty directories above it; what cannot go stays. */
 void dir_drop_staging(int root, const char *name);
-int dir_make_path(int base, const char *name);
 /* Renames and refuses to replace: 0, or -1 with EEXIST. */
 int dir_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 void dir_block_file(const uint8_t *id, char out[2 * BLOB_BLOCK_ID_LEN + 4]);

@@ -22,9 +22,6 @@ struct hal_partition *hal_partition_sim_flash_new(uint64_t size, uint32_t write_
  * call and all later writes, erases and syncs fail with CF_E_IO. UINT64_MAX: power is back. */
 void hal_partition_sim_cut_after(struct hal_partition *p, uint64_t units);
 
-/* Units written and erased so far: a first run counts, the next ones cut at each. */
-uint64_t hal_partition_sim_units(const struct hal_partition *p);
-
 /* The bytes, for a test to compare or damage. */
 uint8_t *hal_partition_sim_bytes(struct hal_partition *p);
 
