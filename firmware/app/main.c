@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -64,6 +65,22 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Behind the options in --help: what can be set. */
+static char *add_settings(int key, const char *text, void *input)
+{
+    char *all = NULL;
+    size_t len = 0;
+    (void)input;
+    if (key != ARGP_KEY_HELP_EXTRA)
+        return (char *)(uintptr_t)text;
+    FILE *to = open_memstream(&all, &len);
+    if (!to)
+        return NULL;
+    fprintf(to, "Settings:\n");
+    app_config_describe(to);
+    return fclose(to) == 0 ? all : NULL; /* argp frees it */
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
     static const struct argp_option options[] = {
@@ -76,6 +93,7 @@ static void parse(int argc, char **argv, struct options *o)
     static const struct argp argp = {
         .options = options,
         .parser = take_option,
+        .help_filter = add_settings,
         .doc =
             "The Coffer appliance: Azure Managed HSM over a PKCS#11 token.\vIt stays in the foreground and logs to "
             "standard error. Each setting has a name in the environment too: COFFER_SECTION_KEY. `cofferd --config "
