@@ -82,8 +82,6 @@ bool access_text_clean(const char *text);
 
 /* --- definitions ---------------------------------------------------------------------------- */
 
-CF_CHECK enum cf_rc access_texts_add_n(struct access_texts *t, const char *text, size_t len,
-                                       struct cf_err *e);
 /* Deep copies; `out` starts zeroed, the caller clears it on failure too. */
 CF_CHECK enum cf_rc access_definition_copy(const struct access_definition *d,
                                            struct access_definition *out, struct cf_err *e);

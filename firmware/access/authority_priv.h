@@ -60,9 +60,4 @@ struct access_issue {
 CF_CHECK enum cf_rc access_token_make(struct access_authority *a, const struct access_issue *what,
                                       struct cf_buf *token, struct cf_err *e);
 
-/* Checks a client_assertion against the key that is registered for `client` (RFC 7523 3). */
-CF_CHECK enum cf_rc access_assertion_check(struct access_authority *a,
-                                           const struct access_client_row *client,
-                                           const char *assertion, struct cf_err *e);
-
 #endif

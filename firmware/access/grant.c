@@ -127,7 +127,8 @@ static enum cf_rc judge_assertion(const struct access_authority *a, const char *
     return CF_OK;
 }
 
-enum cf_rc access_assertion_check(struct access_authority *a,
+/* Checks a client_assertion against the key that is registered for `client` (RFC 7523 3). */
+static enum cf_rc check_assertion(struct access_authority *a,
                                   const struct access_client_row *client, const char *assertion,
                                   struct cf_err *e)
 {
@@ -206,7 +207,7 @@ static enum cf_rc authenticate(struct access_authority *a, const struct access_g
     if (rc != CF_OK)
         return rc;
     return in->client_secret != NULL ? check_secret(out, in->client_secret, e)
-                                     : access_assertion_check(a, out, in->client_assertion, e);
+                                     : check_assertion(a, out, in->client_assertion, e);
 }
 
 /* --- the token ------------------------------------------------------------------------------- */

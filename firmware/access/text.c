@@ -59,10 +59,9 @@ bool access_text_clean(const char *text)
 
 /* --- lists of texts ------------------------------------------------------------------------- */
 
-enum cf_rc access_texts_add_n(struct access_texts *t, const char *text, size_t len,
-                              struct cf_err *e)
+enum cf_rc access_texts_add(struct access_texts *t, const char *text, struct cf_err *e)
 {
-    if (t->count >= ACCESS_LIST_MAX || len > ACCESS_TEXT_MAX)
+    if (t->count >= ACCESS_LIST_MAX || strlen(text) > ACCESS_TEXT_MAX)
         return cf_err_code(e,
                            CF_FAIL(e, CF_E_LIMIT, "a list may hold %d texts of %d bytes",
                                    ACCESS_LIST_MAX, ACCESS_TEXT_MAX),
@@ -71,16 +70,11 @@ enum cf_rc access_texts_add_n(struct access_texts *t, const char *text, size_t l
     if (item == NULL)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a role definition");
     t->item = item;
-    t->item[t->count] = strndup(text, len);
+    t->item[t->count] = strdup(text);
     if (t->item[t->count] == NULL)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for a role definition");
     t->count++;
     return CF_OK;
-}
-
-enum cf_rc access_texts_add(struct access_texts *t, const char *text, struct cf_err *e)
-{
-    return access_texts_add_n(t, text, strlen(text), e);
 }
 
 static void texts_clear(struct access_texts *t)

@@ -58,7 +58,6 @@ CF_CHECK enum cf_rc api_read_storage(const struct json *v, struct cf_buf *uri,
 void api_put_cover(struct api *a, struct json_wr *w, const char *job);
 struct jobs_verified;
 api_handler api_get_receipt, api_get_verified;
-void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v);
 
 /* plan.c; the start is in backups.c */
 api_handler api_post_plan, api_get_plan;

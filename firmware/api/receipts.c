@@ -22,7 +22,7 @@ enum cf_rc api_get_receipt(struct api *a, struct api_request *rq, struct api_rep
     return rc;
 }
 
-void api_put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v)
+static void put_verified(struct json_wr *w, const char *name, const struct jobs_verified *v)
 {
     char mac[CF_HEX_SIZE(sizeof v->mac)];
     cf_hex(v->mac, sizeof v->mac, mac);
@@ -85,7 +85,7 @@ enum cf_rc api_get_verified(struct api *a, struct api_request *rq, struct api_re
     json_wr_init(&w, &rp->body, e);
     json_put_object(&w, NULL);
     if (rc == CF_OK)
-        api_put_verified(&w, "newest", &v);
+        put_verified(&w, "newest", &v);
     else
         json_put_null(&w, "newest");
     json_close(&w);

@@ -64,9 +64,6 @@ struct audit {
     struct cf_buf scratch;
 };
 
-/* CF_E_LIMIT: the partition is too small. */
-CF_CHECK enum cf_rc audit_geometry_of(const struct hal_partition *p, struct audit_geometry *out,
-                                      struct cf_err *e);
 uint64_t audit_place(const struct audit_geometry *g, uint64_t number); /* byte offset */
 
 /* Appends the record's bytes and moves `head` on. Texts are cut to their limits. */
@@ -101,10 +98,6 @@ struct audit_walk {
 };
 /* The next record that continues the chain, or false at the tail. */
 bool audit_walk_next(struct audit_walk *w, struct audit_found *out);
-
-/* True when a record stands behind `from` that was written after a commit of sequence `due`. */
-bool audit_committed_behind(const struct audit_geometry *g, const uint8_t *data, uint32_t from,
-                            uint64_t due);
 
 CF_CHECK enum cf_rc audit_segment_read(struct audit *a, uint64_t place, struct cf_buf *out,
                                        struct cf_err *e);

@@ -12,8 +12,10 @@ static uint32_t round_up(uint32_t n, uint32_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-enum cf_rc audit_geometry_of(const struct hal_partition *p, struct audit_geometry *out,
-                             struct cf_err *e)
+/* CF_E_LIMIT: the partition is too small. */
+/* CF_E_LIMIT: the partition is too small. */
+static enum cf_rc geometry_of(const struct hal_partition *p, struct audit_geometry *out,
+                              struct cf_err *e)
 {
     uint32_t unit = p->erase_unit > p->write_unit ? p->erase_unit : p->write_unit;
     uint32_t segment = round_up(AUDIT_SEGMENT_SIZE, unit);
@@ -68,8 +70,9 @@ bool audit_walk_next(struct audit_walk *w, struct audit_found *out)
     return true;
 }
 
-bool audit_committed_behind(const struct audit_geometry *g, const uint8_t *data, uint32_t from,
-                            uint64_t due)
+/* True when a record stands behind `from` that was written after a commit of sequence `due`. */
+static bool committed_behind(const struct audit_geometry *g, const uint8_t *data, uint32_t from,
+                             uint64_t due)
 {
     struct audit_found f;
 
@@ -116,7 +119,7 @@ static enum cf_rc damaged(uint64_t due, struct cf_err *e)
 static enum cf_rc check_next_place(struct audit *a, uint64_t number, uint64_t due, struct cf_err *e)
 {
     enum cf_rc rc = audit_segment_read(a, audit_place(&a->geometry, number), &a->scratch, e);
-    if (rc == CF_OK && audit_committed_behind(&a->geometry, a->scratch.data, 0, due))
+    if (rc == CF_OK && committed_behind(&a->geometry, a->scratch.data, 0, due))
         rc = damaged(due, e);
     return rc;
 }
@@ -136,7 +139,7 @@ static enum cf_rc find_tail(struct audit *a, const struct audit_segment *newest,
     memcpy(w.head.hash, newest->prev, AUDIT_HASH_SIZE);
     while (audit_walk_next(&w, &f))
         ;
-    if (audit_committed_behind(&a->geometry, a->image.data, w.at, w.head.sequence + 1))
+    if (committed_behind(&a->geometry, a->image.data, w.at, w.head.sequence + 1))
         return damaged(w.head.sequence + 1, e);
     a->tail = a->written = w.at;
     a->locked.head = w.head;
@@ -151,7 +154,7 @@ static enum cf_rc find_head(struct audit *a, struct cf_err *e)
     struct audit_segment newest = { 0 };
     enum ink ink = INK_NONE;
 
-    enum cf_rc rc = audit_geometry_of(a->partition, &a->geometry, e);
+    enum cf_rc rc = geometry_of(a->partition, &a->geometry, e);
     if (rc == CF_OK)
         rc = find_newest(a, &newest, &ink, e);
     if (rc != CF_OK)

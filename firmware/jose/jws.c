@@ -9,7 +9,9 @@ static const struct {
 
 #define ALGS (sizeof algs / sizeof algs[0])
 
-bool jose_alg_from_name(const char *name, enum crypto_sig *out)
+/* "RS256", "PS256", "ES256": what tokens may be signed with. False: any other, `none` included. */
+/* False: not one of ours, `none` included. */
+static bool alg_from_name(const char *name, enum crypto_sig *out)
 {
     for (size_t i = 0; i < ALGS; i++)
         if (strcmp(algs[i].name, name) == 0) {
@@ -57,7 +59,7 @@ static enum cf_rc read_head(const struct jose_part *p, struct jose_head *out, st
     enum cf_rc rc = jose_header(p, &j, e);
     if (rc == CF_OK)
         rc = json_get_text(j, "alg", &alg, e);
-    if (rc == CF_OK && !jose_alg_from_name(alg, &out->alg))
+    if (rc == CF_OK && !alg_from_name(alg, &out->alg))
         rc = CF_FAIL(e, CF_E_INPUT, "token algorithm '%.20s' is not served", alg);
     if (rc == CF_OK)
         rc = take(j, "kid", out->kid, e);

@@ -72,7 +72,6 @@ void version_row_put(struct cbor_wr *w, const struct keystore_version *v);
 void version_row_get(struct cbor_rd *rd, struct keystore_version *out);
 /* Text of the records: UTF-8 (cbor has checked) without control characters. */
 bool text_is_plain(const char *text, size_t len);
-size_t text_characters(const char *text, size_t len);
 
 CF_CHECK enum cf_rc key_row_encode(const struct key_row *r, struct cf_buf *out, struct cf_err *e);
 /* A row of table 1; none has a blob. */

@@ -11,7 +11,7 @@ bool text_is_plain(const char *text, size_t len)
     return true;
 }
 
-size_t text_characters(const char *text, size_t len)
+static size_t characters(const char *text, size_t len)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++)
@@ -22,7 +22,7 @@ size_t text_characters(const char *text, size_t len)
 static bool tag_text_fits(const char *text)
 {
     size_t len = strlen(text);
-    return text_is_plain(text, len) && text_characters(text, len) <= KEYSTORE_TAG_CHARS;
+    return text_is_plain(text, len) && characters(text, len) <= KEYSTORE_TAG_CHARS;
 }
 
 enum cf_rc keystore_tags_add(struct keystore_tags *t, const char *name, const char *value,

@@ -42,9 +42,7 @@ struct net_lane {
 
 extern const char *const net_method_names[];
 
-/* request.c. A handle with everything that is the same for all transfers of the lane. */
-CF_CHECK enum cf_rc net_transfer_new(struct net_lane *lane, struct net_transfer **out,
-                                     struct cf_err *e);
+/* request.c */
 void net_transfer_free(struct net_transfer *t);
 
 /* lane.c. Ends it without calling done. */

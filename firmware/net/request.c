@@ -81,7 +81,9 @@ static bool set_callbacks(struct net_transfer *t)
     return ok && net_cork_setup(t->easy, t->lane);
 }
 
-enum cf_rc net_transfer_new(struct net_lane *lane, struct net_transfer **out, struct cf_err *e)
+/* request.c. A handle with everything that is the same for all transfers of the lane. */
+/* A handle with everything that is the same for all transfers of the lane. */
+static enum cf_rc transfer_new(struct net_lane *lane, struct net_transfer **out, struct cf_err *e)
 {
     struct net_transfer *t = calloc(1, sizeof *t);
     *out = NULL;
@@ -209,7 +211,7 @@ enum cf_rc net_start(struct net_lane *lane, const struct net_request *req,
     if (t != NULL)
         lane->spare = t->next;
     else
-        rc = net_transfer_new(lane, &t, e);
+        rc = transfer_new(lane, &t, e);
     if (rc != CF_OK)
         return rc;
     t->next = t->prev = NULL;

@@ -15,7 +15,9 @@
 /* --- files
  * ----------------------------------------------------------------------------------------- */
 
-char *live_path(const struct store_live *l, uint64_t number)
+/* Path of keys-<n>.db; the caller frees. NULL without memory. */
+/* Path of keys-<n>.db; the caller frees. NULL without memory. */
+static char *path_of(const struct store_live *l, uint64_t number)
 {
     char *path = NULL;
     return asprintf(&path, "%s/keys-%" PRIu64 ".db", l->dir, number) < 0 ? NULL : path;
@@ -46,7 +48,8 @@ static uint64_t number_in(const char *name)
     return errno == 0 && strncmp(end, ".db", 3) == 0 ? n : 0;
 }
 
-void live_sweep(const struct store_live *l)
+/* Removes what neither the live nor the former store is. */
+static void sweep(const struct store_live *l)
 {
     DIR *d = opendir(l->dir);
     if (!d)
@@ -79,7 +82,7 @@ static enum cf_rc open_with(const struct store_live *l, const struct live_file *
 enum cf_rc live_open_file(struct store_live *l, const struct live_file *f, struct store **out,
                           struct cf_err *e)
 {
-    char *path = live_path(l, f->number);
+    char *path = path_of(l, f->number);
     struct cf_err first = { 0 };
     enum cf_rc rc = path ? CF_E_AUTH : CF_FAIL(e, CF_E_LIMIT, "no memory for a path");
     /* A store of the generation before is met while a rekey has not flipped. */
@@ -195,7 +198,7 @@ enum cf_rc store_live_open(const struct store_live_options *o, struct store_live
     if (rc == CF_E_ABSENT && sel->number)
         rc = CF_E_CORRUPT; /* the file a selector names is missing: not the same as no store yet */
     if (rc == CF_OK) {
-        live_sweep(l);
+        sweep(l);
         *out = l;
     } else {
         live_free(l);

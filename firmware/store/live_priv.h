@@ -43,12 +43,8 @@ CF_CHECK enum cf_rc selector_read(const char *dir, struct store_selector *out, s
 CF_CHECK enum cf_rc selector_write(const char *dir, const struct store_selector *s,
                                    struct cf_err *e);
 
-/* Path of keys-<n>.db; the caller frees. NULL without memory. */
-char *live_path(const struct store_live *l, uint64_t number);
 /* Removes keys-<n>.db and its side files. */
 void live_remove(const struct store_live *l, uint64_t number);
-/* Removes what neither the live nor the former store is. */
-void live_sweep(const struct store_live *l);
 
 struct live_file {
     uint64_t number;

@@ -19,7 +19,8 @@ static struct crypto_bytes column(sqlite3_stmt *st, int at)
     return crypto_bytes_of(p, p && len > 0 ? (size_t)len : 0);
 }
 
-enum cf_rc row_columns(sqlite3_stmt *st, struct tagged *out, const uint8_t **tag, struct cf_err *e)
+static enum cf_rc columns(sqlite3_stmt *st, struct tagged *out, const uint8_t **tag,
+                          struct cf_err *e)
 {
     sqlite3_int64 table = sqlite3_column_int64(st, 0), revision = sqlite3_column_int64(st, 4);
     struct crypto_bytes t = column(st, 5);
@@ -40,7 +41,7 @@ enum cf_rc row_verified(struct conn *c, sqlite3_stmt *st, struct tagged *out, st
 {
     const uint8_t *stored;
     uint8_t tag[TAG_SIZE];
-    enum cf_rc rc = row_columns(st, out, &stored, e);
+    enum cf_rc rc = columns(st, out, &stored, e);
     if (rc == CF_OK)
         rc = tag_row(&c->tagger, out, tag, e);
     if (rc == CF_OK && !cf_equal(tag, stored, sizeof tag))

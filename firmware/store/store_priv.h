@@ -159,9 +159,7 @@ void bind_bytes(sqlite3_stmt *st, int at, struct crypto_bytes b);
 
 /* --- row.c: columns tbl, key, value, blob, revision, tag of the current row ------------------- */
 
-CF_CHECK enum cf_rc row_columns(sqlite3_stmt *st, struct tagged *out, const uint8_t **tag,
-                                struct cf_err *e);
-/* As above, and the tag verified. Borrowed until the statement moves. */
+/* The row, its sizes and tag verified. Borrowed until the statement moves. */
 CF_CHECK enum cf_rc row_verified(struct conn *c, sqlite3_stmt *st, struct tagged *out,
                                  struct cf_err *e);
 /* As SQLite orders blobs: by bytes, the shorter one first. Negative: a comes before b. */

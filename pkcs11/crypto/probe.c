@@ -68,7 +68,7 @@ static void probe_create(struct p11_ctx *c)
     p11_destroy(c, c->s, h);
 }
 
-void p11_probe_hmac(struct p11_ctx *c)
+static void probe_hmac(struct p11_ctx *c)
 {
     static const uint32_t sizes[] = { 8, 14, 16, 20, 24, 32, 48, 64 };
     uint8_t mac[HAL_MAC_SIZE];
@@ -139,7 +139,7 @@ static bool gcm_answers(struct p11_ctx *c, CK_OBJECT_HANDLE h, enum p11_gcm_way 
     return ok;
 }
 
-void p11_probe_gcm(struct p11_ctx *c)
+static void probe_gcm(struct p11_ctx *c)
 {
     static const enum p11_gcm_way tries[] = { P11_GCM_V240, P11_GCM_OLD };
     const struct p11_shape s = { .cls = CKO_SECRET_KEY,
@@ -173,10 +173,10 @@ enum cf_rc p11_probe(struct p11_ctx *c, struct cf_err *e)
         rc = p11_probe_oaep(c, e);
     if (rc != CF_OK)
         return rc;
-    p11_probe_hmac(c);
+    probe_hmac(c);
     if (c->core->ways.hmac_min_bytes == 0 || c->core->ways.hmac_min_bytes > HAL_SECRET_SIZE)
         return CF_FAIL(e, CF_E_LIMIT, "the token lacks HMAC-SHA-256 with 32-byte keys");
-    p11_probe_gcm(c);
+    probe_gcm(c);
     p11_probe_keywrap(c);
     return p11_ctx_ready(c, e);
 }

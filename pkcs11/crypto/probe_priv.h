@@ -18,7 +18,5 @@ bool p11_kwp_listed(const struct p11_core *core);
 CF_CHECK enum cf_rc p11_probe_kwp(struct p11_ctx *c, struct cf_err *e);
 CF_CHECK enum cf_rc p11_probe_oaep(struct p11_ctx *c, struct cf_err *e);
 void p11_probe_keywrap(struct p11_ctx *c); /* AES key wrap of caller's bytes */
-void p11_probe_gcm(struct p11_ctx *c);
-void p11_probe_hmac(struct p11_ctx *c);
 
 #endif

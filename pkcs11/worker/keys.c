@@ -71,7 +71,8 @@ enum cf_rc p11_bad_request(struct cf_err *e)
     return CF_FAIL(e, CF_E_ARG, "bad token request");
 }
 
-enum cf_rc p11_key_id(const struct hal_key_name *k, uint8_t id[P11_ID_SIZE], struct cf_err *e)
+/* First 16 bytes of SHA-256(le32 role | le32 generation | domain id). */
+static enum cf_rc key_id(const struct hal_key_name *k, uint8_t id[P11_ID_SIZE], struct cf_err *e)
 {
     uint8_t in[8 + HAL_DOMAIN_ID_SIZE];
     uint8_t digest[32];
@@ -102,7 +103,7 @@ static enum cf_rc role_shape(struct p11_ctx *c, const struct hal_key_name *k, st
         r->s.allowed = role->allowed ? &role->allowed : &c->core->ways.kwp;
         r->s.allowed_len = 1;
     }
-    return p11_key_id(k, r->id, e);
+    return key_id(k, r->id, e);
 }
 
 static bool same_name(const struct hal_key_name *a, const struct hal_key_name *b)
@@ -149,7 +150,7 @@ static enum cf_rc look(struct p11_ctx *c, const struct hal_key_name *k, struct p
     uint8_t id[P11_ID_SIZE];
     const struct role *role = &roles[k->role];
     *out = (struct p11_named){ .name = *k };
-    enum cf_rc rc = p11_key_id(k, id, e);
+    enum cf_rc rc = key_id(k, id, e);
     if (rc == CF_OK)
         rc = p11_find(c, role->cls, id, &out->key, e);
     if (rc == CF_OK && role->cls == CKO_PRIVATE_KEY)

@@ -28,8 +28,4 @@ CF_CHECK enum cf_rc p11_bad_request(struct cf_err *e);
 CF_CHECK enum cf_rc p11_key_find(struct p11_ctx *c, const struct hal_key_name *k,
                                  struct p11_named *out, struct cf_err *e);
 
-/* First 16 bytes of SHA-256(le32 role | le32 generation | domain id). */
-CF_CHECK enum cf_rc p11_key_id(const struct hal_key_name *k, uint8_t id[P11_ID_SIZE],
-                               struct cf_err *e);
-
 #endif

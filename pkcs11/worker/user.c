@@ -17,8 +17,8 @@ enum p11_kind p11_natural_kind(const struct hal_key_spec *spec)
     return aes ? P11_KIND_AES : P11_KIND_HMAC;
 }
 
-void p11_user_shape(const struct p11_ctx *c, const struct hal_key_spec *spec, enum p11_kind kind,
-                    struct p11_shape *s)
+static void user_shape(const struct p11_ctx *c, const struct hal_key_spec *spec, enum p11_kind kind,
+                       struct p11_shape *s)
 {
     bool by_encrypt =
         c->core->ways.user_kw == P11_KW_ENCRYPT || c->core->ways.user_kwp == P11_KW_ENCRYPT;
@@ -82,7 +82,7 @@ enum cf_rc p11_user_unwrap(struct p11_ctx *c, const struct p11_blob *b, enum p11
     uint8_t point[1 + 2 * CRYPTO_EC_MAX];
     struct p11_shape s;
     enum cf_rc rc = CF_OK;
-    p11_user_shape(c, b->spec, kind, &s);
+    user_shape(c, b->spec, kind, &s);
     if (kind == P11_KIND_EC) {
         rc = point_of(b->spki, point, &s.point.len, e);
         s.point.p = point;
@@ -215,7 +215,7 @@ static enum cf_rc make_user(struct p11_ctx *c, CK_OBJECT_HANDLE kek,
     CK_OBJECT_HANDLE pair[2] = { CK_INVALID_HANDLE, CK_INVALID_HANDLE };
     struct p11_shape s;
     enum cf_rc rc;
-    p11_user_shape(c, spec, p11_natural_kind(spec), &s);
+    user_shape(c, spec, p11_natural_kind(spec), &s);
     s.extractable = true;
     if (spec->type == HAL_OCT) {
         rc = p11_make_secret(c, &s, &pair[0], e);
@@ -281,7 +281,7 @@ static enum cf_rc import_user(struct p11_ctx *c, CK_OBJECT_HANDLE kek,
     enum cf_rc rc = judge_material(spec, material, &out->spki, e);
     if (rc != CF_OK)
         return rc;
-    p11_user_shape(c, spec, p11_natural_kind(spec), &s);
+    user_shape(c, spec, p11_natural_kind(spec), &s);
     s.extractable = true;
     if (spec->type == HAL_EC) {
         rc = point_of(crypto_bytes_of(out->spki.data, out->spki.len), point, &s.point.len, e);

@@ -17,8 +17,6 @@ struct p11_blob {
 };
 
 enum p11_kind p11_natural_kind(const struct hal_key_spec *spec);
-void p11_user_shape(const struct p11_ctx *c, const struct hal_key_spec *spec, enum p11_kind kind,
-                    struct p11_shape *s);
 CF_CHECK enum cf_rc p11_spec_check(const struct hal_key_spec *spec, struct cf_err *e);
 
 /* Unwraps into `session`, sensitive and not extractable. Takes anchor_lock for the anchor. */

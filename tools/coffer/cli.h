@@ -200,7 +200,6 @@ struct cli_progress {
 void cli_progress_start(struct cli_progress *p, const char *what, bool quiet);
 void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total, const char *text);
 void cli_progress_end(struct cli_progress *p);
-uint64_t cli_now_ms(void);
 
 /* --- verbs --- */
 

@@ -120,7 +120,7 @@ void cli_print_table(const struct cf_buf *text)
     }
 }
 
-uint64_t cli_now_ms(void)
+static uint64_t now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -130,7 +130,7 @@ uint64_t cli_now_ms(void)
 void cli_progress_start(struct cli_progress *p, const char *what, bool quiet)
 {
     *p = (struct cli_progress){ .what = what, .quiet = quiet, .terminal = isatty(STDERR_FILENO) };
-    p->shown_ms = cli_now_ms();
+    p->shown_ms = now_ms();
 }
 
 static void draw_bar(const struct cli_progress *p, uint64_t done, uint64_t total, const char *text)
@@ -148,7 +148,7 @@ static void draw_bar(const struct cli_progress *p, uint64_t done, uint64_t total
 
 void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total, const char *text)
 {
-    uint64_t now = cli_now_ms();
+    uint64_t now = now_ms();
     uint64_t every = p->terminal ? DRAW_EVERY_MS : LINE_EVERY_MS;
     if (p->quiet || !*text || now - p->shown_ms < every)
         return;

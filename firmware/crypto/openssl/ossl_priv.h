@@ -27,8 +27,6 @@ const EVP_MD *ossl_md(enum hal_hash h); /* NULL: none */
 int ossl_curve_nid(enum hal_curve c);           /* NID_undef: none */
 const char *ossl_curve_group(enum hal_curve c); /* OpenSSL's name of the group, or NULL */
 
-/* The key in OpenSSL's hands; the caller frees with EVP_PKEY_free. Checked like from_spki. */
-CF_CHECK enum cf_rc ossl_pkey_of_pub(const struct crypto_pub *p, EVP_PKEY **out, struct cf_err *e);
 /* Components of a parsed key. CF_E_INPUT: not one we serve. */
 CF_CHECK enum cf_rc ossl_pub_of_pkey(EVP_PKEY *pkey, struct crypto_pub *out, struct cf_err *e);
 /* Type, curve and size of a parsed key, checked. */

@@ -271,7 +271,9 @@ static EVP_PKEY *ec_of(const struct crypto_pub *p)
     return ec_of_point(p->curve, point);
 }
 
-enum cf_rc ossl_pkey_of_pub(const struct crypto_pub *p, EVP_PKEY **out, struct cf_err *e)
+/* The key in OpenSSL's hands; the caller frees with EVP_PKEY_free. Checked like from_spki. */
+/* The key in OpenSSL's hands; the caller frees with EVP_PKEY_free. Checked like from_spki. */
+static enum cf_rc pkey_of_pub(const struct crypto_pub *p, EVP_PKEY **out, struct cf_err *e)
 {
     struct crypto_pkey kind = { 0 };
     *out = NULL;
@@ -302,7 +304,7 @@ enum cf_rc crypto_pub_from_spki(struct crypto_bytes spki, struct crypto_pub *out
 static enum cf_rc settle(struct crypto_pub *work, struct crypto_pub *out, struct cf_err *e)
 {
     EVP_PKEY *pkey = NULL;
-    enum cf_rc rc = ossl_pkey_of_pub(work, &pkey, e);
+    enum cf_rc rc = pkey_of_pub(work, &pkey, e);
     if (rc == CF_OK)
         rc = ossl_pub_of_pkey(pkey, out, e);
     EVP_PKEY_free(pkey);
@@ -350,7 +352,7 @@ enum cf_rc crypto_pub_from_ec(enum hal_curve curve, struct crypto_bytes x, struc
 enum cf_rc crypto_pub_to_spki(const struct crypto_pub *p, struct cf_buf *spki, struct cf_err *e)
 {
     EVP_PKEY *pkey = NULL;
-    enum cf_rc rc = ossl_pkey_of_pub(p, &pkey, e);
+    enum cf_rc rc = pkey_of_pub(p, &pkey, e);
     if (rc == CF_OK)
         rc = ossl_spki_of_pkey(pkey, spki, e);
     EVP_PKEY_free(pkey);

@@ -30,9 +30,8 @@ struct jose_head {
     char x5t_s256[JOSE_ID_MAX + 1]; /* x5t#S256 */
 };
 
-/* "RS256", "PS256", "ES256": what tokens may be signed with. False: any other, `none` included. */
-bool jose_alg_from_name(const char *name, enum crypto_sig *out);
-const char *jose_alg_name(enum crypto_sig alg); /* NULL: not among them */
+/* "RS256", "PS256", "ES256": what tokens may be signed with. NULL: not among them. */
+const char *jose_alg_name(enum crypto_sig alg);
 
 /* The header, UNVERIFIED: for choosing the key. */
 CF_CHECK enum cf_rc jose_jws_head(const char *token, size_t len, struct jose_head *out,
