@@ -97,9 +97,10 @@ static void parse(int argc, char **argv, struct options *o)
         .doc =
             "The Coffer appliance: Azure Managed HSM over a PKCS#11 token.\vIt stays in the foreground and logs to "
             "standard error. Each setting has a name in the environment too: COFFER_SECTION_KEY. `cofferd --config "
-            "FILE --check` prints what is in force.",
+            "FILE --check` prints what is in force. Exit code: 0 stopped as asked, 1 cannot start or go on, 2 wrong command line.",
     };
     *o = (struct options){ .pin_fd = -1 };
+    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, o);
 }
 

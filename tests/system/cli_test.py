@@ -73,6 +73,14 @@ class Help(bench.Case):
                 self.assertEqual(2, run_coffer(*words).returncode)
 
 
+class Daemon(bench.Case):
+    def test_the_daemon_tells_a_wrong_command_line_from_a_wrong_configuration(self):
+        for words, code in (((), 2), (("--bogus",), 2), (("--config", "/nonexistent", "--check"), 1), (("--help",), 0)):
+            with self.subTest(words=words):
+                done = subprocess.run([str(bench.BIN / "cofferd"), *words], capture_output=True, text=True, timeout=30, check=False)
+                self.assertEqual(code, done.returncode, done.stderr)
+
+
 class Codes(bench.Case):
     @classmethod
     def prepare(cls):

@@ -89,6 +89,7 @@ static void parse(int argc, char **argv, struct seed_options *o)
                                       .parser = take_option,
                                       .doc = "Fills the store of a bench appliance with keys." };
     *o = (struct seed_options){ .versions = 1, .tags = 1, .kind = { true, true, true } };
+    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, o);
 }
 
