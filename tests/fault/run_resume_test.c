@@ -16,8 +16,9 @@
 #include "support/scratch.h"
 #include "support/seals.h"
 
-#define BLOCKS 12 /* of the one partition, 8 MiB each */
-#define WINDOW 2  /* connections */
+#define BLOCKS       12 /* of the one partition, 8 MiB each */
+#define WINDOW       2  /* connections */
+#define BEFORE_PARTS 3  /* the probe's blob and one of each record stream */
 #define RECORDS                                                                                    \
     2 /* blocks, one a record stream: sent again where their end was not journaled before the cut  \
        */
@@ -31,6 +32,7 @@ struct fixture {
     char id[JOBS_ID_SIZE];
     char folder[JOBS_FOLDER_SIZE];
     uint8_t state[32];
+    bool whole; /* a blob a block */
 };
 
 static struct seals seals;
@@ -69,6 +71,7 @@ static int set_up_whole(void **state)
     static const char *const args[] = { "--worm", "--policy", "no-blocks", NULL };
     *state = calloc(1, sizeof(struct fixture));
     begin(*state, "rcwdl", args);
+    ((struct fixture *)*state)->whole = true;
     return 0;
 }
 
@@ -445,10 +448,30 @@ static void a_credential_that_may_not_read_starts_over(void **state)
     expect_restores(f, r.folder);
 }
 
+/* The same, where the token does not tell: a stored access policy, or a role. */
+static void a_policy_that_forbids_reading_starts_over(void **state)
+{
+#define NO_LOOK "every=1 action=status:403 code=AuthorizationPermissionMismatch\n"
+    struct fixture *f = *state;
+    struct jobs_record r;
+    f->folder[0] = 0;
+    if (f->whole)
+        start_until(f, "op=PutBlob blob=/s2/ from=5 action=hang\nop=HeadBlob " NO_LOOK, "PutBlob",
+                    BEFORE_PARTS + 4 + WINDOW);
+    else
+        start_until(f, "op=PutBlock blob=s2 from=5 action=hang\nop=HeadBlob " NO_LOOK, "PutBlock",
+                    3 + 4 + WINDOW);
+    stop(f);
+    test_blobserver_fault(&f->server, "op=HeadBlob " NO_LOOK "op=GetBlockList " NO_LOOK);
+    r = go_on(f);
+    expect_done(&r);
+    test_blobserver_no_faults(&f->server);
+    expect_restores(f, r.folder);
+}
+
 /* --- a blob a block ------------------------------------------------------------------------------
  */
 
-#define BEFORE_PARTS 3 /* the probe's blob and one of each record stream */
 #define BEHIND_PARTS 3 /* `meta`, manifest and its copy */
 
 static void a_blob_a_block_goes_on_where_it_was(void **state)
@@ -632,6 +655,8 @@ int main(void)
         T(without_its_request_a_job_is_interrupted),
         T(a_torn_foreign_or_missing_journal_costs_bytes_only),
         T(a_credential_that_may_not_read_starts_over),
+        T(a_policy_that_forbids_reading_starts_over),
+        W(a_policy_that_forbids_reading_starts_over),
         W(a_blob_a_block_goes_on_where_it_was),
         W(a_blob_a_block_whose_answer_was_lost_is_sent_under_another_name),
         W(a_blob_a_block_that_nobody_may_look_at_starts_over),

@@ -73,6 +73,10 @@ static enum cf_rc look_at_blob(struct look *l, size_t part, bool *committed, str
     enum cf_rc rc =
         far_list(l->b->j, name,
                  &(struct far_lister){ .again = look_again, .each = see_block, .ctx = l }, &err);
+    if (rc == CF_E_DENIED && err.src == CF_SRC_HTTP) { /* a policy that no token tells of */
+        l->foreign = true;
+        return CF_OK;
+    }
     if (rc != CF_OK && rc != CF_E_ABSENT) {
         *e = err;
         return rc;
@@ -95,7 +99,7 @@ static void seen_or_not(void *ctx, const struct blob_result *r)
     struct slot *s = ctx;
     struct blob_end end = slot_end(s);
     struct blob_result absent = { .why = BLOB_OK };
-    end.done(end.ctx, r->why == BLOB_ABSENT ? &absent : r);
+    end.done(end.ctx, r->why == BLOB_ABSENT || r->why == BLOB_PERMISSION ? &absent : r);
 }
 
 static enum cf_rc begin_look(void *ctx, struct slot *s, struct cf_err *e)
