@@ -54,13 +54,21 @@ static size_t keep(struct net_transfer *t, const char *data, size_t len)
     return t->result.rc == CF_OK ? len : 0;
 }
 
+/* Who answers without end with an error is not listened to without end. */
+static size_t keep_error(struct net_transfer *t, const char *data, size_t len)
+{
+    t->cut = t->result.body.len + len > NET_KEPT_MAX;
+    size_t taken = keep(t, data, len);
+    return t->cut ? 0 : taken;
+}
+
 size_t net_on_write(char *data, size_t size, size_t n, void *arg)
 {
     struct net_transfer *t = arg;
     size_t len = size * n;
     t->result.received_bytes += len;
     if (!net_is_success(t->result.status))
-        return keep(t, data, len);
+        return keep_error(t, data, len);
     net_call_head(t);
     if (t->result.rc != CF_OK)
         return 0;
@@ -84,6 +92,7 @@ static void start_answer(struct net_transfer *t, const char *line, size_t len)
 {
     const char *space = memchr(line, ' ', len);
     t->result.status = 0;
+    t->result.date_s = 0;
     memset(t->result.present, 0, sizeof t->result.present);
     if (space == NULL || (size_t)(line + len - space) < 4)
         return;
@@ -106,10 +115,28 @@ static void take_value(struct net_transfer *t, size_t i, const char *value, size
     }
 }
 
+static void take_date(struct net_transfer *t, const char *value, size_t len)
+{
+    char text[64];
+    if (len >= sizeof text)
+        return;
+    memcpy(text, value, len);
+    text[len] = '\0';
+    time_t at = curl_getdate(text, NULL);
+    t->result.date_s = at > 0 ? (int64_t)at : 0;
+}
+
 size_t net_on_header(char *line, size_t size, size_t n, void *arg)
 {
     struct net_transfer *t = arg;
     size_t len = size * n;
+    t->head_bytes += len;
+    if (t->head_bytes > NET_HEAD_MAX) {
+        t->result.rc = CF_FAIL(&t->result.err, CF_E_LIMIT,
+                               "an answer whose headers do not end; is there a "
+                               "gateway in between?");
+        return 0;
+    }
     if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) {
         start_answer(t, line, len);
         return len;
@@ -118,6 +145,8 @@ size_t net_on_header(char *line, size_t size, size_t n, void *arg)
     if (colon == NULL)
         return len;
     size_t name = (size_t)(colon - line);
+    if (name == 4 && strncasecmp(line, "Date", 4) == 0)
+        take_date(t, colon + 1, len - name - 1);
     for (size_t i = 0; i < t->req.nwant; i++)
         if (strlen(t->req.want[i]) == name && strncasecmp(t->req.want[i], line, name) == 0)
             take_value(t, i, colon + 1, len - name - 1);

@@ -21,7 +21,9 @@ struct net_transfer {
     char shown_url[NET_SHOWN_URL_MAX];
     char curl_text[CURL_ERROR_SIZE];
     uint64_t pulled;
+    size_t head_bytes;
     bool canceled, headed, corked;
+    bool cut; /* the answer was long enough */
 };
 
 struct net_socket {

@@ -194,7 +194,8 @@ static void take_request(struct net_transfer *t, const struct net_request *req)
         t->req.max_answer = req->push != NULL ? UINT64_MAX : KEPT_ANSWER_DEFAULT;
     t->result = (struct net_result){ .want = req->want, .nwant = req->nwant };
     t->pulled = 0;
-    t->canceled = t->headed = t->corked = false;
+    t->head_bytes = 0;
+    t->canceled = t->headed = t->corked = t->cut = false;
     t->curl_text[0] = '\0';
     net_safe_url(req->url, t->shown_url, sizeof t->shown_url);
 }

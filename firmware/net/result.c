@@ -116,6 +116,8 @@ void net_result_finish(struct net_transfer *t, CURLcode code)
     r->retry_after_s = after > 0 && after < UINT32_MAX ? (uint32_t)after : 0;
     r->connected = connected > 0;
     r->sent_bytes = t->pulled;
+    if (t->cut && code == CURLE_WRITE_ERROR)
+        code = CURLE_OK;
 
     if (r->rc == CF_OK && code == CURLE_OK && net_is_success(r->status))
         net_call_head(t); /* an answer without a body */

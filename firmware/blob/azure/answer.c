@@ -1,5 +1,6 @@
 /* What comes back, and what it means. */
 #include <string.h>
+#include <strings.h>
 
 #include "azure_priv.h"
 #include "base/text.h"
@@ -38,6 +39,17 @@ static bool content_range(const char *s, uint64_t *a, uint64_t *b, uint64_t *tot
            cf_parse_u64(slash, INT64_MAX, total, NULL) == CF_OK;
 }
 
+/* Nobody asked for it, and what it hides can be neither read nor measured. */
+static bool is_compressed(const struct net_result *r)
+{
+    static const char *const codings[] = { "gzip", "x-gzip", "deflate", "br", "zstd", "compress" };
+    const char *coding = net_result_header(r, "Content-Encoding");
+    for (size_t i = 0; coding != NULL && i < sizeof codings / sizeof codings[0]; i++)
+        if (strcasecmp(coding, codings[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Is this the range that was asked for? Nothing is pushed before. */
 enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_err *e)
 {
@@ -48,6 +60,10 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
         return refuse(o, BLOB_REFUSED,
                       "an answer that no blob service gives; does a gateway or proxy answer in its "
                       "place?",
+                      e);
+    if (!azure_is_change(o->op.verb) && o->op.verb != BLOB_DO_HEAD && is_compressed(r))
+        return refuse(o, BLOB_REFUSED,
+                      "a compressed answer, which was not asked for; does a gateway change them?",
                       e);
     if (o->op.verb == BLOB_DO_HEAD && length == NULL)
         return refuse(o, BLOB_REFUSED,
@@ -61,7 +77,8 @@ enum cf_rc blob_azure_on_head(void *ctx, const struct net_result *r, struct cf_e
             return refuse(o, BLOB_RANGE, "the range lies outside the blob", e);
     } else {
         if (length == NULL || cf_parse_u64(length, INT64_MAX, &total, NULL) != CF_OK)
-            return refuse(o, BLOB_REFUSED, "an answer without Content-Length", e);
+            return refuse(o, BLOB_REFUSED,
+                          "an answer without Content-Length; does a gateway take it away?", e);
         b = total == 0 ? 0 : total - 1;
     }
     o->result.size = total;
@@ -110,6 +127,24 @@ static bool out_of_time(const struct azure_op *o, const char *message)
     return strstr(message, "time frame") != NULL || strstr(message, "expiry time") != NULL;
 }
 
+/* A page for people: the service itself answers machines. */
+static bool is_web_page(const struct net_result *r)
+{
+    static const char *const begins[] = { "<!doctype html", "<html" };
+    const char *type = net_result_header(r, "Content-Type");
+    const char *text = (const char *)r->body.data;
+    size_t at = 0;
+    if (type != NULL && strncasecmp(type, "text/html", 9) == 0)
+        return true;
+    while (at < r->body.len && strchr(" \t\r\n\xef\xbb\xbf", text[at]) != NULL)
+        at++;
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (r->body.len - at >= strlen(begins[i]) &&
+            strncasecmp(text + at, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
+}
+
 static void judge_answer(struct azure_op *o, const struct net_result *r)
 {
     char code[64], message[256];
@@ -121,6 +156,9 @@ static void judge_answer(struct azure_op *o, const struct net_result *r)
                               .code = header != NULL ? header : code,
                               .out_of_time = out_of_time(o, message),
                               .identity = azure_store_of(o)->identity != NULL };
+    a.web_page = a.code[0] == '\0' && is_web_page(r);
+    if (r->date_s != 0)
+        a.ahead_s = r->date_s - hal_clock_unix_ms(azure_store_of(o)->clock) / 1000;
     blob_azure_judge(&a, &o->result);
     o->result.maybe_done = azure_is_change(o->op.verb) && r->status >= 500;
     if (a.identity && r->status == 401 && blob_azure_bearer_refused(azure_store_of(o)->identity)) {

@@ -48,6 +48,8 @@ struct azure_answer {
     const char *code; /* x-ms-error-code, or "" */
     bool out_of_time; /* the token's time is over, or the service says so */
     bool identity;    /* asked with a managed identity, not with a SAS */
+    bool web_page;    /* a page for people, and no code: somebody in between answers */
+    int64_t ahead_s;  /* of the clock there, before ours; 0: not told */
 };
 void blob_azure_judge(const struct azure_answer *a, struct blob_result *r);
 

@@ -1,4 +1,5 @@
 /* What the service's refusals mean (azure-api.md, 7.6), as a table. */
+#include <stdio.h>
 #include <string.h>
 
 #include "azure_priv.h"
@@ -13,6 +14,10 @@
     "whatever answers there does not know this operation; is storageResourceUri one of the blob "  \
     "service?"
 #define ASK_SAS "ask for a new SAS (backup sp=crdw, restore sp=rl)"
+
+#define SKEW_S                                                                                     \
+    300 /* clocks that differ by less refuse nothing that a minute's margin would not              \
+         */
 
 static const struct row {
     const char *code;
@@ -116,6 +121,9 @@ static const struct row *by_status(int status)
         { 403, { "", BLOB_PERMISSION, "the storage service does not allow this operation" } },
         { 404, { "", BLOB_ABSENT, "no such blob" } },
         { 405, { "", BLOB_REFUSED, NO_SERVICE } },
+        { 407,
+          { "", BLOB_REFUSED,
+            "a proxy on the way asks for a credential, and takes none from here; let this host pass" } },
         { 408, { "", BLOB_TRANSIENT, "the storage service ran out of time" } },
         { 412, { "", BLOB_CHANGED, "the blob is not the version that was asked for" } },
         { 413, { "", BLOB_FULL, NO_SUCH_SIZE } },
@@ -125,6 +133,7 @@ static const struct row *by_status(int status)
         { 501, { "", BLOB_REFUSED, NO_SERVICE } },
         { 502, { "", BLOB_TRANSIENT, "a gateway before the storage service failed" } },
         { 503, { "", BLOB_TRANSIENT, "the storage service is busy" } },
+        { 511, { "", BLOB_REFUSED, "the network here wants a log-in first" } },
         { 507, { "", BLOB_FULL, "the storage has no room left; make some, or name another" } },
         { 504, { "", BLOB_TRANSIENT, "a gateway before the storage service gave up" } },
     };
@@ -133,6 +142,11 @@ static const struct row *by_status(int status)
         if (table[i].status == status)
             return &table[i].row;
     return &other;
+}
+
+static bool is_redirect(int status)
+{
+    return status >= 300 && status <= 399;
 }
 
 static const struct row *find(const struct azure_answer *a)
@@ -173,6 +187,17 @@ static bool clients_to_mend(enum blob_why why)
            why == BLOB_CREDENTIAL || why == BLOB_PERMISSION || why == BLOB_UNREADABLE;
 }
 
+/* A refusal of the credential by a service whose clock is another one. */
+static void tell_clocks(const struct azure_answer *a, enum blob_why why, char out[96])
+{
+    bool ahead = a->ahead_s > 0;
+    int64_t s = ahead ? a->ahead_s : -a->ahead_s;
+    out[0] = '\0';
+    if ((why == BLOB_EXPIRED || why == BLOB_CREDENTIAL || why == BLOB_PERMISSION) && s >= SKEW_S)
+        snprintf(out, 96, "; the clock there is %lld min %s this one: set the clock",
+                 (long long)(s / 60), ahead ? "ahead of" : "behind");
+}
+
 void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
 {
     static const char *const doing[] = { "writing", "committing",        "writing", "looking at",
@@ -184,6 +209,11 @@ void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
     if ((r->why == BLOB_CREDENTIAL || r->why == BLOB_PERMISSION) && a->out_of_time) {
         r->why = BLOB_EXPIRED;
         text = "the SAS has ended or is not valid yet; " ASK_SAS;
+    }
+    if (a->web_page && a->status < 500 && r->why != BLOB_TRANSIENT && !is_redirect(a->status)) {
+        r->why = BLOB_REFUSED;
+        text = "a web page instead of the storage service's answer; a proxy or firewall in between "
+               "refuses, let it pass";
     }
     if (a->identity && (r->why == BLOB_CREDENTIAL || r->why == BLOB_PERMISSION))
         text = strcmp(a->code, "AuthorizationFailure") == 0
@@ -206,9 +236,11 @@ void blob_azure_judge(const struct azure_answer *a, struct blob_result *r)
         r->why = BLOB_EXISTS;
         text = EXISTS;
     }
+    char clocks[96];
+    tell_clocks(a, r->why, clocks);
     enum cf_rc rc = class_of(r->why);
     rc = cf_err_set(&r->err, rc, CF_SRC_HTTP, (uint64_t)a->status, CF_HERE,
-                    "%s %.80s: %s (%s%sHTTP %d)", doing[a->verb], a->name, text, a->code,
+                    "%s %.80s: %s%s (%s%sHTTP %d)", doing[a->verb], a->name, text, clocks, a->code,
                     a->code[0] != '\0' ? ", " : "", a->status);
     if (clients_to_mend(r->why))
         cf_err_code(&r->err, rc, "BadRequest");

@@ -149,6 +149,7 @@ struct refusal {
 
 static void copy_cut(char *out, size_t cap, const char *text)
 {
+    text += strspn(text, " \t\r\n");
     size_t len = strnlen(text, cap - 1);
     memcpy(out, text, len);
     out[len] = '\0';

@@ -8,6 +8,9 @@
 
 #define HEADER_MAX 128
 
+/* A page of 5,000 names, or 150,000 blocks; beyond it somebody only wants to be read. */
+#define LIST_BYTES_MAX ((uint64_t)64 << 20)
+
 enum cf_rc blob_azure_commit_body(struct azure_op *o, struct cf_err *e)
 {
     char id[CF_BASE64_SIZE(BLOB_BLOCK_ID_LEN)];
@@ -102,8 +105,10 @@ static enum net_method method_of(enum blob_verb verb)
 
 enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_err *e)
 {
-    static const char *const want[] = { "ETag", "Content-Length", "Content-Range",
-                                        "x-ms-error-code" };
+    static const char *const want[] = {
+        "ETag",        "Content-Length", "Content-Range", "x-ms-error-code", "Content-Encoding",
+        "Content-Type"
+    };
     struct header_set h;
     enum cf_rc rc = blob_azure_url(azure_store_of(o), &o->op, o->list.marker, &o->url, e);
     if (rc == CF_OK && azure_is_list(o->op.verb))
@@ -128,6 +133,7 @@ enum cf_rc blob_azure_submit(struct azure_op *o, net_done_fn *done, struct cf_er
         .head = blob_azure_on_head,
         .push = azure_is_change(o->op.verb) ? NULL : blob_azure_on_push,
         .push_ctx = o,
+        .max_answer = azure_is_list(o->op.verb) ? LIST_BYTES_MAX : 0,
         .want = want,
         .nwant = sizeof want / sizeof want[0],
         .done = done,

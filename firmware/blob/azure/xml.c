@@ -32,6 +32,8 @@ static void stop(struct azure_xml *x, enum cf_rc rc, const char *why)
 static void on_start(void *arg, const char *name, const char **attributes)
 {
     struct azure_xml *x = arg;
+    const char *colon = strrchr(name, ':'); /* a name space's prefix says nothing here */
+    name = colon != NULL ? colon + 1 : name;
     size_t at = strlen(x->path), len = strlen(name);
     if (x->depth == DEPTH_MAX || at + len + 2 > sizeof x->path) {
         stop(x, CF_E_REMOTE, "too deep");
@@ -117,7 +119,9 @@ static enum cf_rc parse(struct azure_xml *x, const void *data, size_t len, bool 
             *e = x->err;
         return x->err.rc;
     }
-    return CF_FAIL(e, CF_E_REMOTE, "XML answer: %s", XML_ErrorString(XML_GetErrorCode(x->parser)));
+    return CF_FAIL(e, CF_E_REMOTE,
+                   "XML answer: %s; does a gateway or proxy answer in the service's place?",
+                   XML_ErrorString(XML_GetErrorCode(x->parser)));
 }
 
 enum cf_rc blob_azure_xml_feed(struct azure_xml *x, const void *data, size_t len, struct cf_err *e)

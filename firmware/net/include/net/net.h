@@ -23,6 +23,7 @@
  * is left: 256 KiB, with room for the tag and header that go with them. */
 #define NET_PIECE_BYTES (260u * 1024)
 #define NET_KEPT_MAX    ((size_t)64 * 1024) /* of an answer that is not 2xx */
+#define NET_HEAD_MAX    ((size_t)64 * 1024) /* status lines and headers, interim answers' too */
 #define NET_WANT_MAX    8
 #define NET_VALUE_MAX   255
 #define NET_HEADERS_MAX 24
@@ -79,8 +80,9 @@ struct net_request {
     net_pull_fn *pull;
     void *pull_ctx;
     /* The answer: pushed when `push` is set, else kept in the result. Past max_answer [1 MiB kept,
-     * no limit pushed] the transfer fails with CF_E_LIMIT. Answers that are not 2xx are kept up to
-     * NET_KEPT_MAX and cut there. */
+     * no limit pushed] the transfer fails with CF_E_LIMIT, as behind NET_HEAD_MAX of headers.
+     * Answers that are not 2xx are kept up to NET_KEPT_MAX; what follows is not waited for. No
+     * coding of an answer is undone: none is asked for. */
     net_head_fn *head;
     net_push_fn *push;
     void *push_ctx; /* of head and push */
@@ -105,6 +107,7 @@ struct net_result {
     struct cf_buf body;
     uint64_t sent_bytes, received_bytes; /* of bodies */
     uint32_t retry_after_s;              /* the header, either form; 0: absent */
+    int64_t date_s;                      /* the header Date, Unix seconds; 0: absent, no date */
     bool connected;                      /* false: no byte can have reached the server */
     bool by_caller;                      /* a pull, push or head failed */
     size_t nwant;
