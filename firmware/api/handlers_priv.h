@@ -57,7 +57,7 @@ CF_CHECK enum cf_rc api_read_storage(const struct json *v, struct cf_buf *uri,
 /* Member `coverage`: what a finished backup holds and what not; nothing where it is not known. */
 void api_put_cover(struct api *a, struct json_wr *w, const char *job);
 struct jobs_verified;
-api_handler api_get_receipt, api_get_verified;
+api_handler api_get_receipt, api_get_verified, api_get_audit_head;
 
 /* plan.c; the start is in backups.c */
 api_handler api_post_plan, api_get_plan;

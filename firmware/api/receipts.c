@@ -1,4 +1,5 @@
-/* Receipts of verified backups, and which backup is the newest of them. */
+/* What the identity key signs for others to keep: receipts of verified backups, and which backup is
+ * the newest of them; the audit log's head. */
 #include "handlers_priv.h"
 
 #include "base/text.h"
@@ -15,6 +16,24 @@ enum cf_rc api_get_receipt(struct api *a, struct api_request *rq, struct api_rep
         json_put_object(&w, NULL);
         json_put_text(&w, "jobId", rq->arg);
         json_put_base64url(&w, "receipt", bytes.data, bytes.len);
+        json_close(&w);
+        rc = json_wr_end(&w);
+    }
+    cf_buf_clear(&bytes);
+    return rc;
+}
+
+enum cf_rc api_get_audit_head(struct api *a, struct api_request *rq, struct api_reply *rp,
+                              struct cf_err *e)
+{
+    struct cf_buf bytes = { 0 };
+    struct json_wr w;
+    (void)rq;
+    enum cf_rc rc = a->cfg.services->audit_head(a->cfg.services->ctx, &bytes, e);
+    if (rc == CF_OK) {
+        json_wr_init(&w, &rp->body, e);
+        json_put_object(&w, NULL);
+        json_put_base64url(&w, "head", bytes.data, bytes.len);
         json_close(&w);
         rc = json_wr_end(&w);
     }

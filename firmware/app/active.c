@@ -211,6 +211,11 @@ static enum cf_rc undo(void *ctx, struct api_undo *out, struct cf_err *e)
     return CF_OK;
 }
 
+static enum cf_rc signed_head(void *ctx, struct cf_buf *out, struct cf_err *e)
+{
+    return run_audit_head(((struct appliance *)ctx)->run, out, e);
+}
+
 static enum cf_rc start(void *ctx, const struct api_job_order *o, struct jobs_record *out,
                         struct cf_err *e)
 {
@@ -278,6 +283,7 @@ void app_services(struct appliance *a)
         .start = start,
         .planned = app_planned,
         .undo = undo,
+        .audit_head = signed_head,
         .pruned = pruned,
         .backups = app_list_backups,
         .freshness = app_freshness,

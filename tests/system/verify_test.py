@@ -73,6 +73,28 @@ class Verify(bench.Case):
         newest = self.hsm.rest.get("/coffer/verified")["newest"]
         self.assertTrue(newest["whole"] and newest["createdTime"] >= 0 and newest["folder"].startswith("mhsm-hsm1-"), newest)
 
+    def test_the_signed_head_of_the_audit_log_tells_whether_a_record_was_changed(self):
+        answer, image = self.folder / "head.json", self.folder / "copy.img"
+        answer.write_text(json.dumps(self.hsm.rest.get("/coffer/audit/head")))
+        self.verify()  # leaves records behind the head
+        shutil.copy(self.hsm.blobs.parent / "audit.img", image)
+
+        def check(*words, code=0):
+            done = subprocess.run([INSPECT, "audit-head", str(answer), *words], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            self.assertEqual(code, done.returncode, done.stdout + done.stderr)
+            return done.stdout
+        told = json.loads(check("--partition", str(image), "--json"))
+        self.assertEqual(1, told["first_kept"])
+        self.assertGreater(told["record"], 3)
+        self.assertGreater(told["newest"], told["record"])
+        check("--signer", told["signer"])
+        check("--signer", "0" * 64, code=3)
+        data = bytearray(image.read_bytes())
+        data[data.index(b"/keys/ec") + 6] ^= 1  # the first key becomes another
+        image.write_bytes(data)
+        check("--partition", str(image), code=3)
+
     def test_a_copy_that_changed_since_is_found_by_the_receipt(self):
         receipt, copy = self.receipt(), self.copy()
         self.inspect(receipt, "--folder", str(copy))

@@ -1,6 +1,9 @@
 #include "run_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "manifest/audit_head.h"
 
 /* The names of the partitions follow the selector, also after a crash right behind a flip. */
 enum cf_rc run_settle(struct run *r, struct cf_err *e)
@@ -68,6 +71,21 @@ enum cf_rc run_open(const struct run_options *o, struct run **out, struct cf_err
     }
     *out = r;
     return CF_OK;
+}
+
+enum cf_rc run_audit_head(struct run *r, struct cf_buf *out, struct cf_err *e)
+{
+    if (!r->o.audit)
+        return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "this appliance keeps no audit log"),
+                           "Conflict");
+    struct audit_head head = audit_head(r->o.audit);
+    struct manifest_audit_head h = { .sequence = head.sequence,
+                                     .made_s = (uint64_t)(hal_clock_unix_ms(r->o.clock) / 1000),
+                                     .since_s = r->o.member_since_s,
+                                     .hsm = r->o.hsm_name };
+    memcpy(h.hash, head.hash, sizeof h.hash);
+    memcpy(h.appliance, r->o.appliance_id, sizeof h.appliance);
+    return manifest_audit_head_build(&r->o.domain, &h, out, e);
 }
 
 void run_wait(struct run *r)

@@ -56,6 +56,7 @@ static const struct {
     { API_PUT, "/prerestore", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_GET, "/coffer/jobs/" V "/receipt", ACCESS_RESTORE_STATUS, ACCESS_AT_ALL },
     { API_GET, "/coffer/verified", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
+    { API_GET, "/coffer/audit/head", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },
     { API_POST, "/coffer/backups", ACCESS_RESTORE_START, ACCESS_AT_ALL }, /* or BACKUP_START */
     { API_POST, "/coffer/verify", ACCESS_RESTORE_START, ACCESS_AT_ALL },
     { API_GET, "/coffer/freshness", ACCESS_BACKUP_STATUS, ACCESS_AT_ALL },

@@ -6,9 +6,9 @@ import tempfile
 import unittest
 
 import place
-from coffer_vectors import backups, domains, judge, keyblobs, receipts
+from coffer_vectors import backups, domains, heads, judge, keyblobs, receipts
 
-FOLDERS = ("backup-v1", "domain-v1", "keyblob-v1", "receipt-v1")
+FOLDERS = ("backup-v1", "domain-v1", "keyblob-v1", "receipt-v1", "audit-head-v1")
 
 
 def files(root):
@@ -26,7 +26,7 @@ class Vectors(unittest.TestCase):
     def test_generator_makes_the_same_bytes_again(self):
         sd = os.path.join(place.VECTORS, "sd")
         with tempfile.TemporaryDirectory() as out:
-            for part in (backups, domains, keyblobs, receipts):
+            for part in (backups, domains, keyblobs, receipts, heads):
                 part.make(out, sd)
             self.assertEqual(files(out), files(place.VECTORS))
             for name in files(out):

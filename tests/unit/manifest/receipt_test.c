@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "crypto/crypto.h"
+#include "manifest/audit_head.h"
 #include "manifest/receipt.h"
 #include "manifest_priv.h"
 #include "support/fake_token.h"
@@ -313,6 +314,38 @@ static void each_negative_case_has_its_class(void **state)
     assert_true(count > 50);
 }
 
+/* --- the audit log's head --- */
+
+static void the_audit_head_is_signed_over_all_it_says(void **state)
+{
+    struct golden *g = *state;
+    struct manifest_audit_head h = { .sequence = 300, .made_s = 5, .since_s = 4, .hsm = "vec" };
+    const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
+    struct cf_buf file = { 0 }, spki = { 0 };
+    struct cf_err err = { 0 };
+    memset(h.hash, 8, sizeof h.hash);
+    EXPECT_OK(hal_token_key_public(g->d.token, &identity, &spki, &err));
+    EXPECT_OK(manifest_audit_head_build(&g->d, &h, &file, &err));
+    assert_memory_equal(file.data, "CFRAHD01", 8);
+    struct cf_rd rd = cf_rd_of(file.data + 8, 4);
+    size_t end = 12 + cf_rd_le32(&rd);
+    assert_int_equal(file.len, end + RECEIPT_SIG);
+    assert_memory_equal(file.data + 12, "\xa6\x01\x82\x19\x01\x2c\x58\x20\x08\x08", 10);
+    const struct crypto_bytes key = crypto_bytes_of(spki.data, spki.len);
+    const struct crypto_bytes part = crypto_bytes_of(file.data, end);
+    const struct crypto_bytes entry = crypto_bytes_of(file.data + end, RECEIPT_SIG);
+    EXPECT_OK(manifest_check_labelled("coffer.v1.audit-head", key, part, entry, &err));
+    EXPECT_RC(CF_E_AUTH, manifest_check_labelled(RECEIPT_LABEL, key, part, entry, &err));
+    for (size_t at = 0; at < end; at++) {
+        file.data[at] ^= 1;
+        EXPECT_RC(CF_E_AUTH,
+                  manifest_check_labelled("coffer.v1.audit-head", key, part, entry, &err));
+        file.data[at] ^= 1;
+    }
+    cf_buf_clear(&file);
+    cf_buf_clear(&spki);
+}
+
 /* --- the coverage statement, under the key that readers ignore ---------------------------------
  */
 
@@ -359,6 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_flipped_byte_and_each_cut_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test(each_negative_case_has_its_class),
+        cmocka_unit_test_setup_teardown(the_audit_head_is_signed_over_all_it_says, set_up,
+                                        tear_down),
         cmocka_unit_test(extensions_that_do_not_read_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

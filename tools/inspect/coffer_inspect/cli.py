@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from . import domain, receipt, sharing, signature, walk
+from . import audit, domain, receipt, sharing, signature, walk
 from .errors import EXIT, MISSING, Place, Refused, need
 from .folder import Folder
 from .manifest import MAX_MANIFEST, RAW, Manifest
@@ -31,6 +31,7 @@ examples
   inspect extract --stream audit --out audit.img --sd SD --officer o1.key o2.key FOLDER
 
   inspect receipt receipt.bin --folder FOLDER  is this copy still what was verified? no key needed
+  inspect audit-head head.json --partition audit.img      was a record up to it changed? no key needed
 
 exit codes
   0  everything asked for was checked and is right
@@ -80,8 +81,15 @@ def parse(argv):
     one.add_argument("--signer", metavar="KEY", action="append", default=[],
                      help="who must have signed: key id (64 hex digits), or public key or certificate (PEM file)")
     one.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    one = commands.add_parser("audit-head", help="check the signed head of an audit log", description=TEACH,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("head", metavar="FILE", help="the answer of GET /coffer/audit/head, or the file in it")
+    one.add_argument("--partition", metavar="IMAGE", help="an image of the audit partition, of then or later")
+    one.add_argument("--signer", metavar="KEY", action="append", default=[],
+                     help="who must have signed: key id (64 hex digits), or public key or certificate (PEM file)")
+    one.add_argument("--json", action="store_true", help="one JSON object on standard output")
     args = top.parse_args(argv)
-    if args.command == "receipt":
+    if args.command in ("receipt", "audit-head"):
         return args
     officers = [path for group in args.officer for path in group]
     if args.folder is None and len(officers) > 1:  # `--officer K1 K2 FOLDER`
@@ -277,6 +285,34 @@ def do_receipt(args, out):
         "folder_checked": bool(args.folder), "blocks_compared": compared}, _receipt_text)
 
 
+def do_audit_head(args, out):
+    with Place(args.head):
+        head = audit.Head(audit.from_answer(domain.read_file(args.head, "head")))
+        signer_is = head.judge([_key_id(k) for k in args.signer])
+    first = newest = None
+    if args.partition:
+        with Place(args.partition), open(args.partition, "rb") as image:
+            first, newest = head.check_image(image.read())
+    body = head.body
+    out.result({
+        "signer": head.signer.hex(), "signer_is": signer_is, "record": head.sequence, "hash": head.hash.hex(),
+        "made": when(body[2]), "appliance": body[3].hex(), "hsm": body[4], "domain": body[5][0].hex(),
+        "generation": body[5][1], "partition_checked": bool(args.partition), "first_kept": first,
+        "newest": newest}, _audit_head_text)
+
+
+def _audit_head_text(h):
+    yield f"head      record {h['record']} of HSM {h['hsm']}, signed {h['made']}"
+    yield f"signer    {h['signer']}"
+    yield f"          {h['signer_is']}"
+    if not h["partition_checked"]:
+        yield "partition not compared (--partition IMAGE)"
+        return
+    yield f"partition records {h['first_kept']} to {h['record']} are those that were there"
+    if h["newest"] > h["record"]:
+        yield f"          the head says nothing of {h['record'] + 1} to {h['newest']}"
+
+
 def _receipt_text(r):
     yield f"receipt   {r['scope']}  of {r['folder']}, backup {r['seq']} of HSM {r['hsm']}, verified {r['verified']}"
     yield f"signer    {r['signer']}"
@@ -348,7 +384,7 @@ def main(argv):
     out = Output(args.json)
     try:
         {"verify": do_verify, "list": do_list, "extract": do_extract,
-         "receipt": do_receipt}[args.command](args, out)
+         "receipt": do_receipt, "audit-head": do_audit_head}[args.command](args, out)
     except Refused as error:
         return out.refused(error)
     except OSError as error:

@@ -7,7 +7,7 @@ from coffer_inspect.errors import CORRUPT, MISSING, Refused, need
 from coffer_inspect.folder import Folder
 from coffer_inspect.manifest import RAW
 
-from . import casefile, domain_negative, domains, keyblobs, receipts
+from . import casefile, domain_negative, domains, heads, keyblobs, receipts
 from .material import RING2, SECOND
 
 
@@ -106,7 +106,7 @@ def _keyblob_cases(root):
 def all_of(root):
     """([a line for each case judged wrongly], number of cases)."""
     wrong, count = [], 0
-    for part in (_backup_cases, _domain_cases, _keyblob_cases, receipts.cases):
+    for part in (_backup_cases, _domain_cases, _keyblob_cases, receipts.cases, heads.cases):
         for path, expect, got in part(root):
             count += 1
             if got != expect:

@@ -184,6 +184,9 @@ struct api_services {
     /* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
     enum cf_rc (*undo)(void *ctx, struct api_undo *out, struct cf_err *e);
 
+    /* Appends the audit log's signed head (audit/FORMAT.md, 12). */
+    enum cf_rc (*audit_head)(void *ctx, struct cf_buf *out, struct cf_err *e);
+
     /* Activates, or wraps the same domain for other officers. Appends the document's text. */
     enum cf_rc (*domain_download)(void *ctx, const struct api_officers *o, struct cf_buf *document,
                                   struct cf_err *e);

@@ -152,6 +152,10 @@ struct run_undo {
 /* CF_E_STATE "Conflict": there is nothing to undo; the text says why. */
 CF_CHECK enum cf_rc run_undo_look(struct run *r, struct run_undo *out, struct cf_err *e);
 
+/* Appends the audit log's head, signed by the identity key (manifest/audit_head.h). CF_E_STATE
+ * "Conflict": there is no log. */
+CF_CHECK enum cf_rc run_audit_head(struct run *r, struct cf_buf *out, struct cf_err *e);
+
 /* Switches back to the store and the partitions' sides that the last restore left, which become
  * live as they were; what is live now is kept in their place, so a second undo is a redo. As with a
  * restore the HSM is in restore mode meanwhile, and a power cut leaves the one state or the other.
