@@ -250,7 +250,7 @@ static void a_block_that_lies_there_with_another_length_fails_the_backup(void **
     run_bench_backup(&f->b, &r);
     expect_state(&r, JOBS_FAILED);
     assert_non_null(strstr(r.error, "has 18 bytes"));
-    test_blobserver_fault(&f->server, "op=HeadBlob blob=/manifest action=length:19");
+    test_blobserver_fault(&f->server, "op=HeadBlob blob=/manifest every=1 action=length:19");
     run_bench_backup(&f->b, &r);
     expect_state(&r, JOBS_FAILED);
     assert_non_null(strstr(r.error, "has 19 bytes"));
