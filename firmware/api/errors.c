@@ -98,10 +98,12 @@ void api_reply_error(const struct api_request *rq, struct api_reply *rp, const s
     bool front = rq->route && (rq->route->flags & API_FRONT);
     char message[sizeof e->text + 64];
     char clean[sizeof e->text]; /* a text may have cut the client's own words inside a character */
-    /* What went wrong inside is for the log; the id leads there. */
-    const char *text = f.status == 500 ? "An internal error occurred; the appliance's log has it"
-                       : *e->text      ? clean
-                                       : f.code;
+    /* What went wrong inside is for the log; the id leads there. Root on the local socket may
+     * read that anyway. */
+    const char *text = f.status == 500 && !rq->local
+                           ? "An internal error occurred; the appliance's log has it"
+                       : *e->text ? clean
+                                  : f.code;
     (void)cf_utf8_clean(e->text, clean, sizeof clean);
     if (front)
         snprintf(message, sizeof message, "%s", text);

@@ -316,6 +316,10 @@ class Up(bench.Case):
     def test_up_and_down_may_be_repeated(self):
         hsm = self.bench(name="again")
         hsm.create("ec")
+        taken = run_coffer("bench", "up", "--dir", str(self.folder / "second"), "--name", "second", "--port", str(hsm.port))
+        self.assertEqual(1, taken.returncode)
+        self.assert_says(taken.stderr, "cannot listen on port", str(hsm.port), "in use")
+        run_coffer("bench", "down", "--dir", str(self.folder / "second"))
         facts = dict(hsm.facts)
         self.assertEqual({"HSM_URL", "HSM_CA", "HSM_NAME", "HSM_AUTHORITY", "HSM_TENANT", "HSM_PID", "HSM_WORKER_PID"},
                          set(facts))
