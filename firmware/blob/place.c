@@ -58,8 +58,12 @@ static enum cf_rc check(const struct blob_place *p, enum blob_need need,
     if (uri->kind != BLOB_URI_DIR && p->use_identity)
         return cf_err_code(e, check_identity(token_text(p), uri, o, report, e), "BadRequest");
     if (uri->kind != BLOB_URI_DIR)
-        return cf_err_code(e, blob_azure_check(uri, token_text(p), need, now_unix_s, report, e),
-                           "BadRequest");
+        return cf_err_code(
+            e,
+            blob_azure_check(uri, token_text(p), need,
+                             now_unix_s > o->not_before_s ? now_unix_s : o->not_before_s, report,
+                             e),
+            "BadRequest");
     if (token_text(p)[0] != '\0')
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "a dir: storage URI takes no token"),
                            "BadRequest");

@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "hal_sim/hal_sim.h"
 #include "support/blobserver.h"
 #include "support/fake_token.h"
 #include "support/run_expect.h"
@@ -278,12 +281,133 @@ static void a_token_that_fails_once_at_the_start_loses_no_job(void **state)
     expect_done(&r);
 }
 
+/* --- another world at the next start
+ * --------------------------------------------------------------
+ */
+
+/* A stop of the daemon while the partition is sent. */
+static void stop_under_way(struct fixture *f)
+{
+    struct jobs_record r;
+    struct cf_err err;
+    test_blobserver_no_stats(&f->server);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 from=1 action=hang");
+    struct run_request q = run_bench_request(&f->b, NULL, NULL);
+    EXPECT_OK(run_backup_start(f->b.run, &q, &r, &err));
+    memcpy(f->id, r.id, sizeof r.id);
+    until_it_hangs(f);
+    run_bench_close(&f->b);
+    f->dead = true;
+    test_blobserver_no_faults(&f->server);
+}
+
+static void other_settings_at_the_next_start_lose_no_job(void **state)
+{
+    static const struct {
+        size_t partitions;
+        unsigned connections, threads, record_block;
+        uint8_t chunk_log2;
+        const char *names[2];
+    } worlds[] = {
+        { 2, WINDOW, 1, 0, 0, { "part0", "more" } },  /* a partition more */
+        { 0, WINDOW, 1, 0, 0, { "part0" } },          /* none any more */
+        { 2, WINDOW, 1, 0, 0, { "front", "part0" } }, /* another order */
+        { 1, 7, 3, 1 << 16, 0, { "part0" } },         /* other connections, blocks of records */
+        { 1, WINDOW, 1, 1 << 16, 16, { "part0" } },   /* other chunks */
+    };
+    struct fixture *f = *state;
+    const struct run_bench_options before = f->o;
+    for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
+        stop_under_way(f);
+        f->o.partitions = worlds[i].partitions;
+        f->o.names = worlds[i].names;
+        f->o.run.connections = worlds[i].connections;
+        f->o.run.threads = worlds[i].threads;
+        f->o.run.record_block = worlds[i].record_block;
+        f->o.run.chunk_log2 = worlds[i].chunk_log2;
+        struct jobs_record r = go_on(f);
+        expect_done(&r);
+        char folder[JOBS_FOLDER_SIZE];
+        memcpy(folder, r.folder, sizeof folder);
+        run_bench_verify(&f->b, folder, &r);
+        expect_done(&r);
+        run_bench_close(&f->b);
+        f->o = before;
+        run_bench_open(&f->b, &f->o);
+    }
+}
+
+/* A board without a clock of its own begins at some moment of the past. */
+static void a_clock_that_was_set_back_stops_no_job(void **state)
+{
+    struct fixture *f = *state;
+    char sas[512], st[32];
+    struct tm tm;
+    f->o.own_clock = false;
+    f->o.ahead_ms = INT64_C(86400000) * 100;
+    time_t then = (time_t)((hal_clock_unix_ms(f->b.kb.clock) + f->o.ahead_ms) / 1000);
+    test_blobserver_sas("rcwdl", "60", NULL, sas);
+    strftime(st, sizeof st, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then, &tm));
+    snprintf(f->sas, sizeof f->sas, "st=%s&%.450s", st, sas);
+    test_blobserver_no_stats(&f->server);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 from=1 action=hang");
+    live_and_die(f, until_it_hangs);
+    test_blobserver_no_faults(&f->server);
+    f->o.ahead_ms = 0;
+    struct jobs_record r = go_on(f);
+    expect_done(&r);
+}
+
+static void what_cannot_be_kept_fails_the_job_in_words(void **state)
+{
+    static const char *const names[] = { "job.request", "backup.journal", "restore.journal" };
+    struct fixture *f = *state;
+    struct jobs_record r;
+    back_up(f);
+    for (size_t i = 0; i < 3; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
+        assert_int_equal(mkdir(path, 0700), 0); /* no file can be made or replaced there */
+        if (i < 2)
+            run_bench_backup(&f->b, &r);
+        else
+            run_bench_restore(&f->b, f->folder, &r);
+        print_message("  %s: %s\n", r.error_code, r.error);
+        assert_int_equal(r.state, JOBS_FAILED);
+        assert_non_null(strstr(r.error, names[i]));
+        assert_false(jobs_restore_mode(f->b.jobs));
+        assert_int_equal(rmdir(path), 0);
+        expect_same(&f->b, f->state);
+    }
+    back_up(f);
+    expect_restores(f, f->folder);
+}
+
+/* The second copy is made up for, too. */
+static void a_kill_right_behind_the_commit_is_success(void **state)
+{
+    struct fixture *f = *state;
+    test_blobserver_no_stats(&f->server);
+    test_blobserver_fault(&f->server, "op=PutBlob blob=manifest.copy action=hang");
+    live_and_die(f, until_it_hangs);
+    test_blobserver_no_faults(&f->server);
+    struct jobs_record r = go_on(f);
+    expect_done(&r);
+    assert_null(strstr(r.warning, "copy"));
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlob.refused"), 1); /* the manifest's */
+    expect_restores(f, r.folder);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(a_cancel_that_was_answered_outlives_a_power_cut),
         T(a_token_that_fails_once_at_the_start_loses_no_job),
+        T(other_settings_at_the_next_start_lose_no_job),
+        T(a_clock_that_was_set_back_stops_no_job),
+        T(what_cannot_be_kept_fails_the_job_in_words),
+        T(a_kill_right_behind_the_commit_is_success),
         T(blocks_that_vanish_from_a_running_backup_are_sent_again),
         T(records_that_vanish_start_over),
         T(a_storage_that_keeps_no_block_is_not_tried_for_ever),

@@ -93,7 +93,7 @@ static enum cf_rc go_on(struct run *r, const struct jobs_record *rec, struct cf_
     struct cf_err err = { 0 };
     enum cf_rc rc = job_goes_on(rec->kind) ? load_request(r, rec, &kept, &err) : CF_E_ABSENT;
     if (rc == CF_OK)
-        rc = job_new(r, rec->kind, &kept.q, &j, &err);
+        rc = job_new(r, rec->kind, &kept.q, rec->start_s, &j, &err);
     request_clear(&kept);
     if (rc == CF_OK) {
         cf_log(CF_LOG_INFO, "run", "job-goes-on", "job=%s kind=\"%s\"", rec->id,

@@ -99,9 +99,9 @@ static inline bool job_goes_on(enum jobs_kind k)
 {
     return k == JOBS_BACKUP || k == JOBS_RESTORE;
 }
-/* Judges a request. */
+/* Judges a request. `began_s`: when an earlier life did so, Unix seconds; 0: none. */
 CF_CHECK enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
-                            struct job **out, struct cf_err *e);
+                            int64_t began_s, struct job **out, struct cf_err *e);
 /* Makes the record and starts the thread; takes `j` in any case. */
 CF_CHECK enum cf_rc job_launch(struct job *j, const struct run_request *q, struct jobs_record *out,
                                struct cf_err *e);

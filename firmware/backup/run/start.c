@@ -12,13 +12,16 @@ static void note_warnings(struct job *j)
         job_warn(j, j->report.warnings[i]);
 }
 
+/* A clock that is behind the job's start was not set yet in this life: no reason to call a SAS that
+ * was good then not valid yet. */
 static enum cf_rc open_place(struct job *j, const struct run_request *q, enum blob_need need,
-                             struct cf_err *e)
+                             int64_t began_s, struct cf_err *e)
 {
     struct run *r = j->r;
     struct blob_options storage = r->o.storage;
     int64_t now_s = hal_clock_unix_ms(r->o.clock) / 1000;
     storage.connections = job_connections_each(j);
+    storage.not_before_s = began_s;
     enum cf_rc rc = blob_place_check(&q->place, need, &storage, now_s, &j->report, e);
     if (rc != CF_OK)
         return rc;
@@ -69,7 +72,7 @@ static enum blob_need need_of(enum jobs_kind kind, const struct run_request *q)
     }
 }
 
-enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q,
+enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request *q, int64_t began_s,
                    struct job **out, struct cf_err *e)
 {
     bool reads = kind == JOBS_RESTORE || kind == JOBS_SELECTIVE || kind == JOBS_PRE_RESTORE ||
@@ -93,7 +96,7 @@ enum cf_rc job_new(struct run *r, enum jobs_kind kind, const struct run_request 
     if (rc == CF_OK && (kind == JOBS_SELECTIVE || (kind == JOBS_PLAN && q->key)))
         rc = keystore_name(q->key ? q->key : "", j->key, e);
     if (rc == CF_OK && q->place.uri)
-        rc = open_place(j, q, need_of(kind, q), e);
+        rc = open_place(j, q, need_of(kind, q), began_s, e);
     if (rc != CF_OK) {
         job_free(j);
         return rc;
@@ -113,7 +116,7 @@ static enum cf_rc start(struct run *r, enum jobs_kind kind, const struct run_req
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
     if (needs_folder && (!q->folder || !q->folder[0]))
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no folder was named"), "BadRequest");
-    enum cf_rc rc = job_new(r, kind, q, &j, e);
+    enum cf_rc rc = job_new(r, kind, q, 0, &j, e);
     if (rc != CF_OK)
         return rc;
     if (kind == JOBS_RESTORE)
@@ -183,7 +186,7 @@ enum cf_rc run_undo_start(struct run *r, const struct run_request *q, struct job
     const struct run_request own = { .who = q->who };
     enum cf_rc rc = run_undo_look(r, &u, e);
     if (rc == CF_OK)
-        rc = job_new(r, JOBS_UNDO, &own, &j, e);
+        rc = job_new(r, JOBS_UNDO, &own, 0, &j, e);
     if (rc != CF_OK)
         return rc;
     snprintf(j->folder, sizeof j->folder, "%s", u.folder);
@@ -197,7 +200,7 @@ enum cf_rc job_errand(struct run *r, const struct run_request *q, struct job **o
     own.folder = NULL;
     if (!q->place.uri)
         return cf_err_code(e, CF_FAIL(e, CF_E_INPUT, "no storage was named"), "BadRequest");
-    enum cf_rc rc = job_new(r, JOBS_PRE_RESTORE, &own, out, e);
+    enum cf_rc rc = job_new(r, JOBS_PRE_RESTORE, &own, 0, out, e);
     if (rc != CF_OK)
         return rc;
     (*out)->errand = true;

@@ -136,6 +136,7 @@ void run_bench_open(struct run_bench *b, const struct run_bench_options *o)
     (void)!mkdir(path, 0700);
     make_partitions(b);
     keystore_bench_open_at(&b->kb, path);
+    hal_sim_clock_jump(b->kb.clock, o->ahead_ms);
     must(hal_token_key_make(b->kb.token, &identity, &e), &e);
     b->entropy = hal_sim_entropy_new((uint64_t)getpid(), 0);
     open_appliance(b);

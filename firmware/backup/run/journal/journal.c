@@ -240,7 +240,7 @@ static enum cf_rc sync_rows(struct journal *j, struct cf_err *e)
 static void wait_a_while(struct journal *j)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a clock that is set back must not hold rows up */
     until.tv_sec += SYNC_MS / 1000;
     while (!j->stop && j->unsynced < SYNC_ROWS)
         if (pthread_cond_timedwait(&j->cond, &j->lock, &until) != 0)
@@ -279,13 +279,17 @@ static enum cf_rc open_file(struct journal *j, const struct journal_file *f, int
 static enum cf_rc open_journal(const struct journal_file *f, const struct journal_mark *kept,
                                struct journal **out, struct cf_err *e)
 {
+    pthread_condattr_t steady;
     struct journal *j = f->key ? calloc(1, sizeof *j) : NULL;
     if (!j)
         return f->key ? CF_FAIL(e, CF_E_LIMIT, "no memory")
                       : CF_FAIL(e, CF_E_ARG, "a journal without a key");
     pthread_mutex_init(&j->order, NULL);
     pthread_mutex_init(&j->lock, NULL);
-    pthread_cond_init(&j->cond, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->cond, &steady);
+    pthread_condattr_destroy(&steady);
     j->fd = -1;
     j->key = f->key;
     first_check(f->name, j->last);

@@ -52,6 +52,7 @@ struct blob_options {
     unsigned connections;         /* of one lane; 0: 16 */
     uint32_t connect_timeout_ms;  /* name, TCP and TLS; 0: 10,000 */
     uint32_t stall_timeout_ms;    /* 0: 60,000 */
+    int64_t not_before_s;         /* Unix time: a clock that is behind it was not set yet */
     struct blob_identity identity;
 };
 

@@ -20,6 +20,7 @@ struct run_bench_options {
     const char *uri;          /* storage; NULL: directory "blobs" of the bench */
     const char *token;
     bool own_clock;         /* the real clock instead of one that stands */
+    int64_t ahead_ms;       /* the clock that stands does so that much later */
     unsigned token_fails;   /* so many calls of the token, from the moment that the run opens */
     struct run_options run; /* what is set here is kept: threads, attempts, chunk_log2, .. */
 };
