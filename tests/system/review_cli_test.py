@@ -72,6 +72,17 @@ class Cli(bench.Case):
         done = self.hsm.cli("owner", "add-administrator", "--administrator", "me", code=1)
         self.assertIn("object id", done.stderr)
 
+    def test_a_token_or_an_authority_that_does_not_fit_is_told_with_the_cure(self):
+        token = self.folder / "token"
+        token.write_text(run_coffer("bench", "token", "--dir", str(self.hsm.folder), "admin", "--expires-in", "-600").stdout)
+        url = f"https://localhost:{self.hsm.port}"
+        old = run_coffer("key", "list", "--id", url, "--cacert", str(self.hsm.ca), "--token-file", str(token))
+        self.assertEqual(3, old.returncode, old.stderr)
+        self.assertIn("expired", old.stderr)
+        stranger = run_coffer("key", "list", "--id", url, "--token-file", str(token))
+        self.assertEqual(6, stranger.returncode, stranger.stderr)
+        self.assertIn("--cacert", stranger.stderr)
+
     def test_a_local_file_is_neither_absent_on_the_appliance_nor_the_appliance_unreachable(self):
         self.assertEqual(1, run_coffer("key", "list", "--id", self.hsm.url, "--token-file", "/nonexistent").returncode)
 

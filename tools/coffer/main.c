@@ -106,14 +106,25 @@ static void print_error(const char *code, const char *message)
     cf_buf_clear(&text);
 }
 
+/* What to do about it, where the words of others do not say: a line, or "". */
+static const char *hint_of(const struct cf_err *e)
+{
+    if (e->rc == CF_E_STATE && strstr(e->text, "operation is in progress"))
+        return "One job runs at a time: coffer job list tells which, coffer job wait JOB waits for it\n";
+    if (e->src == CF_SRC_HTTP && e->native == 401)
+        return "The token may have expired, or be for another audience or tenant: fetch a new one. The "
+               "appliance's log has the reason\n";
+    if (e->src == CF_SRC_CURL && e->rc == CF_E_AUTH)
+        return "--cacert FILE names the authority that signed the appliance's certificate\n";
+    return "";
+}
+
 static void print_failure(const struct cli_verb *v, const struct cli_args *a,
                           const struct cf_err *e)
 {
     if (!a->text[OPT_JSON]) {
         fprintf(stderr, "coffer %s: %s\n", v->words, e->text);
-        if (e->rc == CF_E_STATE && strstr(e->text, "operation is in progress"))
-            fprintf(stderr, "One job runs at a time: coffer job list tells which, coffer job wait "
-                            "JOB waits for it\n");
+        fputs(hint_of(e), stderr);
         return;
     }
     char text[sizeof e->text];
