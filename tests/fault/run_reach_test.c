@@ -113,12 +113,27 @@ static void stop_and_cancel(struct stage *st)
 #define STUCK_AT(mode_) .way = { .gate = "127.0.0.1", .tls = true, .mode = mode_ }, STUCK
 
 static const struct scenario rows[] = {
-    /* --- TLS that stops half way -------------------------------------------------------------- */
-    { "tls: through a gate", BACKUP, GOOD_GATE },
+    /* --- the ones that take their time, first ------------------------------------------------ */
     { "tls: the hello is swallowed", BACKUP, GATE(GATE_SWALLOWS), .verdict = FAILS,
       .code = UNAVAILABLE, .words = "the TLS handshake" },
     { "tls: the handshake stops half way", BACKUP, GATE(GATE_STALLS), .verdict = FAILS,
       .code = UNAVAILABLE, .words = "the TLS handshake" },
+    { "tls: swallowed for good", BACKUP, UNDER_WAY, GOOD_GATE, .meanwhile = swallow,
+      .verdict = FAILS, .code = UNAVAILABLE, .words = "check network and storage" },
+    { "tls: stopped and canceled where the hello is swallowed", BACKUP, STUCK_AT(GATE_SWALLOWS) },
+    { "name: the server for it dies under way for good", BACKUP, PROBING,
+      .way = { .named = true, .names = { V4 } }, .connect_ms = 2000, .attempts = 12,
+      .meanwhile = fall_silent, .verdict = FAILS, .code = UNAVAILABLE,
+      .words = "check network and storage" },
+    { "name: its first IPv4 address is dead, its second alive", BACKUP,
+      .way = { .gate = "127.0.0.2",
+               .named = true,
+               .dead = "127.0.0.1",
+               .names = { .a = { "127.0.0.1", "127.0.0.2" } } },
+      .connect_ms = 2000, .attempts = 12 },
+
+    /* --- TLS that stops half way -------------------------------------------------------------- */
+    { "tls: through a gate", BACKUP, GOOD_GATE },
     { "tls: closed behind the handshake", BACKUP, GATE(GATE_CLOSES), .verdict = FAILS,
       .code = UNAVAILABLE, .words = "given up after 3 attempts" },
     { "tls: the hello is swallowed under way", BACKUP, UNDER_WAY, GOOD_GATE,
@@ -127,8 +142,6 @@ static const struct scenario rows[] = {
       .meanwhile = stall_for_a_while },
     { "tls: closed behind the handshake under way", BACKUP, UNDER_WAY, GOOD_GATE,
       .meanwhile = close_for_a_while },
-    { "tls: swallowed for good", BACKUP, UNDER_WAY, GOOD_GATE, .meanwhile = swallow,
-      .verdict = FAILS, .code = UNAVAILABLE, .words = "check network and storage" },
     { "tls: the certificate ends under way", BACKUP, UNDER_WAY, GOOD_GATE,
       .meanwhile = show_an_expired_certificate, .verdict = FAILS, .code = BAD,
       .words = "check the server's certificate" },
@@ -140,7 +153,6 @@ static const struct scenario rows[] = {
     { "tls: a restore, the certificate ends under way", RESTORE, READING, GOOD_GATE,
       .meanwhile = show_an_expired_certificate, .verdict = FAILS, .code = BAD,
       .words = "check the server's certificate" },
-    { "tls: stopped and canceled where the hello is swallowed", BACKUP, STUCK_AT(GATE_SWALLOWS) },
     { "tls: stopped and canceled within the handshake", BACKUP, STUCK_AT(GATE_STALLS) },
 
     /* --- names and addresses ------------------------------------------------------------------ */
@@ -152,21 +164,11 @@ static const struct scenario rows[] = {
     { "name: the server for it dies under way, and comes back", BACKUP, PROBING,
       .way = { .named = true, .names = { V4 } }, .connect_ms = 2000, .attempts = 12,
       .meanwhile = fall_silent_for_a_while },
-    { "name: the server for it dies under way for good", BACKUP, PROBING,
-      .way = { .named = true, .names = { V4 } }, .connect_ms = 2000, .attempts = 12,
-      .meanwhile = fall_silent, .verdict = FAILS, .code = UNAVAILABLE,
-      .words = "check network and storage" },
     { "name: stopped and canceled while nobody answers for it", BACKUP,
       .way = { .named = true, .silent = true }, STUCK },
     { "name: its IPv6 address is dead, its IPv4 address alive", BACKUP,
       .way = { .named = true, .names = { V4, .aaaa = "::1" }, .dead = "::1" }, .connect_ms = 4000,
       .attempts = 12 },
-    { "name: its first IPv4 address is dead, its second alive", BACKUP,
-      .way = { .gate = "127.0.0.2",
-               .named = true,
-               .dead = "127.0.0.1",
-               .names = { .a = { "127.0.0.1", "127.0.0.2" } } },
-      .connect_ms = 2000, .attempts = 12 },
     { "name: IPv6 alone", BACKUP,
       .way = { .gate = "::1", .named = true, .names = { .aaaa = "::1" } } },
     { "name: both families", RESTORE,
