@@ -1,6 +1,7 @@
 """What keeps an appliance from starting: each cause is named, costs nothing that is kept, and has a cure."""
 import pathlib
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -29,6 +30,15 @@ class Start(bench.Case):
         self.hsm.down()
         self.assertIn("Address already in use", self.refused("--port", str(other.port)))
         self.assertEqual(200, other.rest.call("GET", "/keys").status)
+
+    def test_a_second_daemon_on_the_same_folders_starts_nothing_and_disturbs_nothing(self):
+        done = subprocess.run([str(bench.BIN / "cofferd"), "--config", str(self.hsm.folder / "cofferd.conf")], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("has a writer already", done.stdout + done.stderr)
+        self.hsm.create("beside")  # the first one serves, by its port and by its socket
+        socket = str(self.hsm.folder / "cofferd.sock")
+        self.assertEqual(0, run_coffer("backup", "freshness", "--socket", socket).returncode)
 
     def test_a_setting_that_did_not_come_up_is_not_kept(self):
         self.assertIn("no.such", self.refused("--set", "no.such=1"))

@@ -44,10 +44,38 @@ static void a_job_that_ends_on_a_full_medium_ends_once_there_is_room(void **stat
     run_bench_close(b);
 }
 
+/* Whoever wants the writing to stop must be heard all the more. */
+static void a_cancel_on_a_full_medium_stops_the_job_all_the_same(void **state)
+{
+    struct run_bench bench, *b = &bench;
+    struct run_bench_options o = run_bench_small;
+    struct jobs_record r;
+    struct cf_err err;
+    (void)state;
+    o.bytes = 8 << 20;
+    run_bench_open(b, &o);
+    run_bench_fill(b);
+    struct run_request q = run_bench_request(b, NULL, NULL);
+    q.choices.limit_rate = JOBS_RATE_MIN; /* it lasts for a minute, if nothing stops it */
+    EXPECT_OK(run_backup_start(b->run, &q, &r, &err));
+    fill_medium(true);
+    enum cf_rc rc = jobs_cancel(b->jobs, r.id, &err);
+    bool asked = jobs_cancel_asked(b->jobs);
+    fill_medium(false);
+    assert_int_equal(rc, CF_E_IO);
+    assert_true(asked);
+    assert_non_null(strstr(err.text, "the job stops now"));
+    run_wait(b->run);
+    EXPECT_OK(jobs_get(b->jobs, r.id, &r, &err));
+    assert_true(r.state == JOBS_CANCELED || r.state == JOBS_FAILED); /* it met the medium before */
+    run_bench_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_that_ends_on_a_full_medium_ends_once_there_is_room),
+        cmocka_unit_test(a_cancel_on_a_full_medium_stops_the_job_all_the_same),
     };
     signal(SIGXFSZ, SIG_IGN); /* for good: writes come from other threads */
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
