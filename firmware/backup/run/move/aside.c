@@ -83,7 +83,8 @@ static enum cf_rc settle(struct asides *a, const struct aside *x, struct cf_err 
 {
     if (x->why == BLOB_BLOCK_LOST) {
         a->j->lost = true;
-        *e = x->err;
+        if (e && e->rc == CF_OK)
+            *e = x->err;
         return x->err.rc;
     }
     return x->list.rows ? far_commit(a->j, x->name, &x->list, e)

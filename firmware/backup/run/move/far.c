@@ -88,7 +88,7 @@ enum cf_rc far_commit(struct job *j, const char *name, const struct upload_list 
     struct commit_call c = { .blob = blob, .list = list };
     job_blob(j, name, blob);
     enum cf_rc rc = far_repeat(j, try_commit, &c, e);
-    j->lost = rc != CF_OK && c.why == BLOB_BLOCK_LOST;
+    j->lost = j->lost || (rc != CF_OK && c.why == BLOB_BLOCK_LOST);
     return rc;
 }
 

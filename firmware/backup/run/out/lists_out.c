@@ -75,8 +75,11 @@ enum cf_rc backup_lists_begin(struct backup *b, enum backup_lists which, struct 
     return rc;
 }
 
+/* For both, also where one has failed: a list that still travels may not come behind what another
+ * life of the job finds. */
 enum cf_rc backup_lists_wait(struct backup *b, struct cf_err *e)
 {
-    enum cf_rc rc = asides_wait(&b->lists[LISTS_RECORDS], e);
-    return rc == CF_OK ? asides_wait(&b->lists[LISTS_PARTITIONS], e) : rc;
+    enum cf_rc first = asides_wait(&b->lists[LISTS_RECORDS], e);
+    enum cf_rc second = asides_wait(&b->lists[LISTS_PARTITIONS], first == CF_OK ? e : NULL);
+    return first == CF_OK ? second : first;
 }
