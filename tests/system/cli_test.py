@@ -44,6 +44,9 @@ class Help(bench.Case):
         self.assertEqual({verb for verb in verbs() if verb.startswith("backup ")},
                          set(re.findall(r"^  (backup [a-z]+) ", half.stderr, re.M)))
         self.assertEqual(0, run_coffer("backup", "--help").returncode)
+        self.assertEqual(run_coffer("key", "show", "--help").stdout, run_coffer("help", "key", "show").stdout)
+        self.assertEqual(run_coffer("backup", "--help").stdout, run_coffer("help", "backup").stdout)
+        self.assertEqual(run_coffer("--help").stdout, run_coffer("-h").stdout)
         self.assertRegex(run_coffer("--version").stdout, r"^coffer \d+\.\d+\.\d+$")
 
     def test_every_verb_explains_itself(self):

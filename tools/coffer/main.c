@@ -159,7 +159,7 @@ static int no_verb(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "", *second = argc > 2 ? argv[2] : "";
     bool in_json = has_word(argc, argv, "--json");
-    if (strcmp(first, "--help") == 0 || strcmp(first, "help") == 0) {
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
         usage(stdout);
         return EXIT_DONE;
     }
@@ -183,6 +183,17 @@ static int no_verb(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* `coffer help backup start` is `coffer backup start --help`. */
+static void help_in_front(int argc, char **argv)
+{
+    static char help[] = "--help";
+    if (argc < 3 || strcmp(argv[1], "help") != 0)
+        return;
+    for (int i = 1; i + 1 < argc; i++)
+        argv[i] = argv[i + 1];
+    argv[argc - 1] = help;
+}
+
 int main(int argc, char **argv)
 {
     int worker_fd = -1;
@@ -192,6 +203,7 @@ int main(int argc, char **argv)
     cf_secret_harden_process();
     cf_log_setup(CF_LOG_ERROR, 2);
 
+    help_in_front(argc, argv);
     int words = 0;
     const struct cli_verb *v = find_verb(argc, argv, &words);
     if (!v)
