@@ -39,6 +39,7 @@ enum cli_option {
     OPT_AFTER,
     OPT_ALGORITHM,
     OPT_ALLOW_INCOMPLETE,
+    OPT_AS_PLANNED,
     OPT_AS,
     OPT_ASSIGNEE,
     OPT_AUDIENCE,

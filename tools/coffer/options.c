@@ -23,6 +23,8 @@ static const struct option_row {
                              "the first administrators, one or more" },
     [OPT_AFTER] = { "after", TEXT, "FOLDER", "list the folders behind this one" },
     [OPT_ALGORITHM] = { "algorithm", TEXT, "ALG", "such as RS256, ES256, RSA-OAEP-256, A256KW" },
+    [OPT_AS_PLANNED] = { "as-planned", TEXT, "JOB",
+                         "only what that plan (--plan) told: fails where backup or store changed since" },
     [OPT_ALLOW_INCOMPLETE] = { "allow-incomplete", NOTHING, NULL,
                                "restore what there is of a backup that is not complete" },
     [OPT_AS] = { "as", TEXT, "PRINCIPAL",

@@ -104,7 +104,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
     enum cf_rc rc = CF_OK;
     bool complete = a->text[OPT_REQUIRE_COMPLETE] != NULL;
     bool incomplete = a->text[OPT_ALLOW_INCOMPLETE] != NULL;
-    if (!rate && !connections && !complete && !incomplete)
+    const char *plan = a->text[OPT_AS_PLANNED];
+    if (!rate && !connections && !complete && !incomplete && !plan)
         return CF_OK;
     json_put_object(&b->w, "coffer");
     if (rate)
@@ -117,6 +118,8 @@ static enum cf_rc put_choices(const struct cli_args *a, struct body *b, struct c
         json_put_bool(&b->w, "requireComplete", true);
     if (incomplete)
         json_put_bool(&b->w, "allowIncomplete", true);
+    if (plan)
+        json_put_text(&b->w, "plan", plan);
     json_close(&b->w);
     return rc;
 }

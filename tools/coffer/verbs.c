@@ -110,10 +110,10 @@ const struct cli_verb cli_verbs[] = {
       "versions; it must have been purged. Where a live key of that name is left as it is, the exit code is 8. --allow-incomplete "
       "restores what there is of a backup that a partition was left out of, and leaves that partition as it is. --plan "
       "compares the backup with what is here and says what would be added, replaced, removed and lost; it changes "
-      "nothing, and the HSM goes on serving. " INTERRUPT_HELP
+      "nothing, and the HSM goes on serving. --as-planned JOB then restores what that plan told of, or fails. " INTERRUPT_HELP
       "\n\nExample:\n  coffer restore start --dir /tmp/hsm --plan \\\n      --storage-resource-uri dir:/tmp/hsm/blobs \\\n      --backup-folder mhsm-hsm1-20261121225837",
       LIST_OF(WHERE, STORAGE, CHOICES, OPT_BACKUP_FOLDER, OPT_KEY_NAME, OPT_ALLOW_INCOMPLETE,
-              OPT_PLAN, OPT_NO_WAIT),
+              OPT_AS_PLANNED, OPT_PLAN, OPT_NO_WAIT),
       LIST_OF(OPT_BACKUP_FOLDER), NULL, verb_restore_start },
     { "restore undo", "Go back to the state before the last restore",
       "Keys, roles, settings and raw partitions become what they were when the restore began; what is there now is "

@@ -32,7 +32,8 @@ enum {
     KEY_RATE = 6,
     KEY_CONNECTIONS = 7,
     KEY_COMPLETE = 8,
-    KEY_INCOMPLETE = 9
+    KEY_INCOMPLETE = 9,
+    KEY_PLAN = 10
 };
 
 static enum cf_rc path_of(const struct run *r, char out[PATH_MAX], struct cf_err *e)
@@ -103,7 +104,8 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
 {
     struct cbor_wr w;
     cbor_wr_init(&w, out, e);
-    cbor_wr_map(&w, 7u + (q->accepted_writer != NULL) + q->choices.allow_incomplete);
+    cbor_wr_map(&w, 7u + (q->accepted_writer != NULL) + q->choices.allow_incomplete +
+                        (q->choices.plan[0] != 0));
     cbor_wr_key(&w, KEY_URI);
     cbor_wr_text(&w, q->place.uri ? q->place.uri : "");
     cbor_wr_key(&w, KEY_TOKEN);
@@ -125,6 +127,10 @@ static enum cf_rc encode(const struct run_request *q, struct cf_buf *out, struct
     if (q->choices.allow_incomplete) {
         cbor_wr_key(&w, KEY_INCOMPLETE);
         cbor_wr_bool(&w, true);
+    }
+    if (q->choices.plan[0]) {
+        cbor_wr_key(&w, KEY_PLAN);
+        cbor_wr_text(&w, q->choices.plan);
     }
     return cbor_wr_end(&w);
 }
@@ -181,7 +187,7 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
 {
     struct cbor_rd rd;
     cbor_rd_init(&rd, text, len, e);
-    size_t members = cbor_rd_map(&rd, KEY_INCOMPLETE);
+    size_t members = cbor_rd_map(&rd, KEY_PLAN);
     for (size_t i = 0; i < members && cbor_rd_ok(&rd); i++) {
         switch (cbor_rd_key(&rd)) {
         case KEY_URI:
@@ -211,6 +217,9 @@ static enum cf_rc decode(const uint8_t *text, size_t len, struct request_kept *k
             break;
         case KEY_INCOMPLETE:
             k->q.choices.allow_incomplete = cbor_rd_bool(&rd);
+            break;
+        case KEY_PLAN:
+            cbor_rd_string(&rd, k->q.choices.plan, sizeof k->q.choices.plan);
             break;
         default:
             cbor_rd_refuse(&rd, "a request of a newer firmware");

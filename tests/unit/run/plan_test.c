@@ -256,10 +256,76 @@ static void more_names_than_are_listed_are_counted(void **state)
     assert_false(f->plan.cut);
 }
 
+/* --- a restore bound to its plan --- */
+
+static void restore_as_planned(struct fixture *f, const char *key, const char *plan_job,
+                               struct jobs_record *r)
+{
+    struct run_request q = run_bench_request(&f->b, f->folder, key);
+    struct cf_err err = { 0 };
+    snprintf(q.choices.plan, sizeof q.choices.plan, "%s", plan_job);
+    EXPECT_OK(key ? run_selective_start(f->b.run, &q, r, &err)
+                  : run_restore_start(f->b.run, &q, r, &err));
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, r->id, r, &err));
+}
+
+static void expect_refused(struct fixture *f, const char *key, const char *plan_job,
+                           const char *why)
+{
+    struct jobs_record r;
+    uint8_t before[32];
+    run_bench_state(&f->b, before);
+    restore_as_planned(f, key, plan_job, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_string_equal(r.error_code, "Conflict");
+    if (!strstr(r.error, why))
+        fail_msg("%s", r.error);
+    expect_same(&f->b, before);
+}
+
+static void a_restore_bound_to_its_plan_does_what_was_planned_or_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const struct hal_key_spec aes = { .type = HAL_OCT, .bits = 128 };
+    struct jobs_record r, first;
+    struct cf_err err;
+    plan(f, NULL, &first);
+    EXPECT_OK(keystore_bench_make(&f->b.kb, "since", &aes, NULL, &err));
+    expect_refused(f, NULL, first.id, "has changed since the plan");
+    plan(f, NULL, &r);
+    expect_refused(f, NULL, first.id, "not kept any more");
+    expect_refused(f, "alpha", r.id, "of another restore");
+    run_bench_restart(&f->b);
+    restore_as_planned(f, NULL, r.id, &r);
+    expect_done(&r);
+    plan(f, NULL, &first);
+    for (int c = RUN_ADDED; c < RUN_CHANGES; c++)
+        assert_int_equal(f->plan.count[RUN_KEY][c], 0);
+}
+
+/* Two appliances of one name whose clocks agree write folders of one name. */
+static void a_backup_that_was_swapped_since_the_plan_is_not_restored(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record planned, r;
+    char from[700], aside[710];
+    snprintf(from, sizeof from, "%s/blobs/%s", f->b.dir, f->folder);
+    snprintf(aside, sizeof aside, "%s/aside", f->b.dir);
+    plan(f, NULL, &planned);
+    assert_int_equal(rename(from, aside), 0);
+    run_bench_backup(&f->b, &r); /* the clock stands: the same name */
+    expect_done(&r);
+    assert_string_equal(r.folder, f->folder);
+    expect_refused(f, NULL, planned.id, "not the one that was planned");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, run_bench_tear_down)
     const struct CMUnitTest tests[] = {
+        T(a_restore_bound_to_its_plan_does_what_was_planned_or_nothing),
+        T(a_backup_that_was_swapped_since_the_plan_is_not_restored),
         T(right_after_the_backup_a_restore_would_change_nothing),
         T(each_difference_is_named_once_and_the_restore_ends_them_all),
         T(an_empty_appliance_and_an_empty_backup_are_compared_too),

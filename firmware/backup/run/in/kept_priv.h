@@ -21,6 +21,7 @@
 #define KEPT_UNKNOWN UINT64_MAX /* of a counter: the power went before it could be noted */
 
 struct job;
+struct run;
 
 struct kept {
     uint64_t flips;
@@ -45,6 +46,8 @@ CF_CHECK enum cf_rc kept_drop(const char *dir, struct cf_err *e);
 
 /* --- switching, and the way back --- */
 
+/* Changes of the live store so far; KEPT_UNKNOWN where it cannot be read. */
+uint64_t undo_store_counter(struct run *r);
 /* Right before a switch: notes what it will leave behind, so that undo finds it. Sets all of `next`
  * but `undo` and `folder`. */
 CF_CHECK enum cf_rc undo_before_flip(struct job *j, const struct store_selector *sel,

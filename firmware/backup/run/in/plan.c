@@ -350,7 +350,12 @@ enum cf_rc plan_main(struct job *j, struct cf_err *e)
     snprintf(g.p->plan.key, sizeof g.p->plan.key, "%s", j->key);
     job_phase(j, "preparing");
     enum cf_rc rc = backup_in_open(j, &g.b, e);
+    struct store_selector sel;
+    store_live_selector(j->r->o.live, &sel);
     g.p->plan.backup_s = (int64_t)g.b.m.snapshot_s;
+    memcpy(g.p->plan.mac, g.b.m.mac, sizeof g.p->plan.mac);
+    g.p->plan.flips = sel.flips;
+    g.p->plan.counter = undo_store_counter(j->r);
     if (rc == CF_OK)
         rc = j->key[0] ? plan_one(&g, e) : plan_all(&g, e);
     if (rc == CF_OK)

@@ -61,7 +61,7 @@ static enum cf_rc tell_items(struct cf_rd r, run_plan_fn *each, void *ctx, struc
 }
 
 /* --- kept with the job's record: [folder, key, moment, [counts], versions lost, back, items, cut,
- * the items] */
+ * MAC of the manifest, flips, store's counter, the items] */
 
 enum cf_rc plan_keep(struct job *j, const struct plan_report *p, struct cf_err *e)
 {
@@ -69,7 +69,7 @@ enum cf_rc plan_keep(struct job *j, const struct plan_report *p, struct cf_err *
     struct cf_buf report = { 0 };
     struct cbor_wr w;
     cbor_wr_init(&w, &report, e);
-    cbor_wr_array(&w, 9);
+    cbor_wr_array(&w, 12);
     cbor_wr_text(&w, plan->folder);
     cbor_wr_text(&w, plan->key);
     cbor_wr_uint(&w, (uint64_t)plan->backup_s);
@@ -80,6 +80,9 @@ enum cf_rc plan_keep(struct job *j, const struct plan_report *p, struct cf_err *
     cbor_wr_uint(&w, plan->versions_back);
     cbor_wr_uint(&w, plan->items);
     cbor_wr_bool(&w, plan->cut);
+    cbor_wr_bytes(&w, plan->mac, sizeof plan->mac);
+    cbor_wr_uint(&w, plan->flips);
+    cbor_wr_uint(&w, plan->counter);
     cbor_wr_bytes(&w, p->items.data, p->items.len);
     enum cf_rc rc = cbor_wr_end(&w);
     if (rc == CF_OK)
@@ -95,8 +98,8 @@ static enum cf_rc decode(const struct cf_buf *report, struct run_plan *out, stru
     struct cbor_rd r;
     size_t len = 0;
     cbor_rd_init(&r, report->data, report->len, e);
-    if (cbor_rd_array(&r, 9) != 9)
-        cbor_rd_refuse(&r, "a plan has nine members");
+    if (cbor_rd_array(&r, 12) != 12)
+        cbor_rd_refuse(&r, "a plan has twelve members");
     cbor_rd_string(&r, out->folder, sizeof out->folder);
     cbor_rd_string(&r, out->key, sizeof out->key);
     out->backup_s = (int64_t)cbor_rd_uint(&r, INT64_MAX);
@@ -108,9 +111,35 @@ static enum cf_rc decode(const struct cf_buf *report, struct run_plan *out, stru
     out->versions_back = cbor_rd_uint(&r, UINT64_MAX);
     out->items = cbor_rd_uint(&r, PLAN_ITEMS_MAX);
     out->cut = cbor_rd_bool(&r);
+    cbor_rd_fixed(&r, out->mac, sizeof out->mac);
+    out->flips = cbor_rd_uint(&r, UINT64_MAX);
+    out->counter = cbor_rd_uint(&r, UINT64_MAX);
     const uint8_t *bytes = cbor_rd_bytes(&r, JOBS_REPORT_MAX, &len);
     *items = cf_rd_of(bytes, len);
     return cbor_rd_end(&r);
+}
+
+enum cf_rc plan_holds(struct job *j, const struct manifest *m, struct cf_err *e)
+{
+    struct run_plan p;
+    struct store_selector sel;
+    struct cf_err err = { 0 };
+    const char *why = NULL;
+    if (!j->choices.plan[0])
+        return CF_OK;
+    enum cf_rc rc = run_plan_report(j->r, j->choices.plan, &p, NULL, NULL, &err);
+    store_live_selector(j->r->o.live, &sel);
+    if (rc == CF_E_ABSENT)
+        why = "that plan is not kept any more: only the last one is";
+    else if (rc != CF_OK)
+        return cf_err_set(e, rc, err.src, err.native, err.where, "%s", err.text);
+    else if (!cf_equal(p.mac, m->mac, sizeof p.mac))
+        why = "the backup in the folder is not the one that was planned";
+    else if (strcmp(p.key, j->key) != 0)
+        why = "the plan is of another restore";
+    else if (!j->key[0] && (p.flips != sel.flips || p.counter != undo_store_counter(j->r)))
+        why = "the key store has changed since the plan";
+    return why ? cf_err_code(e, CF_FAIL(e, CF_E_STATE, "%s; plan again", why), "Conflict") : CF_OK;
 }
 
 void plan_free(struct plan_report *p)

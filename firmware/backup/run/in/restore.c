@@ -1,3 +1,5 @@
+#include "plan_priv.h"
+#include "run_priv.h"
 #include "taken_priv.h"
 
 #include <stdio.h>
@@ -109,6 +111,8 @@ enum cf_rc restore_main(struct job *j, struct cf_err *e)
     memcpy(side, sel.side, sizeof side);
     job_phase(j, "preparing");
     enum cf_rc rc = open_and_judge(j, &b, e);
+    if (rc == CF_OK)
+        rc = plan_holds(j, &b.m, e);
     if (rc == CF_OK)
         rc = taken_begin(&b, e);
     if (rc == CF_OK)

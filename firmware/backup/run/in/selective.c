@@ -1,3 +1,4 @@
+#include "plan_priv.h"
 #include "run_priv.h"
 
 #include <stdio.h>
@@ -186,6 +187,8 @@ enum cf_rc selective_main(struct job *j, struct cf_err *e)
     struct backup_in b = { 0 };
     struct cf_buf record = { 0 };
     enum cf_rc rc = backup_in_open(j, &b, e);
+    if (rc == CF_OK)
+        rc = plan_holds(j, &b.m, e);
     if (rc == CF_OK)
         rc = backup_in_find(&b, j->key, &record, e);
     if (rc == CF_OK)

@@ -53,7 +53,7 @@ enum cf_rc undo_before_flip(struct job *j, const struct store_selector *sel, str
     return rc == CF_OK ? kept_write(r->o.dir, holds ? &now : NULL, next, e) : rc;
 }
 
-static uint64_t store_counter(struct run *r)
+uint64_t undo_store_counter(struct run *r)
 {
     struct store_view *v = NULL;
     uint64_t counter = KEPT_UNKNOWN;
@@ -69,7 +69,7 @@ void undo_after_flip(struct job *j, struct kept *next)
     struct store_selector sel;
     struct cf_err err = { 0 };
     store_live_selector(r->o.live, &sel);
-    next->counter = store_counter(r);
+    next->counter = undo_store_counter(r);
     for (size_t i = 0; i < r->o.partition_count; i++) {
         const struct run_partition *p = &r->o.partitions[i];
         next->changes[p->index] = partition_changes(p, sel.side[p->index]);
@@ -134,7 +134,7 @@ enum cf_rc run_undo_look(struct run *r, struct run_undo *out, struct cf_err *e)
     out->switched_s = k.at_s;
     memcpy(out->job, k.job, sizeof out->job);
     memcpy(out->folder, k.folder, sizeof out->folder);
-    uint64_t counter = store_counter(r);
+    uint64_t counter = undo_store_counter(r);
     out->counted = counter != KEPT_UNKNOWN && k.counter != KEPT_UNKNOWN && counter >= k.counter;
     out->changes = out->counted ? counter - k.counter : 0;
     for (size_t i = 0; i < r->o.partition_count; i++) {

@@ -57,6 +57,7 @@ struct jobs_choices {
     unsigned sample_percent; /* verify: share of the blocks that is read, 1..100; 0: 100 */
     bool require_complete;   /* backup: fail where something that is marked would be left out */
     bool allow_incomplete;   /* restore: also of a backup that something was left out of */
+    char plan[JOBS_ID_SIZE]; /* restore: the plan that must still hold; "": none */
 };
 #define JOBS_RATE_MIN        65536 /* bytes a second */
 #define JOBS_CONNECTIONS_MAX 64

@@ -33,8 +33,11 @@ struct run_plan {
     uint64_t count[RUN_THINGS][RUN_CHANGES];
     uint64_t versions_lost; /* of keys here: neither they nor their like are in the backup */
     uint64_t versions_back;
-    uint64_t items; /* listed; what is the same is only counted */
-    bool cut;       /* there are more than are listed */
+    uint64_t items;  /* listed; what is the same is only counted */
+    bool cut;        /* there are more than are listed */
+    uint8_t mac[32]; /* of the backup's manifest: names its content */
+    uint64_t flips,
+        counter; /* of the selector and of the store's changes, before it was compared */
 };
 
 struct run_plan_item {
