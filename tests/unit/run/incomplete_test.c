@@ -11,6 +11,7 @@
 #include "hal_sim/hal_sim.h"
 #include "jobs/receipts.h"
 #include "run/list.h"
+#include "support/blobserver.h"
 #include "support/run_bench.h"
 
 #define BYTES  50000
@@ -269,6 +270,44 @@ static void in_retention_it_takes_no_whole_ones_place(void **state)
     assert_true(there(f, &part[1]));
 }
 
+/* The manifest is on its way when the appliance stops. Who commits it then says so too. */
+static void a_restart_before_the_commit_forgets_nothing(void **state)
+{
+    struct test_blobserver server;
+    struct fixture f = { 0 };
+    struct run_bench_options o = two;
+    struct jobs_record r;
+    struct cf_err err;
+    char sas[512];
+    (void)state;
+    test_blobserver_start(&server, NULL);
+    test_blobserver_sas("rcwdl", "60", NULL, sas);
+    o.uri = server.url;
+    o.token = sas;
+    o.own_clock = true;
+    o.run.storage.stall_timeout_ms = 1000;
+    run_bench_open(&f.b, &o);
+    run_bench_fill(&f.b);
+    snprintf(f.kept, sizeof f.kept, "%s/kept", f.b.dir);
+    test_blobserver_fault(&server, "op=PutBlob blob=/manifest every=1 action=hang");
+    take_partition_away(&f);
+    struct run_request q = run_bench_request(&f.b, NULL, NULL);
+    EXPECT_OK(run_backup_start(f.b.run, &q, &r, &err));
+    for (int i = 0; i < 20000 && test_blobserver_stat(&server, "faults") == 0; i++)
+        usleep(1000);
+    put_partition_back(&f); /* what is in the manifest stays in it */
+    run_bench_restart(&f.b);
+    test_blobserver_no_faults(&server);
+    run_wait(f.b.run);
+    EXPECT_OK(jobs_get(f.b.jobs, r.id, &r, &err));
+    print_message("  %s: %s %s\n", jobs_state_name(r.state), r.error, r.warning);
+    assert_int_equal(r.state, JOBS_SUCCEEDED);
+    assert_non_null(strstr(r.warning, "partition part0 is not in it"));
+    assert_int_equal(jobs_backups(f.b.jobs).count, 0);
+    run_bench_close(&f.b);
+    test_blobserver_stop(&server);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -280,6 +319,7 @@ int main(void)
         T(it_is_restored_only_when_asked_for_and_leaves_the_rest_as_it_is),
         T(verified_and_listed_it_is_still_not_a_whole_one),
         T(in_retention_it_takes_no_whole_ones_place),
+        cmocka_unit_test(a_restart_before_the_commit_forgets_nothing),
     };
     cf_log_setup(CF_LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     return cmocka_run_group_tests(tests, NULL, NULL);
