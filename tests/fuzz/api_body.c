@@ -32,11 +32,6 @@ static const char *const requests[] = {
     "POST /coffer/restore/plan",
     "POST /coffer/restore/plan/keys/k",
     "POST /coffer/restore/undo",
-    "POST /local/create",
-    "POST /local/owner/administrators",
-    "POST /local/token",
-    "POST /local/client",
-    "POST /local/recovery",
     "PUT /keys/providers/Microsoft.Authorization/roleDefinitions/"
     "00000000-0000-4000-8000-0000000000f1",
     "PUT /keys/providers/Microsoft.Authorization/roleAssignments/"
