@@ -211,6 +211,38 @@ static void an_archived_backup_is_told_as_that_and_stays(void **state)
     end(f);
 }
 
+static void verify(struct fixture *f, const char *folder, const char *warning)
+{
+    struct jobs_record r;
+    run_bench_verify(&f->b, folder, &r);
+    if (r.state != JOBS_SUCCEEDED)
+        fail_msg("%s", r.error);
+    print_message("  %s\n", r.warning);
+    assert_int_equal(strstr(r.warning, "no part of the backup") != NULL, warning != NULL);
+    assert_non_null(strstr(r.warning, warning != NULL ? warning : ""));
+}
+
+static void what_lies_beside_a_backup_is_told(void **state)
+{
+    static const char *const lists[] = { "--tree", NULL };
+    static const char *const blobs[] = { "--tree", "--policy", "no-lists", NULL };
+    const char *const *const kinds[] = { lists, blobs };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = begin(kinds[i]);
+        verify(f, f->folder[0], NULL);
+        put_beside(f, f->folder[0], "stranger");
+        put_beside(f, f->folder[0], "s2/0-00");
+        verify(f, f->folder[0], "2 blobs in the folder are no part of the backup, the first is s2");
+        verify(f, f->folder[1], NULL);
+        test_blobserver_fault(
+            &f->server,
+            "op=ListBlobs every=1 action=status:403 code=AuthorizationPermissionMismatch\n");
+        verify(f, f->folder[0], NULL);
+        end(f);
+    }
+}
+
 static void a_lease_on_one_backup_keeps_that_one_alone(void **state)
 {
     char rule[JOBS_FOLDER_SIZE + 128];
@@ -246,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_is_told_twice_counts_once),
         cmocka_unit_test(blobs_of_other_programs_hinder_nothing),
         cmocka_unit_test(an_archived_backup_is_told_as_that_and_stays),
+        cmocka_unit_test(what_lies_beside_a_backup_is_told),
         cmocka_unit_test(a_lease_on_one_backup_keeps_that_one_alone),
         cmocka_unit_test(an_empty_manifest_is_a_damaged_one),
     };

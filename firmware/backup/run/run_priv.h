@@ -156,6 +156,8 @@ struct backup_in {
 /* Manifest: 96 bytes (if they are not in `head`), domain, then the rest, all its checks. */
 CF_CHECK enum cf_rc backup_in_open(struct job *j, struct backup_in *b, struct cf_err *e);
 void backup_in_clear(struct backup_in *b);
+/* Remarks what lies in the folder and is no part of the backup, whose `meta` is here. */
+void beside_note(const struct backup_in *b);
 /* All of `meta`, digests and tables checked. */
 CF_CHECK enum cf_rc backup_in_meta(struct backup_in *b, struct cf_err *e);
 /* Only the chunks of `meta` that hold this range; appended to `out`. */

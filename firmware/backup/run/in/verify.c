@@ -80,6 +80,7 @@ enum cf_rc verify_main(struct job *j, struct cf_err *e)
         rc = proof_receipt(&b, &j->receipt, e);
     if (rc == CF_OK) {
         note_facts(j, &b.m, &p);
+        beside_note(&b);
         job_keep_cover(j, &b.m);
         say_what_was_read(j, &b.m, &p);
     }
