@@ -139,7 +139,7 @@ static const struct scenario rows[] = {
       AT("PutBlock", "/s2", "hang") AT("PutBlockList", "/s2", "hang")
           AT("PutBlob", "/manifest", "hang"),
       .most = 40 },
-    { "backup: late answers", BACKUP, EVERYWHERE("delay:100"), .most = 30 },
+    { "backup: late answers", BACKUP, EVERYWHERE("delay:100"), .most = 60 },
     { "backup: a late first try lands behind the second", BACKUP,
       AT("PutBlock", "/s0", "late") AT("PutBlock", "/s2", "late"), .most = 30 },
     { "backup: a slow drip", BACKUP, AT("PutBlock", "/s2", "drip:3000000"), .most = 30 },
@@ -374,7 +374,7 @@ static const struct scenario rows[] = {
     { "restore: half answers without a length", RESTORE, EVERY_READ("unsized:50"), .most = 30 },
     { "restore: no answer", RESTORE,
       AT("GetBlob", "/manifest", "hang") AT("GetBlob", "/s2", "hang"), .most = 30 },
-    { "restore: late answers", RESTORE, EVERY_READ("delay:100"), .most = 30 },
+    { "restore: late answers", RESTORE, EVERY_READ("delay:100"), .most = 60 },
     { "restore: a slow drip", RESTORE, AT("GetBlob", "/s2", "drip:3000000"), .most = 30 },
     { "restore: too slow a drip", RESTORE, "op=GetBlob blob=/s2 nth=3 action=drip:100\n",
       .most = 30 },

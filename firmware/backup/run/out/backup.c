@@ -13,18 +13,21 @@
 #define LOST_MAX        4 /* so many times lost blocks are sent again */
 
 /* mhsm-{NAME}-{YYYYMMDDHHMMSS}, UTC, of the moment of the request; where that is taken, two digits
- * of hundredths follow, and then the next ones. */
+ * of hundredths follow, and then the next ones. Names of one second sort by age: who gets to it
+ * after its end is its last. */
 static void name_folder(struct job *j, unsigned try_)
 {
     struct tm tm;
     time_t at = (time_t)j->record.start_s;
     char stamp[16];
+    int64_t late = hal_clock_unix_ms(j->r->o.clock) / 10 - j->record.start_s * 100;
+    unsigned hundredths = late < 0 ? 0 : late > 99 ? 99 : (unsigned)late;
     int len = (int)sizeof j->folder;
     gmtime_r(&at, &tm);
     strftime(stamp, sizeof stamp, "%Y%m%d%H%M%S", &tm);
     if (try_)
-        snprintf(j->folder, (size_t)len, "mhsm-%s-%s%02d", j->r->o.hsm_name, stamp,
-                 (int)((hal_clock_unix_ms(j->r->o.clock) / 10 + try_ - 1) % 100));
+        snprintf(j->folder, (size_t)len, "mhsm-%s-%s%02u", j->r->o.hsm_name, stamp,
+                 (hundredths + try_ - 1) % 100);
     else
         snprintf(j->folder, (size_t)len, "mhsm-%s-%s", j->r->o.hsm_name, stamp);
 }
