@@ -332,6 +332,19 @@ static void a_commit_whose_answer_was_lost_is_found(void **state)
     expect_restores(f, r.folder);
 }
 
+/* And `meta` did not wait for it. */
+static void a_block_list_that_was_on_its_way_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    start_until(f, "op=PutBlockList blob=s2 from=1 action=hang", "PutBlob", 1);
+    stop(f);
+    test_blobserver_no_stats(&f->server);
+    struct jobs_record r = go_on(f);
+    expect_done(&r);
+    assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 0);
+    expect_restores(f, r.folder);
+}
+
 static void a_manifest_that_was_on_its_way_is_sent_again_with_the_same_bytes(void **state)
 {
     struct fixture *f = *state;
@@ -650,6 +663,7 @@ int main(void)
         T(blocks_that_vanish_under_way_get_new_salts),
         T(committed_records_are_kept_whatever_became_of_the_store),
         T(a_commit_whose_answer_was_lost_is_found),
+        T(a_block_list_that_was_on_its_way_is_sent_again),
         T(a_manifest_that_was_on_its_way_is_sent_again_with_the_same_bytes),
         T(what_makes_it_impossible_is_told),
         T(without_its_request_a_job_is_interrupted),
