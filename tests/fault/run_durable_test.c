@@ -354,7 +354,36 @@ static void a_clock_that_was_set_back_stops_no_job(void **state)
     live_and_die(f, until_it_hangs);
     test_blobserver_no_faults(&f->server);
     f->o.ahead_ms = 0;
+    f->o.run.patience_ms = 500; /* and stays so */
     struct jobs_record r = go_on(f);
+    expect_done(&r);
+}
+
+static void a_job_waits_for_a_clock_that_is_still_to_be_set(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    struct cf_err err;
+    f->o.own_clock = false;
+    f->o.run.patience_ms = 0; /* the usual one: two minutes of it for the clock */
+    f->o.ahead_ms = INT64_C(86400000) * 100;
+    test_blobserver_no_stats(&f->server);
+    test_blobserver_fault(&f->server, "op=PutBlock blob=s2 from=1 action=hang");
+    live_and_die(f, until_it_hangs);
+    test_blobserver_no_faults(&f->server);
+    test_blobserver_no_stats(&f->server);
+    f->o.ahead_ms = 0;
+    run_bench_open(&f->b, &f->o);
+    f->dead = false;
+    do {
+        usleep(1000);
+        EXPECT_OK(jobs_get(f->b.jobs, f->id, &r, &err));
+    } while (r.state == JOBS_IN_PROGRESS && !strstr(r.details, "waiting for the clock"));
+    assert_int_equal(r.state, JOBS_IN_PROGRESS);
+    assert_int_equal(test_blobserver_stat(&f->server, "GetBlockList"), 0);
+    hal_sim_clock_jump(f->b.kb.clock, INT64_C(86400000) * 100);
+    run_wait(f->b.run);
+    EXPECT_OK(jobs_get(f->b.jobs, f->id, &r, &err));
     expect_done(&r);
 }
 
@@ -406,6 +435,7 @@ int main(void)
         T(a_token_that_fails_once_at_the_start_loses_no_job),
         T(other_settings_at_the_next_start_lose_no_job),
         T(a_clock_that_was_set_back_stops_no_job),
+        T(a_job_waits_for_a_clock_that_is_still_to_be_set),
         T(what_cannot_be_kept_fails_the_job_in_words),
         T(a_kill_right_behind_the_commit_is_success),
         T(blocks_that_vanish_from_a_running_backup_are_sent_again),

@@ -239,6 +239,8 @@ static void *job_main(void *arg)
     struct cf_err err = { 0 };
     run_step_back();
     enum cf_rc rc = j->stillborn.rc;
+    if (j->taken_up)
+        patience_clock(j);
     if (rc == CF_OK)
         rc = mains[j->kind](j, &err);
     else

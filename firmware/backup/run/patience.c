@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#define CLOCK_WAIT_MS   UINT64_C(120000)
 #define TOKEN_PAUSE_MS  500
 #define ERRAND_ATTEMPTS 3
 #define SAY_AFTER_MS    10000 /* a pause that the status need not tell is shorter */
@@ -92,4 +93,25 @@ bool patience_token(struct job *j, struct token_wait *w, enum cf_rc *rc, struct 
         return false;
     }
     return true;
+}
+
+/* A board that keeps no time begins in the past until somebody tells it better: certificates, and
+ * what the storage makes of our dates, would fail a job that was well. */
+void patience_clock(struct job *j)
+{
+    const struct run_options *o = &j->r->o;
+    uint64_t left_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
+    bool waits = false;
+    if (left_ms > CLOCK_WAIT_MS)
+        left_ms = CLOCK_WAIT_MS;
+    while (hal_clock_unix_ms(o->clock) / 1000 < j->record.start_s && left_ms > 0) {
+        if (!waits)
+            jobs_set_waiting(o->jobs, "waiting for the clock: it is behind the job's start");
+        waits = true;
+        if (!job_pause(j, TOKEN_PAUSE_MS))
+            break;
+        left_ms -= left_ms < TOKEN_PAUSE_MS ? left_ms : TOKEN_PAUSE_MS;
+    }
+    if (waits)
+        jobs_set_waiting(o->jobs, "");
 }

@@ -24,4 +24,7 @@ struct token_wait {
  * is empty again, repeat the call. */
 bool patience_token(struct job *j, struct token_wait *w, enum cf_rc *rc, struct cf_err *e);
 
+/* Before a job that an earlier life began goes on: gives the clock two minutes to come up to it. */
+void patience_clock(struct job *j);
+
 #endif
