@@ -19,12 +19,6 @@
 #define FLIP_STEP 1
 #endif
 
-static const struct run_bench_options tiny = {
-    .partitions = 1,
-    .bytes = 5000,
-    .run = { .chunk_log2 = 12, .record_block = 8192, .attempts = 1, .threads = 1, .connections = 1 }
-};
-
 struct fixture {
     struct run_bench b;
     char folder[JOBS_FOLDER_SIZE];
@@ -50,7 +44,7 @@ static int set_up(void **state)
     struct jobs_record r;
     struct cf_err err;
     char cmd[512], line[128];
-    run_bench_open(&f->b, &tiny);
+    run_bench_open(&f->b, &run_bench_tiny);
     EXPECT_OK(keystore_bench_make(&f->b.kb, "one", &aes, NULL, &err));
     EXPECT_OK(access_grant(f->b.access, "6f6f6f6f-0000-0000-0000-000000000001",
                            ACCESS_ADMINISTRATOR, &err));

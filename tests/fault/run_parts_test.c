@@ -12,13 +12,15 @@
 
 #include "base/log.h"
 #include "support/blobserver.h"
-#include "support/run_bench.h"
+#include "support/run_expect.h"
+#include "support/scratch.h"
 
-#define BLOCKS 7 /* of the one partition, 8 MiB each: s2.0 to s2.2 have three, three and one */
-#define A_BLOB 3
-#define PARTS  3
-#define WINDOW 2  /* connections */
-#define KEYS   60 /* in more than one blob too */
+#define BLOCKS   7 /* of the one partition, 8 MiB each: s2.0 to s2.2 have three, three and one */
+#define A_BLOB   3
+#define PARTS    3
+#define LATER_AT (50L << 20) /* where restores have something to take back */
+#define WINDOW   2           /* connections */
+#define KEYS     60          /* in more than one blob too */
 
 struct fixture {
     struct test_blobserver server;
@@ -86,42 +88,20 @@ static int set_up_whole(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char cmd[128];
     if (!f->dead)
         run_bench_close(&f->b);
     test_blobserver_stop(&f->server);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", f->dir);
-    assert_int_equal(system(cmd), 0);
+    scratch_shell("rm -rf '%s'", f->dir);
     munmap(f->id, JOBS_ID_SIZE);
     free(f);
     return 0;
-}
-
-static void succeed(const struct jobs_record *r)
-{
-    if (r->state != JOBS_SUCCEEDED)
-        fail_msg("%s: %s", jobs_state_name(r->state), r->error);
-}
-
-static void spoil(struct fixture *f)
-{
-    int fd = open(run_bench_part(&f->b, 0), O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "later", 5, 50L << 20), 5);
-    close(fd);
-}
-
-static void expect_state(struct fixture *f)
-{
-    uint8_t now[32];
-    run_bench_state(&f->b, now);
-    assert_memory_equal(now, f->state, 32);
 }
 
 static void back_up(struct fixture *f)
 {
     struct jobs_record r;
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     memcpy(f->folder, r.folder, sizeof f->folder);
 }
 
@@ -130,10 +110,10 @@ static void expect_restores(struct fixture *f, const char *folder)
     char name[JOBS_FOLDER_SIZE];
     struct jobs_record r;
     snprintf(name, sizeof name, "%s", folder);
-    spoil(f);
+    run_bench_write(&f->b, 0, "later", LATER_AT);
     run_bench_restore(&f->b, name, &r);
-    succeed(&r);
-    expect_state(f);
+    expect_done(&r);
+    expect_same(&f->b, f->state);
 }
 
 /* --- lives ---------------------------------------------------------------------------------------
@@ -191,12 +171,12 @@ static void a_backup_of_several_blobs_a_stream_comes_back(void **state)
     if (!f->whole) /* the probe, more than one of the keys, one of the policy, the partition's */
         assert_true(test_blobserver_stat(&f->server, "PutBlockList") >= 1 + 2 + 1 + PARTS);
     run_bench_verify(&f->b, f->folder, &r);
-    succeed(&r);
-    spoil(f);
+    expect_done(&r);
+    run_bench_write(&f->b, 0, "later", LATER_AT);
     run_bench_selective(&f->b, f->folder, "alpha", &r);
-    succeed(&r);
+    expect_done(&r);
     run_bench_plan(&f->b, f->folder, NULL, &r);
-    succeed(&r);
+    expect_done(&r);
     expect_restores(f, f->folder);
 }
 
@@ -221,7 +201,7 @@ static void a_killed_backup_goes_on_wherever_it_was(void **state)
         f->folder[0] = 0;
         die_at(f, cuts[i]);
         struct jobs_record r = go_on(f);
-        succeed(&r);
+        expect_done(&r);
         if (i >= 4) /* the partition's end is in the journal */
             assert_int_equal(test_blobserver_stat(&f->server, "PutBlock"), 0);
         if (i % 3 == 0)
@@ -234,7 +214,7 @@ static void a_killed_backup_of_blob_a_block_goes_on(void **state)
     struct fixture *f = *state;
     die_at(f, "op=PutBlob blob=/s2/5 action=hang");
     struct jobs_record r = go_on(f);
-    succeed(&r);
+    expect_done(&r);
     expect_restores(f, r.folder);
 }
 
@@ -251,7 +231,7 @@ static void a_journal_torn_anywhere_costs_bytes_only(void **state)
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(truncate(path, st.st_size - 110 * i), 0); /* about a row each */
         struct jobs_record r = go_on(f);
-        succeed(&r);
+        expect_done(&r);
         expect_restores(f, r.folder);
     }
 }
@@ -263,7 +243,7 @@ static void blocks_of_one_blob_that_vanish_are_sent_again(void **state)
     test_blobserver_fault(&f->server, "op=PutBlockList blob=/s2.1 nth=1 action=forget\n"
                                       "op=PutBlockList blob=/s2.2 nth=1 action=forget");
     run_bench_backup(&f->b, &r);
-    succeed(&r);
+    expect_done(&r);
     uint64_t lists = test_blobserver_stat(&f->server, "PutBlockList.ok");
     test_blobserver_no_faults(&f->server);
     assert_true(lists >= 1 + 2 + 1 + PARTS);
@@ -285,12 +265,12 @@ static void a_killed_restore_goes_on_wherever_it_was(void **state)
     back_up(f);
     for (size_t i = 0; i < 3; i++) {
         print_message("  %s\n", f->whole ? whole[i] : lists[i]);
-        spoil(f);
+        run_bench_write(&f->b, 0, "later", LATER_AT);
         f->rest_us = i == 2 ? 1500000 : 0; /* rows are on the medium within a second, or not yet */
         die_at(f, f->whole ? whole[i] : lists[i]);
         struct jobs_record r = go_on(f);
-        succeed(&r);
-        expect_state(f);
+        expect_done(&r);
+        expect_same(&f->b, f->state);
     }
 }
 
@@ -311,7 +291,7 @@ static void damage_in_any_blob_is_found(void **state)
     struct fixture *f = *state;
     struct jobs_record r;
     back_up(f);
-    spoil(f);
+    run_bench_write(&f->b, 0, "later", LATER_AT);
     run_bench_state(&f->b, f->state);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         for (int verify = 0; verify < 2; verify++) {
@@ -323,12 +303,12 @@ static void damage_in_any_blob_is_found(void **state)
             test_blobserver_no_faults(&f->server);
             if (r.state != JOBS_FAILED)
                 fail_msg("%s: %s", rules[i], jobs_state_name(r.state));
-            expect_state(f);
+            expect_same(&f->b, f->state);
         }
         print_message("  %s: %s\n", rules[i], r.error);
     }
     run_bench_verify(&f->b, f->folder, &r);
-    succeed(&r);
+    expect_done(&r);
 }
 
 int main(void)

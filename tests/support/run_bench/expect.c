@@ -14,6 +14,12 @@ const struct run_bench_options run_bench_small = { .partitions = 2,
                                                             .threads = 2,
                                                             .connections = 4 } };
 
+const struct run_bench_options run_bench_tiny = {
+    .partitions = 1,
+    .bytes = 5000,
+    .run = { .chunk_log2 = 12, .record_block = 8192, .attempts = 1, .threads = 1, .connections = 1 }
+};
+
 int run_bench_set_up(void **state)
 {
     struct run_bench *b = calloc(1, sizeof *b);

@@ -16,12 +16,6 @@
 
 #define DAY_MS (INT64_C(86400) * 1000)
 
-static const struct run_bench_options tiny = {
-    .partitions = 1,
-    .bytes = 5000,
-    .run = { .chunk_log2 = 12, .record_block = 8192, .attempts = 1, .threads = 1, .connections = 1 }
-};
-
 struct fixture {
     struct run_bench b;
     char folder[6][JOBS_FOLDER_SIZE]; /* oldest first, a day apart; the last is a day old */
@@ -31,7 +25,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct jobs_record r;
-    run_bench_open(&f->b, &tiny);
+    run_bench_open(&f->b, &run_bench_tiny);
     run_bench_fill(&f->b);
     for (int i = 0; i < 6; i++) {
         run_bench_backup(&f->b, &r);

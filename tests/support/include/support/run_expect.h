@@ -9,6 +9,8 @@
 
 /* Two partitions of a few chunks, small blocks of records, two threads. */
 extern const struct run_bench_options run_bench_small;
+/* One of two chunks, one thread, one attempt. */
+extern const struct run_bench_options run_bench_tiny;
 
 /* cmocka's fixtures: *state is a run_bench, small and filled .. */
 int run_bench_set_up(void **state);
