@@ -194,7 +194,7 @@ void cli_print_table(const struct cf_buf *text);
 /* A bar and the appliance's own words on a terminal, a line every ten seconds elsewhere; `total` 0:
  * not known yet. */
 struct cli_progress {
-    const char *what;
+    char what[40]; /* a copy: what names it goes with the answer that did */
     uint64_t shown_ms;
     bool quiet, terminal, drawn;
 };

@@ -188,7 +188,7 @@ static void rest(unsigned wait_ms)
 static void show(struct cli_progress *p, const struct json *status)
 {
     const struct json *more = json_member(status, "coffer");
-    p->what = job_text(more, "kind");
+    snprintf(p->what, sizeof p->what, "%s", job_text(more, "kind"));
     cli_progress_show(p, (uint64_t)job_number(more, "doneBytes"),
                       (uint64_t)job_number(more, "totalBytes"), job_text(status, "statusDetails"));
 }

@@ -129,7 +129,8 @@ static uint64_t now_ms(void)
 
 void cli_progress_start(struct cli_progress *p, const char *what, bool quiet)
 {
-    *p = (struct cli_progress){ .what = what, .quiet = quiet, .terminal = isatty(STDERR_FILENO) };
+    *p = (struct cli_progress){ .quiet = quiet, .terminal = isatty(STDERR_FILENO) };
+    snprintf(p->what, sizeof p->what, "%s", what);
     p->shown_ms = now_ms();
 }
 
