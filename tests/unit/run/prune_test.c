@@ -402,6 +402,24 @@ static void what_changed_since_the_plan_does_not_go(void **state)
     }
 }
 
+/* Who may write to the container must not take the appliance's memory. */
+static void a_container_full_of_folders_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct jobs_record r;
+    char path[300];
+    for (unsigned i = 0; i <= 50000; i++) {
+        snprintf(path, sizeof path, "%s/blobs/mhsm-bench-20%06u%06u", f->b.dir, i, i);
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(path, sizeof path, "%s/blobs/mhsm-bench-20%06u%06u/x", f->b.dir, i, i);
+        assert_int_equal(mknod(path, S_IFREG | 0600, 0), 0);
+    }
+    prune(f, &last_one, &r);
+    assert_int_equal(r.state, JOBS_FAILED);
+    assert_non_null(strstr(r.error, "too many to judge"));
+    assert_int_equal(left(f), 0x3f);
+}
+
 static void young_backups_stay(void **state)
 {
     struct fixture *f = *state;
@@ -456,6 +474,7 @@ int main(void)
         T(backups_of_another_hsm_of_the_domain_stay),
         T(backups_by_another_appliance_of_the_name_stay),
         T(what_changed_since_the_plan_does_not_go),
+        T(a_container_full_of_folders_is_left_alone),
         T(young_backups_stay),
         T(what_the_storage_does_not_let_go_fails_the_job_and_stays_whole),
         T(a_policy_that_keeps_nothing_starts_no_job),

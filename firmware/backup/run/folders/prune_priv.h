@@ -14,6 +14,7 @@ struct survey_blob {
 struct survey_names {
     struct survey_blob *item;
     size_t count, cap;
+    size_t bytes; /* of all names */
 };
 void survey_names_clear(struct survey_names *n);
 /* Names below "FOLDER/", without it. */

@@ -8,7 +8,10 @@
 #include "base/text.h"
 #include "jobs/receipts.h"
 
-#define NAMES_MAX 4000000u
+/* A container may be somebody else's to fill: what is remembered of it is bounded. */
+#define NAMES_MAX   4000000u
+#define NAMES_BYTES ((size_t)256 << 20)
+#define FOLDERS_MAX 50000u
 
 /* --- lists ------------------------------------------------------------------------------------
  */
@@ -31,6 +34,9 @@ static enum cf_rc add_name(void *ctx, const char *name, uint64_t size, struct cf
 {
     struct list_call *c = ctx;
     struct survey_names *n = c->out;
+    n->bytes += strlen(name) + 1;
+    if (n->bytes > NAMES_BYTES)
+        return CF_FAIL(e, CF_E_LIMIT, "too many names to list");
     if (n->count == n->cap) {
         size_t cap = n->cap ? 2 * n->cap : 64;
         struct survey_blob *item =
@@ -315,6 +321,9 @@ static enum cf_rc ask_jobs(struct job *j, struct retain_folder *folders, size_t 
 static enum cf_rc take_folders(const struct survey_names *names, struct retain_folder **out,
                                size_t *count, struct cf_err *e)
 {
+    if (names->count > FOLDERS_MAX)
+        return CF_FAIL(e, CF_E_LIMIT, "%zu folders of this HSM are too many to judge: at most %u",
+                       names->count, FOLDERS_MAX);
     struct retain_folder *all = calloc(names->count + 1, sizeof *all);
     if (!all)
         return CF_FAIL(e, CF_E_LIMIT, "no memory for %zu folders", names->count);
