@@ -128,6 +128,9 @@ static enum cf_rc check_state(struct api *a, const struct api_request *rq, struc
     enum api_state s = a->cfg.gate->state(a->cfg.gate->ctx);
     if (rq->route->states & (unsigned)s)
         return CF_OK;
+    if (s == API_OPENING) /* who polls a job goes on with it: a refusal would end the wait */
+        return cf_err_code(e, CF_FAIL(e, CF_E_STATE, "The appliance is starting; ask again"),
+                           "ServiceUnavailable");
     if (s == API_RESTORING)
         return cf_err_code(e,
                            CF_FAIL(e, CF_E_STATE,

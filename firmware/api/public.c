@@ -14,6 +14,8 @@ static const char *state_name(enum api_state s)
         return "recovering";
     case API_ACTIVE:
         return "active";
+    case API_OPENING:
+        return "opening";
     case API_RESTORING:
         return "restoring";
     }

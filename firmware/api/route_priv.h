@@ -28,8 +28,9 @@ enum api_flag {
     API_OR_RESTORE = 256, /* the row's right is that of backups; that of restores will do as well */
 };
 
-#define API_ANY_STATE (API_FACTORY | API_PROVISIONED | API_RECOVERING | API_ACTIVE | API_RESTORING)
-#define API_CREATED   (API_PROVISIONED | API_RECOVERING | API_ACTIVE)
+#define API_ANY_STATE                                                                              \
+    (API_FACTORY | API_PROVISIONED | API_RECOVERING | API_ACTIVE | API_RESTORING | API_OPENING)
+#define API_CREATED (API_PROVISIONED | API_RECOVERING | API_ACTIVE)
 
 /* Patterns: literal segments; {key} any segment, judged later; {version} 32 hex digits;
  * {guid}, {job}, {name}, {tenant} any segment, into `arg`; {scope} in front: nothing, "keys",

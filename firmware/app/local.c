@@ -46,6 +46,7 @@ static const char *state_name(const struct appliance *a)
         return "recovering";
     case API_ACTIVE:
         return "active";
+    case API_OPENING:
     case API_RESTORING:
     default:
         return "restoring";

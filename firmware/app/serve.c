@@ -11,6 +11,8 @@ static enum api_state current_state(void *ctx)
     struct appliance *a = ctx;
     if (a->jobs && jobs_restore_mode(a->jobs))
         return API_RESTORING;
+    if (atomic_load(&a->opening))
+        return API_OPENING;
     return (enum api_state)atomic_load(&a->state);
 }
 

@@ -340,6 +340,24 @@ static void during_a_restore_only_its_status_and_its_end_are_answered(void **sta
         }
 }
 
+static void while_the_appliance_opens_clients_are_asked_to_come_again(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    const struct api_route *r = api_routes(&n);
+    struct asked a = { .allow = true, .state = API_OPENING };
+    struct api_gate gate = gate_of(&a);
+    for (size_t i = 0; i < n; i++) {
+        char path[256];
+        struct shot s;
+        bool local = r[i].flags & API_LOCAL, open = local || (r[i].flags & API_PUBLIC);
+        concrete(r[i].pattern, path);
+        assert_int_equal(admit(&gate, r[i].method, path, "Bearer x", local, &s) == CF_OK, open);
+        assert_int_equal(s.rp.status, open ? 0 : 503);
+        assert_int_equal(s.rp.retry_after, !open);
+    }
+}
+
 static void who_started_a_job_reads_its_status_without_a_role(void **state)
 {
     (void)state;
@@ -417,6 +435,7 @@ int main(void)
         cmocka_unit_test(during_a_restore_only_its_status_and_its_end_are_answered),
         cmocka_unit_test(who_started_a_job_reads_its_status_without_a_role),
         cmocka_unit_test(unknown_paths_and_methods_are_told_apart),
+        cmocka_unit_test(while_the_appliance_opens_clients_are_asked_to_come_again),
         cmocka_unit_test(polls_need_no_version_but_no_false_one_either),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ enum api_state {
     API_RECOVERING = 4,  /* an exchange key waits for a security domain */
     API_ACTIVE = 8,
     API_RESTORING = 16, /* only the status of the restore is answered */
+    API_OPENING = 32,   /* a start is under way: which of the others it is, nobody knows yet */
 };
 
 /* What stands at the door of every request. All set. The product's is made by api_gate_of;
