@@ -46,7 +46,7 @@ struct api_reply {
     char async_path[API_ASYNC_SIZE]; /* "/backup/{id}/pending"; "" where there is none */
     bool retry_after;
     bool no_details; /* a running job's status without words: "statusDetails" is null */
-    bool challenge; /* 401 with WWW-Authenticate */
+    bool challenge;  /* 401 with WWW-Authenticate */
     bool no_store;
     bool close;     /* the connection ends after this answer */
     char allow[64]; /* 405: the methods that the path answers to */
