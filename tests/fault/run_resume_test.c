@@ -111,6 +111,21 @@ static void start_until(struct fixture *f, const char *rule, const char *stat, u
     wait_for(f, stat, n);
 }
 
+#define JOURNAL_AIM_BYTES 95 /* of a restore's journal: what it is for, and then a row a block */
+#define JOURNAL_ROW_BYTES 41
+
+/* Rows are on the medium within a second, or as soon as the machine gets to it. */
+static void wait_for_rows(struct fixture *f, int rows)
+{
+    const off_t want = JOURNAL_AIM_BYTES + rows * JOURNAL_ROW_BYTES;
+    struct stat st = { 0 };
+    char path[128];
+    snprintf(path, sizeof path, "%s/restore.journal", f->dir);
+    for (int i = 0; i < 20000 && (stat(path, &st) != 0 || st.st_size < want); i++)
+        usleep(1000);
+    assert_true(st.st_size >= want);
+}
+
 static void start_backup_until(struct fixture *f, const char *rule, uint64_t puts)
 {
     f->folder[0] = 0;
@@ -546,7 +561,7 @@ static void a_restore_of_a_blob_a_block_fetches_none_twice(void **state)
     memcpy(f->folder, r.folder, sizeof f->folder);
     write_part(f, "later", 90L << 20);
     start_until(f, "op=GetBlob blob=/s2/ from=7 action=hang", "GetBlob", 5 + 6 + WINDOW);
-    usleep(1500000); /* rows are on the medium within a second */
+    wait_for_rows(f, 6);
     stop(f);
     test_blobserver_no_stats(&f->server);
     r = go_on(f);
@@ -597,7 +612,7 @@ static void a_stopped_restore_fetches_no_block_twice(void **state)
     struct cf_err err;
     back_up(f);
     start_until(f, "op=GetBlob blob=s2 from=9 action=hang", "GetBlob", 5 + 8 + WINDOW);
-    usleep(1500000); /* rows are on the medium within a second */
+    wait_for_rows(f, 8);
     run_bench_close(&f->b);
     test_blobserver_no_stats(&f->server);
     run_bench_open(&f->b, &f->o);
@@ -621,7 +636,7 @@ static void a_twin_that_was_replaced_is_fetched_again(void **state)
     char path[128];
     back_up(f);
     start_until(f, "op=GetBlob blob=s2 from=9 action=hang", "GetBlob", 5 + 8 + WINDOW);
-    usleep(1500000);
+    wait_for_rows(f, 8);
     stop(f);
     snprintf(path, sizeof path, "%s/part0.next", f->dir);
     assert_int_equal(unlink(path), 0);
