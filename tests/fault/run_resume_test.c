@@ -111,13 +111,10 @@ static void start_until(struct fixture *f, const char *rule, const char *stat, u
     wait_for(f, stat, n);
 }
 
-#define JOURNAL_AIM_BYTES 95 /* of a restore's journal: what it is for, and then a row a block */
-#define JOURNAL_ROW_BYTES 41
-
 /* Rows are on the medium within a second, or as soon as the machine gets to it. */
 static void wait_for_rows(struct fixture *f, int rows)
 {
-    const off_t want = JOURNAL_AIM_BYTES + rows * JOURNAL_ROW_BYTES;
+    const off_t want = 95 + rows * 41; /* what it is for, and then a row a block */
     struct stat st = { 0 };
     char path[128];
     snprintf(path, sizeof path, "%s/restore.journal", f->dir);

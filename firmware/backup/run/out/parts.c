@@ -45,7 +45,7 @@ enum cf_rc backup_choose_parts(struct backup *b, struct cf_err *e)
     const struct run_options *o = &b->j->r->o;
     struct store_selector sel;
     store_live_selector(o->live, &sel);
-    b->parts = calloc(o->partition_count + 1, sizeof *b->parts);
+    b->parts = calloc(o->partition_count + 1, sizeof(const struct run_partition *));
     b->left_why = calloc(o->partition_count + 1, sizeof *b->left_why);
     b->m.left_out = calloc(o->partition_count + 1, sizeof *b->m.left_out);
     if (!b->parts || !b->left_why || !b->m.left_out)
