@@ -458,9 +458,7 @@ static void a_credential_that_may_not_read_starts_over(void **state)
 {
     struct fixture *f = *state;
     struct jobs_record r;
-    char sas[512];
-    test_blobserver_sas("cw", "60", NULL, sas);
-    memcpy(f->sas, sas, sizeof sas);
+    test_blobserver_sas("cw", "60", NULL, f->sas);
     start_backup_until(f, "op=PutBlock blob=s1 from=1 action=hang", 1 + 1 + 1);
     stop(f);
     r = go_on(f);
