@@ -239,6 +239,11 @@ static void what_lies_beside_a_backup_is_told(void **state)
             &f->server,
             "op=ListBlobs every=1 action=status:403 code=AuthorizationPermissionMismatch\n");
         verify(f, f->folder[0], NULL);
+        test_blobserver_no_faults(&f->server);
+        test_blobserver_fault(&f->server, "op=ListBlobs every=1 action=status:503\n");
+        test_blobserver_no_stats(&f->server);
+        verify(f, f->folder[0], NULL);
+        assert_true(test_blobserver_stat(&f->server, "ListBlobs") <= 1); /* not waited for */
         end(f);
     }
 }

@@ -231,12 +231,12 @@ class Schedule(bench.Case):
         server.fault("op=GetBlob every=1 action=hang\n")  # the verification hangs
         hsm = self.appliance(f"schedule=daily {FAR.strftime('%H:%M')}", f"storage={server.uri}", f"sas_file={sas}", "verify=1", "keep_last=1",
                              name="hsm6")
-        for cut, rule in (("verification", "op=ListBlobs every=1 action=hang\n"), ("retention", "")):
+        for cut, rule in (("verification", "op=ListBlobs from=2 action=hang\n"), ("retention", "")):
             bench.wait_until(lambda: [job for job in hsm.rest.get("/coffer/jobs")["value"] if job["coffer"]["kind"] == cut], 30, cut)
             hsm.kill()
             server.no_fault()
             if rule:
-                server.fault(rule)  # and then the pruning
+                server.fault(rule)  # and then the pruning, whose list comes behind the verification's
             hsm.up()
             self.assertEqual(["Failed", "Succeeded"], sorted(job["status"] for job in self.ended(hsm, cut, 2)))
         hsm.kill()  # all is done: nothing is begun again

@@ -5,7 +5,6 @@
 
 #define CLOCK_WAIT_MS   UINT64_C(120000)
 #define TOKEN_PAUSE_MS  500
-#define ERRAND_ATTEMPTS 3
 #define SAY_AFTER_MS    10000 /* a pause that the status need not tell is shorter */
 #define SAY_FIRST_MS    2000  /* likely a mistake in the order: told soon */
 
@@ -44,8 +43,8 @@ bool patience_left(struct job *j, unsigned tried, struct cf_err *err)
     uint64_t most_ms = o->patience_ms ? o->patience_ms : RUN_PATIENCE_MS;
     uint64_t now = hal_clock_monotonic_ms(o->clock), heard = atomic_load(&j->heard_ms);
     uint64_t silent_ms = now > heard ? now - heard : 0;
-    if (j->errand)
-        return tried < ERRAND_ATTEMPTS;
+    if (j->tries)
+        return tried < j->tries;
     if (!atomic_load(&j->reached)) {
         if (silent_ms >= SAY_FIRST_MS)
             say(j, silent_ms, err);

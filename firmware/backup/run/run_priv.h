@@ -43,7 +43,8 @@ struct job {
     struct run *r;
     struct jobs_record record;
     enum jobs_kind kind;
-    bool errand; /* no job of its own: no record, no progress, little patience */
+    bool errand;    /* no job of its own: no record, no progress, little patience */
+    unsigned tries; /* of one of the coordinator's requests; 0: as patience has it */
     char folder[BLOB_NAME_MAX + 1];
     char key[KEYSTORE_NAME_MAX + 1];
     bool accepts;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ERRAND_ATTEMPTS 3
+
 /* What the token will not allow, told with the job from its start. */
 static void note_warnings(struct job *j)
 {
@@ -204,6 +206,7 @@ enum cf_rc job_errand(struct run *r, const struct run_request *q, struct job **o
     if (rc != CF_OK)
         return rc;
     (*out)->errand = true;
+    (*out)->tries = ERRAND_ATTEMPTS;
     patience_begin(*out, false);
     return CF_OK;
 }

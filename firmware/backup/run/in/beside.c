@@ -53,8 +53,13 @@ void beside_note(const struct backup_in *b)
     struct cf_err err = { 0 };
     char text[160];
     size_t others = 0, first = 0;
-    if (!b->j->report.can_list || survey_blobs(b->j, b->j->folder, &names, &err) != CF_OK) {
-        survey_names_clear(&names); /* a role or policy may forbid it: no part of the proof */
+    if (!b->j->report.can_list)
+        return;
+    b->j->tries = 1; /* no part of the proof, which does not wait for it */
+    enum cf_rc rc = survey_blobs(b->j, b->j->folder, &names, &err);
+    b->j->tries = 0;
+    if (rc != CF_OK) { /* a role or policy may forbid it */
+        survey_names_clear(&names);
         return;
     }
     bool *known = calloc(names.count + 1, sizeof *known);
