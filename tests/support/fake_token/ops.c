@@ -225,7 +225,10 @@ static enum cf_rc key_wrap(const uint8_t *key, size_t key_len, const struct hal_
     size_t least = wrap.unwrap ? (wrap.pad ? 16 : 24) : (wrap.pad ? 1 : 16);
     if (op->in_len < least || ((wrap.unwrap || !wrap.pad) && op->in_len % 8 != 0))
         return REFUSED(e);
-    return fake_wrap(&wrap, op->in, op->in_len, &out->out, e);
+    enum cf_rc rc = fake_wrap(&wrap, op->in, op->in_len, &out->out, e);
+    if (rc != CF_OK)
+        cf_buf_clear(&out->out);
+    return rc;
 }
 
 enum cf_rc fake_secret_op(const uint8_t *key, size_t key_len, const struct hal_op *op,
