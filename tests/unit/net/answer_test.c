@@ -228,15 +228,17 @@ static void dates_and_delays_are_read_in_either_form(void **state)
         { "Retry-After: soon", 0, false },
         { "Retry-After: -5", 0, false },
     };
+    /* each in a place of its own: the server's thread may have just sent the one before */
+    static char texts[sizeof cases / sizeof cases[0]][256];
+    static struct test_wire_answer a[sizeof cases / sizeof cases[0]];
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char text[256];
-        struct test_wire_answer a = { .text = text };
         struct net_result r;
         struct cf_err err;
-        snprintf(text, sizeof text, "HTTP/1.1 503 No\r\n%s\r\nContent-Length: 0\r\n\r\n",
+        a[i].text = texts[i];
+        snprintf(texts[i], sizeof texts[i], "HTTP/1.1 503 No\r\n%s\r\nContent-Length: 0\r\n\r\n",
                  cases[i].headers);
-        test_wire_answer(&a);
+        test_wire_answer(&a[i]);
         EXPECT_OK(ask(NET_GET, NULL, &r, &err));
         print_message("  %s: %u s\n", cases[i].headers, r.retry_after_s);
         assert_int_equal(r.date_s, cases[i].date_s);
