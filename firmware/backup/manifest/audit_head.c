@@ -4,8 +4,7 @@
 
 #include "manifest_priv.h"
 
-#define MAGIC "CFRAHD01"
-#define LABEL "coffer.v1.audit-head" /* its NUL is part of the message */
+static const struct manifest_kind kind = { "CFRAHD01", "coffer.v1.audit-head" };
 
 static enum cf_rc put_body(const struct manifest_domain *d, const struct manifest_audit_head *h,
                            const struct manifest *us, struct cf_buf *out, struct cf_err *e)
@@ -28,10 +27,7 @@ static enum cf_rc put_body(const struct manifest_domain *d, const struct manifes
     cbor_wr_bytes(&w, d->domain_id, sizeof d->domain_id);
     cbor_wr_uint(&w, d->generations[0]);
     cbor_wr_key(&w, 6);
-    cbor_wr_array(&w, 3);
-    cbor_wr_bytes(&w, us->spki.data, us->spki.len);
-    cbor_wr_uint(&w, us->since);
-    cbor_wr_bytes(&w, us->endorsement, sizeof us->endorsement);
+    manifest_put_identity(&w, us);
     return cbor_wr_end(&w);
 }
 
@@ -41,7 +37,7 @@ static enum cf_rc read_back(const struct manifest *us, const struct cf_buf *file
 {
     struct cf_err err = { 0 };
     enum cf_rc rc = manifest_check_labelled(
-        LABEL, crypto_bytes_of(us->spki.data, us->spki.len), crypto_bytes_of(file->data, end),
+        kind.label, crypto_bytes_of(us->spki.data, us->spki.len), crypto_bytes_of(file->data, end),
         crypto_bytes_of(file->data + end, file->len - end), &err);
     if (rc == CF_E_AUTH)
         return CF_FAIL(e, CF_E_TOKEN, "the token's signature does not verify");
@@ -50,39 +46,20 @@ static enum cf_rc read_back(const struct manifest *us, const struct cf_buf *file
     return rc;
 }
 
-static enum cf_rc assemble(const struct manifest_domain *d, const struct manifest *us,
-                           const struct cf_buf *body, struct cf_buf *file, struct cf_err *e)
-{
-    uint8_t len[4];
-    cf_le32(len, (uint32_t)body->len);
-    enum cf_rc rc = cf_buf_put(file, MAGIC, sizeof MAGIC - 1, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(file, len, sizeof len, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(file, body->data, body->len, e);
-    size_t end = file->len;
-    if (rc == CF_OK)
-        rc = manifest_sign_labelled(d, LABEL, us->signers[0].key_id, file, e);
-    return rc == CF_OK ? read_back(us, file, end, e) : rc;
-}
-
 enum cf_rc manifest_audit_head_build(const struct manifest_domain *d,
                                      const struct manifest_audit_head *h, struct cf_buf *out,
                                      struct cf_err *e)
 {
-    const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
     struct manifest us = { .since = h->since_s };
     struct cf_buf body = { 0 }, file = { 0 };
     memcpy(us.appliance, h->appliance, sizeof us.appliance);
-    enum cf_rc rc = hal_token_key_public(d->token, &identity, &us.spki, e);
-    if (rc == CF_OK)
-        rc = manifest_endorse(d, d->generations[0], &us, us.endorsement, e);
-    if (rc == CF_OK)
-        rc = manifest_key_id(crypto_bytes_of(us.spki.data, us.spki.len), us.signers[0].key_id, e);
+    enum cf_rc rc = manifest_identify(d, d->generations[0], &us, e);
     if (rc == CF_OK)
         rc = put_body(d, h, &us, &body, e);
     if (rc == CF_OK)
-        rc = assemble(d, &us, &body, &file, e);
+        rc = manifest_state(d, &kind, &us, &body, &file, e);
+    if (rc == CF_OK)
+        rc = read_back(&us, &file, strlen(kind.magic) + 4 + body.len, e);
     if (rc == CF_OK)
         rc = cf_buf_put(out, file.data, file.len, e);
     manifest_clear(&us);

@@ -39,10 +39,23 @@ CF_CHECK enum cf_rc manifest_endorse(const struct manifest_domain *d, uint32_t g
 /* Appends the identity's signature over out[0 .. end of MAC]. */
 CF_CHECK enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest *m,
                                   struct cf_buf *out, struct cf_err *e);
-/* Appends one signature, without a number before it, over label | 00 | all of `out`. */
-CF_CHECK enum cf_rc manifest_sign_labelled(const struct manifest_domain *d, const char *label,
-                                           const uint8_t key_id[32], struct cf_buf *out,
-                                           struct cf_err *e);
+/* This appliance as a signer: fills key, endorsement in `generation` and key id; the caller has set
+ * appliance and since. */
+CF_CHECK enum cf_rc manifest_identify(const struct manifest_domain *d, uint32_t generation,
+                                      struct manifest *us, struct cf_err *e);
+/* The same as a member of a statement's body: [key, since, endorsement]. */
+void manifest_put_identity(struct cbor_wr *w, const struct manifest *us);
+
+/* What tells one kind of signed statement from another. */
+struct manifest_kind {
+    const char *magic;
+    const char *label; /* its NUL is part of the message */
+};
+/* Appends magic | le32 length | body, and one signature, without a number before it, over label |
+ * 00 | all of `out`, which was empty. */
+CF_CHECK enum cf_rc manifest_state(const struct manifest_domain *d,
+                                   const struct manifest_kind *kind, const struct manifest *us,
+                                   const struct cf_buf *body, struct cf_buf *out, struct cf_err *e);
 /* The one signature that fills `entry`, over label | 00 | part, is by that key. CF_E_CORRUPT,
  * CF_E_AUTH. */
 CF_CHECK enum cf_rc manifest_check_labelled(const char *label, struct crypto_bytes spki,
@@ -83,7 +96,7 @@ void manifest_expect_key(struct cbor_rd *r, uint64_t key);
 #define RECEIPT_MAGIC "CFRRCP01"
 #define RECEIPT_HEAD  12
 #define RECEIPT_SIG   100
-#define RECEIPT_LABEL "coffer.v1.receipt" /* its NUL is part of the message */
+#define RECEIPT_LABEL "coffer.v1.receipt"
 
 /* Text of 1..size-1 bytes without control characters. */
 void manifest_text(struct cbor_rd *r, char *out, size_t size);

@@ -168,44 +168,8 @@ static enum cf_rc put_body(const struct manifest_domain *d, const struct manifes
     else
         cbor_wr_array(&w, 0);
     cbor_wr_key(&w, 14);
-    cbor_wr_array(&w, 3);
-    cbor_wr_bytes(&w, us->spki.data, us->spki.len);
-    cbor_wr_uint(&w, us->since);
-    cbor_wr_bytes(&w, us->endorsement, sizeof us->endorsement);
+    manifest_put_identity(&w, us);
     return cbor_wr_end(&w);
-}
-
-/* The verifier as manifests name a writer, endorsed in the backup's generation. */
-static enum cf_rc identify(const struct manifest_domain *d, const struct manifest_receipt *r,
-                           struct manifest *us, struct cf_err *e)
-{
-    const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
-    memcpy(us->appliance, r->verifier, sizeof us->appliance);
-    us->since = r->since_s;
-    enum cf_rc rc = hal_token_key_public(d->token, &identity, &us->spki, e);
-    if (rc == CF_OK)
-        rc = manifest_endorse(d, r->m->generation, us, us->endorsement, e);
-    if (rc == CF_OK)
-        rc =
-            manifest_key_id(crypto_bytes_of(us->spki.data, us->spki.len), us->signers[0].key_id, e);
-    return rc;
-}
-
-static enum cf_rc assemble(const struct manifest_domain *d, const struct manifest *us,
-                           const struct cf_buf *body, struct cf_buf *file, struct cf_err *e)
-{
-    uint8_t len[4];
-    cf_le32(len, (uint32_t)body->len);
-    enum cf_rc rc = cf_buf_put(file, RECEIPT_MAGIC, sizeof RECEIPT_MAGIC - 1, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(file, len, sizeof len, e);
-    if (rc == CF_OK)
-        rc = cf_buf_put(file, body->data, body->len, e);
-    if (rc == CF_OK)
-        rc = manifest_sign_labelled(d, RECEIPT_LABEL, us->signers[0].key_id, file, e);
-    if (rc == CF_OK && file->len > MANIFEST_RECEIPT_MAX)
-        rc = CF_FAIL(e, CF_E_LIMIT, "a receipt of %zu bytes", file->len);
-    return rc;
 }
 
 /* A token that signs badly must be found now, not when somebody asks for the proof. */
@@ -224,11 +188,13 @@ static enum cf_rc read_back(const struct cf_buf *file, struct cf_err *e)
 enum cf_rc manifest_receipt_build(const struct manifest_domain *d, const struct manifest_receipt *r,
                                   struct cf_buf *out, struct cf_err *e)
 {
-    struct manifest us = { 0 };
+    static const struct manifest_kind kind = { RECEIPT_MAGIC, RECEIPT_LABEL };
+    struct manifest us = { .since = r->since_s };
     struct cf_buf body = { 0 }, file = { 0 };
     enum cf_rc rc = check_scope(r, e);
+    memcpy(us.appliance, r->verifier, sizeof us.appliance);
     if (rc == CF_OK)
-        rc = identify(d, r, &us, e);
+        rc = manifest_identify(d, r->m->generation, &us, e); /* the backup's */
     if (rc == CF_OK)
         rc = put_body(d, r, &us, true, &body, e);
     if (rc == CF_OK && RECEIPT_HEAD + body.len + RECEIPT_SIG > MANIFEST_RECEIPT_MAX) {
@@ -236,7 +202,9 @@ enum cf_rc manifest_receipt_build(const struct manifest_domain *d, const struct 
         rc = put_body(d, r, &us, false, &body, e);
     }
     if (rc == CF_OK)
-        rc = assemble(d, &us, &body, &file, e);
+        rc = manifest_state(d, &kind, &us, &body, &file, e);
+    if (rc == CF_OK && file.len > MANIFEST_RECEIPT_MAX)
+        rc = CF_FAIL(e, CF_E_LIMIT, "a receipt of %zu bytes", file.len);
     if (rc == CF_OK)
         rc = read_back(&file, e);
     if (rc == CF_OK)

@@ -69,13 +69,42 @@ static enum cf_rc put_signature(const struct manifest_domain *d, const uint8_t *
     return rc;
 }
 
-enum cf_rc manifest_sign_labelled(const struct manifest_domain *d, const char *label,
-                                  const uint8_t key_id[32], struct cf_buf *out, struct cf_err *e)
+enum cf_rc manifest_identify(const struct manifest_domain *d, uint32_t generation,
+                             struct manifest *us, struct cf_err *e)
+{
+    const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
+    enum cf_rc rc = hal_token_key_public(d->token, &identity, &us->spki, e);
+    if (rc == CF_OK)
+        rc = manifest_endorse(d, generation, us, us->endorsement, e);
+    if (rc == CF_OK)
+        rc =
+            manifest_key_id(crypto_bytes_of(us->spki.data, us->spki.len), us->signers[0].key_id, e);
+    return rc;
+}
+
+void manifest_put_identity(struct cbor_wr *w, const struct manifest *us)
+{
+    cbor_wr_array(w, 3);
+    cbor_wr_bytes(w, us->spki.data, us->spki.len);
+    cbor_wr_uint(w, us->since);
+    cbor_wr_bytes(w, us->endorsement, sizeof us->endorsement);
+}
+
+enum cf_rc manifest_state(const struct manifest_domain *d, const struct manifest_kind *kind,
+                          const struct manifest *us, const struct cf_buf *body, struct cf_buf *out,
+                          struct cf_err *e)
 {
     uint8_t head[SIG_HEAD_SIZE] = { MANIFEST_ES256, 0, CRYPTO_P256_SIG_SIZE, 0 };
-    uint8_t digest[32];
-    memcpy(head + 4, key_id, 32);
-    enum cf_rc rc = message_digest(label, crypto_bytes_of(out->data, out->len), head, digest, e);
+    uint8_t len[4], digest[32];
+    cf_le32(len, (uint32_t)body->len);
+    memcpy(head + 4, us->signers[0].key_id, 32);
+    enum cf_rc rc = cf_buf_put(out, kind->magic, strlen(kind->magic), e);
+    if (rc == CF_OK)
+        rc = cf_buf_put(out, len, sizeof len, e);
+    if (rc == CF_OK)
+        rc = cf_buf_put(out, body->data, body->len, e);
+    if (rc == CF_OK)
+        rc = message_digest(kind->label, crypto_bytes_of(out->data, out->len), head, digest, e);
     return rc == CF_OK ? put_signature(d, head, digest, out, e) : rc;
 }
 
