@@ -39,8 +39,8 @@ CF_CHECK enum cf_rc manifest_endorse(const struct manifest_domain *d, uint32_t g
 /* Appends the identity's signature over out[0 .. end of MAC]. */
 CF_CHECK enum cf_rc manifest_sign(const struct manifest_domain *d, const struct manifest *m,
                                   struct cf_buf *out, struct cf_err *e);
-/* This appliance as a signer: fills key, endorsement in `generation` and key id; the caller has set
- * appliance and since. */
+/* Who signs: the identity key of this appliance, vouched for by the domain in `generation`. The
+ * caller has set appliance and since. */
 CF_CHECK enum cf_rc manifest_identify(const struct manifest_domain *d, uint32_t generation,
                                       struct manifest *us, struct cf_err *e);
 /* The same as a member of a statement's body: [key, since, endorsement]. */

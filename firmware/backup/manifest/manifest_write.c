@@ -24,22 +24,6 @@ enum cf_rc manifest_mac(const struct cf_secret *dk, struct crypto_bytes bytes,
     return rc;
 }
 
-/* Who signs: the identity key of this appliance, vouched for by the domain. */
-static enum cf_rc set_identity(const struct manifest_domain *d, uint32_t generation,
-                               struct manifest *m, struct cf_err *e)
-{
-    const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
-    cf_buf_clear(&m->spki);
-    enum cf_rc rc = hal_token_key_public(d->token, &identity, &m->spki, e);
-    if (rc == CF_OK)
-        rc = manifest_endorse(d, generation, m, m->endorsement, e);
-    m->signer_count = 1;
-    m->signers[0].alg = MANIFEST_ES256;
-    if (rc == CF_OK)
-        rc = manifest_key_id(crypto_bytes_of(m->spki.data, m->spki.len), m->signers[0].key_id, e);
-    return rc;
-}
-
 /* Envelope, lengths, random, public map. */
 static enum cf_rc put_head(const struct manifest_envelope *env, struct hal_entropy *entropy,
                            const struct cf_buf *pub, size_t sealed_len, struct cf_buf *out,
@@ -93,7 +77,7 @@ enum cf_rc manifest_build(const struct manifest_domain *d, const struct manifest
     memcpy(m->backup_id, env->backup_id, FLOW_ID_SIZE);
     m->generation = env->generation;
     m->created_s = manifest_created_ms(env->bytes) / 1000;
-    enum cf_rc rc = set_identity(d, env->generation, m, e);
+    enum cf_rc rc = manifest_identify(d, env->generation, m, e);
     if (rc == CF_OK)
         rc = manifest_check(m, e);
     if (rc == CF_OK)

@@ -73,9 +73,12 @@ enum cf_rc manifest_identify(const struct manifest_domain *d, uint32_t generatio
                              struct manifest *us, struct cf_err *e)
 {
     const struct hal_key_name identity = { .role = HAL_ROLE_IDENTITY };
+    cf_buf_clear(&us->spki);
     enum cf_rc rc = hal_token_key_public(d->token, &identity, &us->spki, e);
     if (rc == CF_OK)
         rc = manifest_endorse(d, generation, us, us->endorsement, e);
+    us->signer_count = 1;
+    us->signers[0].alg = MANIFEST_ES256;
     if (rc == CF_OK)
         rc =
             manifest_key_id(crypto_bytes_of(us->spki.data, us->spki.len), us->signers[0].key_id, e);
